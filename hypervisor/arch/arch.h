@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract between common code and an architecture. Three implementations keep it honest: arch/x86, later arch/arm64,
+ * and arch/host, with which the common layers link into ordinary programs (unit tests, simulations, fuzzers).
+ *
+ * Besides these functions an architecture gives headers, included as <asm/...>:
+ *   asm/mm.h        paddr_to_virt, virt_to_paddr
+ *   asm/current.h   current, smp_processor_id
+ *   asm/percpu.h    DEFINE_PER_CPU, per_cpu, this_cpu
+ *   asm/domain.h    struct arch_domain, struct arch_vcpu
+ *   asm/system.h    irq_save/irq_restore/irq_disable/irq_enable/irqs_enabled, cpu_relax, mb/rmb/wmb
+ */
+#ifndef ARCH_ARCH_H
+#define ARCH_ARCH_H
+
+#include <lib/compiler.h>
+#include <lib/cpumask.h>
+#include <lib/types.h>
+
+struct domain;
+struct vcpu;
+struct frame;
+struct xen_domctl;
+struct xen_domctl_createdomain;
+
+/* ---- objects ------------------------------------------------------------------------------------------ */
+
+/* From domain_create, common parts are set up except those that can fail later; may fail: 0, -ENOMEM, -EINVAL. */
+int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config);
+/* From the last domain_put; no vCPU and no reference is left. Cannot fail. */
+void arch_domain_free(struct domain *d);
+/* From vcpu_create. 0 or -ENOMEM. */
+int arch_vcpu_create(struct vcpu *v);
+/* Frees what arch_vcpu_create made; v does not run and never will. */
+void arch_vcpu_free(struct vcpu *v);
+/* domain_kill's step: gives back all frames of a dead domain, page tables first. 0 or -ERESTART. */
+int arch_domain_relinquish(struct domain *d);
+/* v becomes as after vcpu_create (VCPUOP_initialise may come again): drops its page tables and descriptor tables. 0 or -ERESTART. */
+int arch_vcpu_reset(struct vcpu *v);
+/* VCPUOP_initialise / DOMCTL_setvcpucontext: takes the ABI's context (vcpu_guest_context_t, already copied in). 0, -EINVAL, -ERESTART ... */
+int arch_set_guest_context(struct vcpu *v, const void *context);
+void arch_get_guest_context(struct vcpu *v, void *context);
+/* Words of a new shared_info / vcpu_info that the architecture starts otherwise than zero. */
+void arch_shared_info_init(struct domain *d);
+void arch_vcpu_info_init(struct vcpu *v);
+
+/* ---- running ------------------------------------------------------------------------------------------ */
+
+/* From schedule(), interrupts off, no locks; saves prev, loads next, calls sched_context_saved(prev), does not return on x86. */
+void arch_context_switch(struct vcpu *prev, struct vcpu *next);
+/* From schedule(), when the same vCPU goes on; does not return on x86. */
+void arch_continue_running(struct vcpu *v);
+/* Idle: interrupts off on entry, halts until the next one and enables them. */
+void arch_idle_wait(void);
+/* Makes `cpu` look at its softirqs soon. Any context. */
+void arch_send_event_check(unsigned int cpu);
+/* Runs fn(arg) on the CPUs of m (also this one if in m), waits if `wait`. Interrupts on, no spinlocks that fn takes. */
+void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg, bool wait);
+/* Stops the host: reason is a SHUTDOWN_* of dom0 (poweroff, reboot, crash ...). */
+void arch_host_shutdown(u32 reason) __noreturn;
+/* For panic(): this CPU's state and backtrace onto the console, then the others'. */
+void arch_panic_dump(void);
+
+/* Continuations: see hypercall/hypercall.h. */
+
+/* ---- time --------------------------------------------------------------------------------------------- */
+
+/* System time in ns, monotonic on each CPU and across them to within a few ns. Any context. */
+s_time_t arch_read_clock(void);
+/* Asks for a timer interrupt at `expires` on this CPU (STIME_MAX: none). Interrupts off. */
+void arch_timer_program(s_time_t expires);
+/* v's time page (vcpu_time_info) is brought up to date for the CPU it runs on; called when v is switched in and after calibration. */
+void arch_update_vcpu_time(struct vcpu *v);
+/* Wall clock of d: shared_info's wc_* fields. */
+void arch_update_wallclock(struct domain *d);
+/* Seconds since 1970 at system time 0. */
+u64 arch_wallclock_base(u32 *ns);
+
+/* ---- memory ------------------------------------------------------------------------------------------- */
+
+/* guest frame number that the M2P shows for mfn. */
+void arch_set_m2p(mfn_t mfn, unsigned long gfn);
+unsigned long arch_get_m2p(mfn_t mfn);
+/* PV: gfn is the mfn itself, checked for validity only where the ABI says so. */
+mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn);
+/* The frame had a type that a TLB may still hold a writable or other mapping of: must be flushed before the type changes. */
+void arch_flush_frame_tlb(struct frame *f);
+/* Before a freed frame gets a new owner: no CPU's TLB may hold a mapping of it any more. */
+void arch_frame_freed(struct frame *f, struct domain *owner);
+/* Copies for the scrubber and zeroing: page_va is direct-map. */
+void arch_clear_page(void *page_va);
+
+/* PV grants: puts mfn into the current domain's page tables, see core/grant.h. */
+int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags);
+int arch_grant_unmap(u64 host_addr, mfn_t mfn, u64 new_addr, unsigned int flags);
+
+/* ---- control ------------------------------------------------------------------------------------------ */
+
+/* DOMCTL_* and SYSCTL_* that only the architecture knows: -ENOSYS when it does not either. copyback set: op goes back to the caller. */
+long arch_do_domctl(struct xen_domctl *op, struct domain *d, bool *copyback);
+struct xen_sysctl;
+long arch_do_sysctl(struct xen_sysctl *op, bool *copyback);
+/* XENMEM_* subops that only the architecture knows. */
+long arch_memory_op(unsigned long cmd, void __guest *arg);
+
+#endif

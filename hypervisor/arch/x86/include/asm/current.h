@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a CPU knows of itself: struct cpu_info at the top of its stack area, found by masking the stack pointer. No GS base
+ * is involved, so guests own theirs.
+ */
+#ifndef ASM_CURRENT_H
+#define ASM_CURRENT_H
+
+#include <asm/layout.h>
+#include <lib/compiler.h>
+#include <lib/types.h>
+#include <xen/xen.h>
+
+struct vcpu;
+
+/*
+ * The guest's registers come first and are pushed by the entry code: rsp0 and the syscall stubs point at guest_regs.es.
+ * Read by entry.S through asm-offsets.h.
+ */
+struct cpu_info {
+    struct cpu_user_regs guest_regs;
+    unsigned int cpu;
+    unsigned int spec_ctrl_flags; /* SCF_*: what the entry and exit paths must do */
+    struct vcpu *current_vcpu;
+    unsigned long percpu_offset;
+    unsigned long cr4;            /* as loaded */
+    unsigned long cr3;            /* as loaded by us for the guest, for XPTI: see arch/x86/pv */
+    unsigned long scratch;
+    unsigned long pad;
+};
+
+static __always_inline struct cpu_info *cpu_info(void)
+{
+    unsigned long sp;
+
+    __asm__("mov %%rsp, %0" : "=r"(sp));
+    return (struct cpu_info *)((sp | (STACK_SIZE - 1)) + 1) - 1;
+}
+
+#define current            (cpu_info()->current_vcpu)
+#define smp_processor_id() (cpu_info()->cpu)
+/* Registers of the guest that this CPU was entered from. */
+#define guest_regs() (&cpu_info()->guest_regs)
+
+#endif

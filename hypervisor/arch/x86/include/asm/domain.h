@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * x86: what a domain and a vCPU are made of besides the neutral parts.
+ */
+#ifndef ASM_DOMAIN_H
+#define ASM_DOMAIN_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+#include <xen/xen.h>
+
+struct cpu_policy;
+struct frame;
+struct pirq_guest;
+
+/* A PV guest's exception that waits to be delivered by the return path: see arch/x86/pv/bounce.c. */
+struct trap_bounce {
+    u32 error_code;
+    u8 flags; /* TBF_* */
+    u16 cs;
+    unsigned long eip;
+};
+#define TBF_EXCEPTION   1 /* one to deliver */
+#define TBF_ERROR_CODE  2
+#define TBF_INTERRUPT   4 /* masks events on entry */
+
+/* The state that only a 64-bit PV vCPU has. Written by itself, or by others while it is paused. */
+struct pv_vcpu {
+    struct trap_info *traps; /* [256], one page */
+
+    unsigned long gdt_frames[14]; /* typed FT_SEGDESC references */
+    unsigned int gdt_entries;
+    unsigned int ldt_entries;
+    unsigned long ldt_base;       /* guest virtual */
+    u64 *gdt_ldt_ptes;            /* the L1 table of its window in the per-domain slot: [32] */
+    unsigned int ldt_mapped;      /* LDT pages mapped so far: undone when CR3 or LDT change */
+
+    unsigned long kernel_sp, kernel_ss;
+    unsigned long ctrlreg[8];     /* CR0, CR2 (in vcpu_info), CR3 unused, CR4 as the guest sees them */
+
+    unsigned long event_callback, failsafe_callback, syscall_callback;
+    unsigned long sysenter_callback, syscall32_callback;
+    u16 sysenter_cs, syscall32_cs;
+    bool sysenter_masks_events, syscall32_masks_events;
+    u32 vgc_flags;                /* VGCF_*: failsafe/syscall disable events */
+    unsigned long nmi_callback;   /* in traps[2] */
+
+    bool kernel_mode;             /* TF_kernel_mode: which page tables and GS base are in use */
+    unsigned long fs_base, gs_base_kernel, gs_base_user;
+
+    u8 iopl;                      /* of PHYSDEVOP_set_iopl: ring 3 and 1 both compare with it */
+    const u8 __guest *iobmp;      /* PHYSDEVOP_set_iobitmap */
+    unsigned int iobmp_limit;
+
+    struct trap_bounce bounce;
+    u32 dr7_emul;                 /* I/O breakpoint bits that the hardware must not see */
+    bool need_update_runstate;
+};
+
+struct arch_vcpu {
+    struct cpu_user_regs regs;    /* while it is not running; running: at the top of the CPU's stack */
+    struct pv_vcpu pv;
+
+    /* Page tables: each holds a typed reference. */
+    mfn_t guest_table, guest_table_user; /* INVALID_MFN: none */
+    unsigned long cr3;            /* what is loaded for the current mode */
+
+    unsigned long dr[8];
+    void *xsave_area;             /* 64-byte aligned; FXSAVE format first */
+    u64 xcr0, xcr0_accum;         /* as set by the guest; every component ever enabled */
+    bool fpu_dirty;               /* this CPU's registers hold its state: save before anyone else uses them */
+    bool fpu_initialised;
+
+    u64 tsc_aux;
+    struct vcpu_time_info time;   /* last written, to see whether it changed */
+    struct vcpu_time_info __guest *time_guest; /* VCPUOP_register_vcpu_time_memory_area */
+};
+
+struct arch_domain {
+    struct page_table *perdomain_l3; /* the L3 behind slot 260 of each of its L4 tables */
+    struct cpu_policy *policy;       /* what CPUID and MSRs show it; arch/x86/cpu/policy.c */
+
+    /* Interrupts of the machine that are its: pirq number -> binding. arch/x86/platform/pirq.c */
+    struct pirq_guest **pirqs;
+    unsigned int nr_pirqs;
+    bool auto_eoi_map;               /* pirq_eoi_gmfn_v2 */
+    unsigned long *pirq_eoi_map;
+    struct frame *pirq_eoi_frame;
+
+    struct rangeset *ioport_caps;
+    bool pv32;                       /* never: 32-bit PV guests are refused */
+    unsigned int physaddr_bits;
+    bool msr_relaxed;
+    u32 tsc_khz;
+    u32 tsc_mode;
+    bool vtsc;
+};
+
+#endif

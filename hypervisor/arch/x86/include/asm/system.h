@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * x86-64: interrupt flag, barriers, control and model-specific registers.
+ */
+#ifndef ASM_SYSTEM_H
+#define ASM_SYSTEM_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+
+#define mb()  __asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc")
+#define rmb() barrier()
+#define wmb() barrier()
+
+static inline void cpu_relax(void)
+{
+    __asm__ __volatile__("pause" ::: "memory");
+}
+
+static inline unsigned long irq_flags(void)
+{
+    unsigned long f;
+
+    __asm__ __volatile__("pushf; pop %0" : "=r"(f)::"memory");
+    return f;
+}
+
+static inline void irq_disable(void)
+{
+    __asm__ __volatile__("cli" ::: "memory");
+}
+
+static inline void irq_enable(void)
+{
+    __asm__ __volatile__("sti" ::: "memory");
+}
+
+static inline bool irqs_enabled(void)
+{
+    return irq_flags() & 0x200;
+}
+
+static inline unsigned long irq_save(void)
+{
+    unsigned long f = irq_flags();
+
+    irq_disable();
+    return f;
+}
+
+static inline void irq_restore(unsigned long f)
+{
+    if (f & 0x200)
+        irq_enable();
+}
+
+static inline u64 rdmsr(u32 msr)
+{
+    u32 lo, hi;
+
+    __asm__ __volatile__("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return lo | (u64)hi << 32;
+}
+
+static inline void wrmsr(u32 msr, u64 val)
+{
+    __asm__ __volatile__("wrmsr" ::"c"(msr), "a"((u32)val), "d"((u32)(val >> 32)) : "memory");
+}
+
+/* False when the register does not exist (#GP, by the exception table). */
+bool rdmsr_safe(u32 msr, u64 *val);
+bool wrmsr_safe(u32 msr, u64 val);
+
+static inline u64 rdtsc(void)
+{
+    u32 lo, hi;
+
+    __asm__ __volatile__("rdtsc" : "=a"(lo), "=d"(hi));
+    return lo | (u64)hi << 32;
+}
+
+/* Not executed before what stands before it (Intel SDM vol. 2, RDTSC; AMD APM vol. 3). */
+static inline u64 rdtsc_ordered(void)
+{
+    __asm__ __volatile__("lfence" ::: "memory");
+    return rdtsc();
+}
+
+struct cpuid_regs {
+    u32 a, b, c, d;
+};
+
+static inline struct cpuid_regs cpuid_count(u32 leaf, u32 subleaf)
+{
+    struct cpuid_regs r;
+
+    __asm__ __volatile__("cpuid"
+                         : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
+                         : "0"(leaf), "2"(subleaf));
+    return r;
+}
+
+#define READ_REG(name)                                                                             \
+    static inline unsigned long read_##name(void)                                                  \
+    {                                                                                              \
+        unsigned long v;                                                                           \
+        __asm__ __volatile__("mov %%" #name ", %0" : "=r"(v));                                     \
+        return v;                                                                                  \
+    }
+#define WRITE_REG(name)                                                                            \
+    static inline void write_##name(unsigned long v)                                               \
+    {                                                                                              \
+        __asm__ __volatile__("mov %0, %%" #name ::"r"(v) : "memory");                              \
+    }
+READ_REG(cr0)
+READ_REG(cr2)
+READ_REG(cr3)
+READ_REG(cr4)
+WRITE_REG(cr0)
+WRITE_REG(cr2)
+WRITE_REG(cr3)
+WRITE_REG(cr4)
+#undef READ_REG
+#undef WRITE_REG
+
+static inline void invlpg(unsigned long va)
+{
+    __asm__ __volatile__("invlpg %0" ::"m"(*(char *)va) : "memory");
+}
+
+static inline u8 inb(u16 port)
+{
+    u8 v;
+
+    __asm__ __volatile__("inb %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+static inline u16 inw(u16 port)
+{
+    u16 v;
+
+    __asm__ __volatile__("inw %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+static inline u32 inl(u16 port)
+{
+    u32 v;
+
+    __asm__ __volatile__("inl %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+static inline void outb(u16 port, u8 v)
+{
+    __asm__ __volatile__("outb %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline void outw(u16 port, u16 v)
+{
+    __asm__ __volatile__("outw %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline void outl(u16 port, u32 v)
+{
+    __asm__ __volatile__("outl %0, %1" ::"a"(v), "Nd"(port));
+}
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Domains and their virtual CPUs: the two central objects. Neutral first, the architecture's part last. A domain owns its event
+ * channels, grants and frames through pointers; their types are private to their files.
+ *
+ * Life: domain_create() -> (vcpu_create) -> unpaused -> [shutdown] -> domain_kill() (restartable, DOMDYING_*)
+ * -> last reference dropped -> freed.
+ */
+#ifndef CORE_DOMAIN_H
+#define CORE_DOMAIN_H
+
+#include <xen/xen.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+#include <lib/compiler.h>
+#include <lib/cpumask.h>
+#include <lib/list.h>
+#include <lib/spinlock.h>
+#include <lib/types.h>
+#include <mm/frame.h>
+#include <time/timer.h>
+#include <asm/domain.h>
+
+struct evtchn_table;
+struct grant_table;
+struct sched_unit;
+
+enum domain_dying { DOMDYING_ALIVE, DOMDYING_DYING, DOMDYING_DEAD };
+
+/* Why a vCPU does not run, bits of vcpu.pause_flags; 0: runnable. */
+#define VPF_BLOCKED  (1UL << 0) /* waits for an event (sched_op block) */
+#define VPF_DOWN     (1UL << 1) /* never started or taken down (vcpu_op) */
+#define VPF_POLLING  (1UL << 2) /* waits for one of some ports (sched_op poll) */
+#define _VPF_BLOCKED 0
+#define _VPF_DOWN    1
+#define _VPF_POLLING 2
+
+struct vcpu {
+    unsigned int id;
+    struct domain *domain;
+    bool is_idle;
+
+    /* Scheduler (sched/): guarded by the run queue's lock unless said. */
+    unsigned int processor;       /* where it runs or ran last; written under the lock */
+    bool is_running;              /* its registers are on a CPU: cleared when they are saved */
+    bool affinity_broken;
+    struct sched_vcpu *sched;     /* private to sched/ */
+    struct cpumask hard_affinity; /* where it may run */
+    struct cpumask soft_affinity; /* where it prefers to */
+    unsigned long pause_flags;    /* VPF_*, atomic bits */
+    u32 pause_count;              /* atomic; > 0: paused by us or by a debugger */
+    struct vcpu_runstate_info runstate; /* times in ns, as the ABI has them */
+    struct vcpu_runstate_info __guest *runstate_guest; /* where the guest wants a copy, or NULL */
+
+    /* Timers of VCPUOP_*: singleshot and periodic fire VIRQ_TIMER, poll wakes from SCHEDOP_poll. */
+    struct timer singleshot_timer, periodic_timer, poll_timer;
+    s_time_t periodic_period; /* ns; 0: off */
+
+    /* Event delivery (core/evtchn.c): vcpu_info is in shared_info or where the guest registered it. */
+    vcpu_info_t *info;        /* mapped in our address space; never NULL after vcpu_create */
+    struct frame *info_frame; /* holds a typed reference when registered by the guest, else NULL */
+    u32 virq_port[NR_VIRQS];  /* 0: not bound; guarded by the domain's event lock */
+    u32 poll_port;            /* SCHEDOP_poll with one port: that port; else 0 */
+    struct evtchn_fifo_vcpu *fifo; /* private to core/evtchn_fifo.c */
+
+    bool nmi_pending;
+    bool defer_shutdown, paused_for_shutdown;
+
+    struct arch_vcpu arch;
+};
+
+struct domain {
+    domid_t id;
+    u32 refs; /* atomic; domain_get/domain_put */
+    struct list link; /* in domain_list, by rising id; guarded by LOCK_DOMLIST for writers */
+    xen_domain_handle_t handle; /* UUID */
+    u32 ssidref;
+    u32 create_flags; /* XEN_DOMCTL_CDF_* as given */
+    bool is_privileged;  /* may manage others (dom0) */
+    bool is_hardware;    /* has the devices (dom0) */
+    bool is_hvm;         /* HVM or PVH; false: PV */
+    bool created;        /* fully built once: first unpause by the toolstack */
+
+    unsigned int max_vcpus;
+    struct vcpu **vcpu; /* [max_vcpus], NULL where not created */
+
+    /* Guarded by lock. */
+    struct spinlock lock;
+    enum domain_dying dying;
+    bool is_shutting_down, is_shut_down;
+    u32 shutdown_code;       /* SHUTDOWN_* */
+    u32 controller_pauses;   /* pauses by the control ABI */
+    unsigned int kill_step;  /* progress of domain_kill */
+    char crash_reason[96];   /* the first domain_crash() only */
+
+    u32 pause_count; /* atomic; > 0: no vCPU runs */
+
+    /* Frames: guarded by page_lock. */
+    struct spinlock page_lock;
+    u32 first_frame, last_frame; /* the list of owned frames, FRAME_NIL: empty */
+    unsigned long tot_pages, max_pages;
+    unsigned long hyp_pages;     /* FR_HYPERVISOR frames under its name */
+
+    shared_info_t *shared_info;
+    struct evtchn_table *evtchn; /* core/evtchn.c */
+    struct grant_table *grants;  /* core/grant.c */
+    struct sched_domain *sched;  /* sched/ */
+    unsigned int cpupool;        /* id of the pool, 0 */
+
+    s32 time_offset_seconds;     /* of its wall clock */
+    unsigned long vm_assist;     /* VMASST_TYPE_* bits */
+
+    /* SCHEDOP_watchdog: ids are index + 1. */
+    struct timer watchdog[2];
+    u8 watchdog_used;
+
+    /* What it may touch of the machine. */
+    struct rangeset *iomem_caps;  /* frame numbers */
+    struct rangeset *irq_caps;    /* pirqs */
+
+    struct arch_domain arch;
+};
+
+extern struct list domain_list; /* all domains, by rising id, walkable under domlist_lock */
+extern struct spinlock domlist_lock;
+extern struct domain *dom0;
+extern struct domain *idle_domain; /* owns the idle vCPUs */
+
+#define for_each_vcpu(d, v)                                                                        \
+    for (unsigned int _i = 0; _i < (d)->max_vcpus; _i++)                                           \
+        if (((v) = (d)->vcpu[_i]) != NULL)
+
+/*
+ * Makes a domain with no vCPUs and no memory, paused once. config: as checked by the caller (hypercall/domctl.c or dom0's builder).
+ * *out: the domain with one reference (the list's). 0, -ENOMEM, -EINVAL, -EEXIST.
+ */
+struct xen_domctl_createdomain;
+int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged,
+                  struct domain **out);
+/* vCPU `id` of d, VPF_DOWN set; NULL: no memory. Under the domctl lock. */
+struct vcpu *vcpu_create(struct domain *d, unsigned int id);
+
+/* The domain with a reference, NULL if there is none; DOMID_SELF is not resolved. Any context. */
+struct domain *domain_get_by_id(domid_t id);
+/* The same, resolving DOMID_SELF to the current domain. */
+struct domain *domain_get_by_id_or_self(domid_t id);
+/* Without a reference: valid while something else keeps the domain alive (an owned frame, the domctl lock). */
+struct domain *domain_peek(domid_t id);
+bool domain_get(struct domain *d); /* false when it is going away for good */
+void domain_put(struct domain *d);
+
+/* Pausing nests. The first form waits until no vCPU of d runs; not for the current domain. */
+void domain_pause(struct domain *d);
+void domain_pause_nosync(struct domain *d);
+void domain_unpause(struct domain *d);
+void vcpu_pause(struct vcpu *v);
+void vcpu_pause_nosync(struct vcpu *v);
+void vcpu_unpause(struct vcpu *v);
+/* Pauses that the toolstack holds: each once. 0 or -EINVAL (unpause without pause). */
+int domain_pause_by_controller(struct domain *d);
+int domain_unpause_by_controller(struct domain *d);
+
+/* The guest ends (SHUTDOWN_*): all vCPUs stop, the toolstack is told by VIRQ_DOM_EXC. For dom0: the host ends. */
+void domain_shutdown(struct domain *d, u32 code);
+/* Takes it back (after a suspend that was cancelled, or by DOMCTL_resumedomain). */
+void domain_resume(struct domain *d);
+/* The guest cannot go on: keeps and logs the first reason, shuts it down with SHUTDOWN_crash. Returns; the caller carries on to a return path. */
+void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
+
+/* Ends a domain: 0 done, -ERESTART again, -EINVAL dom0. Under the domctl lock. */
+int domain_kill(struct domain *d);
+
+/* vcpu_op's register areas (hypercall/vcpu_op.c). */
+int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset);
+void vcpu_unregister_info(struct vcpu *v);
+
+/* VIRQs that concern the host go to one domain each: dom0 unless DOMCTL_set_virq_handler says otherwise. */
+
+#include <asm/current.h>
+
+static inline bool domain_is_dying(const struct domain *d)
+{
+    return READ_ONCE(d->dying) != DOMDYING_ALIVE;
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hypercalls: one row each in table.h, one function per operation, one file per family. A handler decodes and checks first,
+ * changing nothing, then commits. All run on the caller's vCPU, interrupts on, no locks held.
+ */
+#ifndef HYPERCALL_HYPERCALL_H
+#define HYPERCALL_HYPERCALL_H
+
+#include <lib/compiler.h>
+#include <lib/errno.h>
+#include <lib/types.h>
+
+/*
+ * A long operation gives way: `return hypercall_again(n, arg0, ... arg[n-1])` makes the guest enter this hypercall once more
+ * with these arguments, after softirqs and events were looked at. Returns -ERESTART, which the caller must hand up
+ * unchanged; works inside a multicall as well. This is the only place that turns "again" into a continuation.
+ */
+long hypercall_again(unsigned int n, ...);
+
+/* Long enough? True when this CPU has softirqs to do or the current vCPU has an event to take. */
+bool hypercall_preempt_check(void);
+
+/* Counts an operation that we do not have and logs the first time, at debug level. Returns err for `return`. */
+long hypercall_unknown(const char *family, unsigned long op, long err);
+
+/* Implemented in hypercall/ or the layer that owns the object. */
+long do_xen_version(int cmd, void __guest *arg);
+long do_console_io(unsigned int cmd, unsigned int count, char __guest *buffer);
+long do_memory_op(unsigned long cmd, void __guest *arg);
+long do_vcpu_op(int cmd, unsigned int vcpuid, void __guest *arg);
+long do_vm_assist(unsigned int cmd, unsigned int type);
+long do_multicall(void __guest *calls, unsigned int nr);
+long do_domctl(void __guest *op);
+long do_sysctl(void __guest *op);
+long do_platform_op(void __guest *op);
+long do_physdev_op(int cmd, void __guest *arg);
+long do_callback_op(int cmd, const void __guest *arg);
+long do_nmi_op(unsigned int cmd, void __guest *arg);
+/* x86 PV (arch/x86/pv) */
+long do_set_trap_table(const void __guest *traps);
+long do_mmu_update(void __guest *reqs, unsigned int count, unsigned int __guest *done, unsigned int foreigndom);
+long do_mmuext_op(void __guest *ops, unsigned int count, unsigned int __guest *done, unsigned int foreigndom);
+long do_update_va_mapping(unsigned long va, u64 val, unsigned long flags);
+long do_update_va_mapping_otherdomain(unsigned long va, u64 val, unsigned long flags, u16 domid);
+long do_set_gdt(const void __guest *frames, unsigned int entries);
+long do_update_descriptor(u64 gaddr, u64 desc);
+long do_stack_switch(unsigned long ss, unsigned long sp);
+long do_set_callbacks(unsigned long event, unsigned long failsafe, unsigned long syscall);
+long do_fpu_taskswitch(int set);
+long do_set_debugreg(int reg, unsigned long value);
+unsigned long do_get_debugreg(int reg);
+long do_set_segment_base(unsigned int which, unsigned long base);
+long do_iret(void);
+
+#endif

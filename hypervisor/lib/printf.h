@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Formatted output into memory. Understands %d %i %u %x %X %o %c %s %p %%, flags - 0 # + space, width and
+ * precision (also *), lengths hh h l ll z t j. %p prints 16 hexadecimal digits.
+ */
+#ifndef LIB_PRINTF_H
+#define LIB_PRINTF_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+#include <stdarg.h>
+
+/* Both return the length that the full text has, as C's do, and always terminate when size > 0. */
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
+int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
+
+#endif

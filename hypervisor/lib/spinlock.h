@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ticket locks. A lock has a level (docs/locks.md); debug builds assert that a CPU takes locks in rising
+ * levels only. A lock that an interrupt handler takes is always taken with the _irqsave forms.
+ */
+#ifndef LIB_SPINLOCK_H
+#define LIB_SPINLOCK_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+
+/* Outermost first. docs/locks.md says what each guards. */
+enum lock_level {
+    LOCK_DOMCTL = 1,  /* serialises domain creation and control operations */
+    LOCK_DOMLIST,     /* the table of domains */
+    LOCK_DOMAIN,      /* struct domain's own state */
+    LOCK_GRANT,       /* a grant table */
+    LOCK_GRANT_PEER,  /* the second of two grant tables, the one with the higher domain id */
+    LOCK_PTABLE,      /* a page table that is being changed */
+    LOCK_EVTCHN,      /* a domain's event channels */
+    LOCK_PAGES,       /* a domain's list of frames */
+    LOCK_IRQ,         /* interrupt descriptors and their guests */
+    LOCK_HEAP,        /* the frame heap */
+    LOCK_SLAB,        /* small allocations */
+    LOCK_SCHED,       /* a run queue */
+    LOCK_SCHED_PEER,  /* the second of two run queues, the one of the higher CPU */
+    LOCK_TIMER,       /* a CPU's timers */
+    LOCK_PLATFORM,    /* devices of the platform: IO-APIC, PCI configuration, RTC */
+    LOCK_CONSOLE,     /* the console */
+};
+
+struct spinlock {
+    u16 next;  /* the ticket that the next comer draws */
+    u16 owner; /* the ticket being served */
+    u8 level;
+};
+
+#define SPINLOCK_INIT(lvl)        {.level = (lvl)}
+#define DEFINE_SPINLOCK(name, lvl) struct spinlock name = SPINLOCK_INIT(lvl)
+
+static inline void spin_lock_init(struct spinlock *l, enum lock_level level)
+{
+    *l = (struct spinlock)SPINLOCK_INIT(level);
+}
+
+void spin_lock(struct spinlock *l);
+void spin_unlock(struct spinlock *l);
+bool spin_trylock(struct spinlock *l);
+bool spin_is_locked(const struct spinlock *l);
+
+/* Disables interrupts on this CPU and returns the flags to give back. */
+unsigned long spin_lock_irqsave(struct spinlock *l);
+void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory and string functions with their C meanings, and bounded copies.
+ */
+#ifndef LIB_STRING_H
+#define LIB_STRING_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+
+void *memcpy(void *dst, const void *src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+void *memchr(const void *s, int c, size_t n);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
+char *strstr(const char *hay, const char *needle);
+
+/* Copies at most size - 1 bytes and always terminates; returns strlen(src). */
+size_t strlcpy(char *dst, const char *src, size_t size);
+
+/* Parses digits in base 0 (by prefix), 10 or 16; *end is behind the last digit. */
+u64 str_to_u64(const char *s, const char **end, unsigned int base);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The heap: all free RAM in one buddy allocator per NUMA node, with accounting per domain, and small objects on top.
+ * A frame that a domain gave back is scrubbed before anyone else gets it.
+ */
+#ifndef MM_HEAP_H
+#define MM_HEAP_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+#include <mm/frame.h>
+
+struct domain;
+
+#define HEAP_MAX_ORDER 18 /* 1 GB */
+#define HEAP_ANY_NODE  0xffU
+
+/* flags of the allocation functions */
+#define MEMF_BITS(n)      ((u32)(n) << 8) /* physical address below 1 << n; 0: anywhere */
+#define MEMF_GET_BITS(f)  (((f) >> 8) & 0xff)
+#define MEMF_NODE(n)      (((u32)(n) + 1) << 16) /* on this node first */
+#define MEMF_GET_NODE(f)  ((((f) >> 16) - 1) & 0xff)
+#define MEMF_EXACT_NODE   (1U << 0)
+#define MEMF_NO_SCRUB     (1U << 1) /* the caller overwrites all of it (dom0 building) */
+#define MEMF_NO_REFCOUNT  (1U << 2) /* owned but not on the domain's list nor in its tot_pages */
+
+/* Boot: gives [start, end) to the heap. */
+void heap_add(mfn_t start, mfn_t end);
+
+/* 1 << order frames, owned by nobody, contents undefined but nobody's secrets. NULL: none. Any context that may take LOCK_HEAP. */
+struct frame *heap_alloc(unsigned int order, u32 flags);
+void heap_free(struct frame *f, unsigned int order);
+
+/* The hypervisor's own pages, zeroed, by direct map address; NULL: none. */
+void *page_alloc(unsigned int order);
+void page_free(void *va, unsigned int order);
+
+/* Small objects up to a few pages, zeroed, 16-byte aligned; NULL: none. */
+void *mem_alloc(size_t size);
+void mem_free(void *p);
+#define mem_alloc_object(type)       ((type *)mem_alloc(sizeof(type)))
+#define mem_alloc_array(type, count) ((type *)mem_alloc(sizeof(type) * (count)))
+
+/*
+ * Frames for a guest: allocated, zero-filled unless MEMF_NO_SCRUB, with d as owner and FR_ALLOCATED set (one reference each),
+ * put at the tail of d's list. NULL: d is dying or would pass d->max_pages, or no memory.
+ */
+struct frame *domain_alloc_frames(struct domain *d, unsigned int order, u32 flags);
+/* Makes d the owner of frames that nobody owns (a frame moved between domains). 0, -EINVAL dying, -E2BIG over max_pages. */
+int domain_assign_frames(struct domain *d, struct frame *f, unsigned int order, u32 flags);
+/* Takes a frame with exactly the given references away from d without freeing it (exchange). 0 or -EBUSY. */
+int domain_steal_frame(struct domain *d, struct frame *f);
+
+/* Frames: free (scrubbed or not), in the heap in all, used by the hypervisor itself. */
+unsigned long heap_free_frames(void);
+unsigned long heap_total_frames(void);
+unsigned long heap_scrub_frames(void);
+/* node: 0..n-1; free and total of it. */
+unsigned int heap_nr_nodes(void);
+void heap_node_info(unsigned int node, unsigned long *total, unsigned long *free);
+
+/* Idle loop: scrubs a bit of what was freed; true when there was something. */
+bool heap_scrub_some(void);
+
+/* The frame's next on its domain's list; walk under d->page_lock. NULL at the end. */
+struct frame *domain_first_frame(struct domain *d);
+struct frame *domain_next_frame(const struct frame *f);
+
+#endif
