@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unit tests: programs of tests/unit/, built with sanitizers over arch/host and run by make. Their own output (cmocka's)
+goes to the log; here it is counted."""
+
+import os
+import re
+import subprocess
+
+from lab import paths
+
+from .context import Failure
+
+
+def make(context, target):
+    """Runs make; gives its output, or fails with the first line that tells an error."""
+    log = os.path.join(context.folder, "log")
+    with open(log, "w+", encoding="utf-8", errors="replace") as f:
+        status = subprocess.run(["make", "-C", paths.TOP, target], stdout=f, stderr=subprocess.STDOUT,
+                                check=False).returncode
+        f.seek(0)
+        text = f.read()
+    if status:
+        told = [line for line in text.splitlines() if re.search(r"error:|\[  FAILED  \]|ERROR: |\*\*\*", line)]
+        raise Failure(f"make {target} ended with {status}: " + (told[0].strip() if told else "see " + log))
+    return text
+
+
+def unit(context):
+    """Files of the hypervisor and the tools as ordinary programs, under ASan and UBSan."""
+    text = make(context, "unit")
+    passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", text))
+    if not passed:
+        raise Failure("make unit reports no passed test")
+    return f"{passed} cases"
+
+
+TESTS = {"unit": unit}

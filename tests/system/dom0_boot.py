@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The distribution's kernel as dom0, from the hypervisor's first line to a shell with the tools' services up.
+
+The kernel's log must hold no complaint (WARNING, BUG, Oops, an error of xen: drivers) that the log on real Xen does not
+hold as well: known_complaints lists those, from real runs."""
+
+import os
+import re
+
+from lab import paths
+from run.context import Failure
+
+COMPLAINT = re.compile(r"WARNING:|BUG:|\bBUG\b.*at|Oops|Call Trace|xen:.*(?:fail|error|unable|cannot)|"
+                       r"(?:fail|error|unable).*\bxen\b|Xen.*(?:fail|error)|general protection|unhandled|"
+                       r"soft lockup|hung task|rcu_preempt.*stall|clocksource.*unstable|nobody cared", re.I)
+
+
+def complaints(text):
+    """Lines of a kernel log that complain, without time stamps and numbers that vary."""
+    found = []
+    for line in text.splitlines():
+        line = re.sub(r"^\[[^\]]*\] *", "", line.strip())
+        if COMPLAINT.search(line):
+            found.append(line)
+    return found
+
+
+def known_complaints():
+    """Patterns of complaints that real Xen's dom0 has too (file known_complaints beside this one)."""
+    path = os.path.join(paths.TOP, "tests", "system", "known_complaints")
+    with open(path, encoding="utf-8") as f:
+        return [re.compile(line.strip()) for line in f if line.strip() and not line.startswith("#")]
+
+
+def check_kernel_log(context, text, name="dmesg"):
+    """Keeps the log in the test's folder and fails when it holds a complaint that is not known."""
+    with open(os.path.join(context.folder, name), "w", encoding="utf-8") as f:
+        f.write(text)
+    known = known_complaints()
+    news = [line for line in complaints(text) if not any(pattern.search(line) for pattern in known)]
+    if news:
+        raise Failure(f"{len(news)} complaints in the kernel's log: " + "; ".join(news[:3]))
+
+
+def boot(context):
+    """Debian's kernel as dom0 comes up as shipped (xz bzImage), its log as clean as on Xen."""
+    with context.dom0(kernel=paths.kernel(), timeout=400) as dom0:
+        context.require("control_d" in dom0.run("cat /proc/xen/capabilities"), "dom0 has no control_d capability")
+        context.require(dom0.run("nproc").strip() == "2", "dom0 has not its two vCPUs")
+        listed = dom0.run(f"{context.tool} list")
+        context.require(re.search(r"^Domain-0 +0 +512 +2 +r", listed, re.M), f"unexpected list: {listed!r}")
+        context.require(re.search(r"^xen_version +: 4\.17", dom0.run(f"{context.tool} info"), re.M),
+                        "info does not tell version 4.17")
+        check_kernel_log(context, dom0.run("dmesg"))
+        dom0.send("99 poweroff -f\n")
+        dom0.emulator.wait_end(60)
+
+
+def smp(cpus, dom0_cpus):
+    def run(context):
+        """filled in below"""
+        with context.dom0(cpus=cpus, dom0_cpus=dom0_cpus, memory="3G", timeout=240 + 10 * cpus) as dom0:
+            found = dom0.run("nproc").strip()
+            context.require(found == str(dom0_cpus), f"dom0 has {found} CPUs, not {dom0_cpus}")
+            seen = re.search(r"^nr_cpus +: (\d+)", dom0.run(f"{context.tool} info"), re.M)
+            context.require(seen and int(seen.group(1)) == cpus, f"info tells nr_cpus {seen and seen.group(1)}")
+            dom0.run(f"for i in $(seq {dom0_cpus}); do (c=0; while [ $c -lt 2000 ]; do c=$((c+1)); done) & done; wait")
+            check_kernel_log(context, dom0.run("dmesg"))
+
+    run.__doc__ = f"{cpus} CPUs are brought up; dom0 uses {dom0_cpus} of them."
+    return run
+
+
+def memory(gigabytes):
+    def run(context):
+        """filled in below"""
+        with context.dom0(memory=f"{gigabytes}G") as dom0:
+            info = dom0.run(f"{context.tool} info")
+            total = int(re.search(r"^total_memory +: (\d+)", info, re.M).group(1))
+            free = int(re.search(r"^free_memory +: (\d+)", info, re.M).group(1))
+            context.require(abs(total - gigabytes * 1024) <= 16, f"total_memory is {total}")
+            taken = total - free - 512
+            most = 2 + 8.5 * gigabytes + 8
+            if context.on == "orlop":
+                context.require(taken <= most, f"the hypervisor and dom0's own structures take {taken} MB, {most} are "
+                                               "the most")
+            check_kernel_log(context, dom0.run("dmesg"))
+            return f"{taken} MB taken beside dom0's 512"
+
+    run.__doc__ = f"A machine with {gigabytes} GB: all of it is found, and the hypervisor takes little."
+    return run
+
+
+def cpu_model(model):
+    def run(context):
+        """filled in below"""
+        with context.dom0(cpu=model) as dom0:
+            context.require(dom0.run("nproc").strip() == "2", "dom0 has not its two vCPUs")
+            check_kernel_log(context, dom0.run("dmesg"))
+            return dom0.run("sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1").strip()
+
+    run.__doc__ = f"dom0 comes up on an emulated {model.split(',')[0]}."
+    return run
+
+
+TESTS = {
+    "dom0-boot": boot,
+    "smp-1": smp(1, 1),
+    "smp-4": smp(4, 4),
+    "smp-8": smp(8, 8),
+    "smp-64": smp(64, 4),
+    "memory-1": memory(1),
+    "memory-4": memory(4),
+    "memory-16": memory(16),
+    "cpu-intel": cpu_model("Skylake-Server,-smap,-smep,-pku,-rdtscp"),
+    "cpu-amd": cpu_model("EPYC,-smap,-smep,-rdtscp"),
+}
+LONG = {"smp-8"}
