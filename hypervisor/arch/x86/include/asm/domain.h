@@ -6,12 +6,13 @@
 #define ASM_DOMAIN_H
 
 #include <lib/compiler.h>
+#include <lib/cpumask.h>
 #include <lib/types.h>
 #include <xen/xen.h>
 
 struct cpu_policy;
 struct frame;
-struct pirq_guest;
+struct pirq_table;
 
 /* A PV guest's exception that waits to be delivered by the return path: see arch/x86/pv/bounce.c. */
 struct trap_bounce {
@@ -77,15 +78,18 @@ struct arch_vcpu {
 };
 
 struct arch_domain {
+    /*
+     * CPUs whose TLB may hold mappings of its page tables: a CPU is put in before it loads one of them into CR3 and
+     * taken out after it loaded another domain's (atomic bits). Flushes for the domain go to these.
+     */
+    struct cpumask dirty_cpus;
+
     struct page_table *perdomain_l3; /* the L3 behind slot 260 of each of its L4 tables */
     struct cpu_policy *policy;       /* what CPUID and MSRs show it; arch/x86/cpu/policy.c */
 
-    /* Interrupts of the machine that are its: pirq number -> binding. arch/x86/platform/pirq.c */
-    struct pirq_guest **pirqs;
-    unsigned int nr_pirqs;
-    bool auto_eoi_map;               /* pirq_eoi_gmfn_v2 */
-    unsigned long *pirq_eoi_map;
-    struct frame *pirq_eoi_frame;
+    /* Interrupts of the machine that are its: pirq number -> binding. */
+    struct pirq_table *pirqs;        /* private to arch/x86/platform/pirq.c; NULL: has none */
+    u32 pci_cf8;                     /* the address register of PCI configuration mechanism #1 as it wrote it */
 
     struct rangeset *ioport_caps;
     bool pv32;                       /* never: 32-bit PV guests are refused */
