@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A small domain builder for test guests that run as dom0: makes a 64-bit PV domain out of one of
+ * our own ELF images and watches over it, with no tool but the hypercalls.  It takes only images
+ * with the layout of guest.lds.
+ */
+#ifndef GUEST_DOMAIN_H
+#define GUEST_DOMAIN_H
+
+struct domain_plan {
+    const void *elf; /* the image */
+    size_t elf_size;
+    const char *args;
+    unsigned int pages; /* memory in pages, at most DOMAIN_PAGES_MAX */
+    unsigned int vcpus;
+};
+#define DOMAIN_PAGES_MAX 8192
+
+struct built_domain {
+    domid_t id;
+    struct xencons_interface *console;
+    evtchn_port_t console_port; /* ours */
+    uint64_t console_mfn, l4_mfn, spare_mfn;
+};
+
+/* Build it paused. Returns 0, or the error of the step that failed, after printing which; the rest
+ * is undone. */
+long domain_build(const struct domain_plan *plan, struct built_domain *d);
+long domain_unpause(const struct built_domain *d);
+/* Destroy it and wait until it is gone; false if it is still there after some seconds. */
+bool domain_destroy(struct built_domain *d);
+/* Print what its console has to say, each line under a prefix; true if a line holds the word. */
+void domain_console_relay(struct built_domain *d);
+/* XEN_DOMINF_* flags and shutdown reason; false if there is no such domain. */
+bool domain_info(domid_t id, struct xen_domctl_getdomaininfo *info);
+long domctl(struct xen_domctl *op, unsigned int cmd, domid_t dom);
+/* The first module that the loader gave us, or NULL. */
+const void *module_find(size_t *size);
+
+/* Map a frame of another domain; the window holds 64 pages. */
+void *foreign_map(domid_t dom, uint64_t mfn, uint64_t flags);
+void foreign_unmap(void *at);
+
+#endif

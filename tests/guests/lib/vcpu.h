@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The vCPUs of a test guest: each one's stack with its own data at the bottom, starting a second
+ * one, and time as the hypervisor's time page gives it.
+ */
+#ifndef GUEST_VCPU_H
+#define GUEST_VCPU_H
+
+#define STACK_SIZE 32768ul
+#define TRAP_STACK 12288ul /* offset in the stack area where traps from user mode begin */
+
+/* At the bottom of each stack area. */
+struct vcpu {
+    unsigned int id;
+    struct regs *user_regs; /* where user_run() wants the state at the next trap, else NULL */
+    uint64_t user_save;     /* its kernel stack */
+    uint8_t user_mask;
+    void (*function)(void *);
+    void *arg;
+    volatile bool finished;
+};
+
+extern uint8_t stacks[MAX_VCPUS][STACK_SIZE];
+
+static inline struct vcpu *this_vcpu(void)
+{
+    uint64_t sp;
+
+    __asm__ volatile("mov %%rsp, %0" : "=r"(sp));
+    return (struct vcpu *)((sp - 1) & ~(STACK_SIZE - 1));
+}
+
+static inline unsigned int vcpu_id(void)
+{
+    return this_vcpu()->id;
+}
+
+/* This vCPU's part of the shared info page. */
+struct vcpu_info *vcpu_info(void);
+
+void vcpu_init(void);
+
+/*
+ * Start vCPU id, which has not run before, at function(arg) with events masked and the traps of
+ * vCPU 0; returns what VCPUOP_initialise or VCPUOP_up answered.  When the function returns, the
+ * vCPU takes itself down.
+ */
+long vcpu_start(unsigned int id, void (*function)(void *), void *arg);
+/* Wait until its function has returned; false after the given time in ms. */
+bool vcpu_wait(unsigned int id, unsigned int ms);
+/* The context that vcpu_start() uses, for tests that change it. */
+void vcpu_context_fill(struct vcpu_guest_context *c, unsigned int id);
+
+uint64_t rdtsc(void);
+/* Nanoseconds of system time on this vCPU. */
+uint64_t now(void);
+void delay_us(unsigned int us);
+
+#endif
