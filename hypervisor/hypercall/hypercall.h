@@ -12,7 +12,7 @@
 
 /*
  * A long operation gives way: `return hypercall_again(n, arg0, ... arg[n-1])` makes the guest enter this hypercall once more
- * with these arguments, after softirqs and events were looked at. Returns -ERESTART, which the caller must hand up
+ * with these arguments, after softirqs and events were looked at. Returns a value that the caller must hand up
  * unchanged; works inside a multicall as well. This is the only place that turns "again" into a continuation.
  */
 long hypercall_again(unsigned int n, ...);

@@ -25,9 +25,10 @@ struct cpu_info {
     unsigned long percpu_offset;
     unsigned long cr4;            /* as loaded */
     unsigned long cr3;            /* as loaded by us for the guest, for XPTI: see arch/x86/pv */
-    unsigned long scratch;
-    unsigned long pad;
+    unsigned long scratch;        /* the guest's RSP for a moment during SYSCALL */
 };
+/* The CPU aligns the stack to 16 bytes when it enters from ring 3: guest_regs.es must stand on such a place. */
+_Static_assert(sizeof(struct cpu_info) % 16 == 8, "guest_regs.es is not aligned");
 
 static __always_inline struct cpu_info *cpu_info(void)
 {

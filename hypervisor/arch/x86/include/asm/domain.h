@@ -14,17 +14,6 @@ struct cpu_policy;
 struct frame;
 struct pirq_table;
 
-/* A PV guest's exception that waits to be delivered by the return path: see arch/x86/pv/bounce.c. */
-struct trap_bounce {
-    u32 error_code;
-    u8 flags; /* TBF_* */
-    u16 cs;
-    unsigned long eip;
-};
-#define TBF_EXCEPTION   1 /* one to deliver */
-#define TBF_ERROR_CODE  2
-#define TBF_INTERRUPT   4 /* masks events on entry */
-
 /* The state that only a 64-bit PV vCPU has. Written by itself, or by others while it is paused. */
 struct pv_vcpu {
     struct trap_info *traps; /* [256], one page */
@@ -53,7 +42,6 @@ struct pv_vcpu {
     const u8 __guest *iobmp;      /* PHYSDEVOP_set_iobitmap */
     unsigned int iobmp_limit;
 
-    struct trap_bounce bounce;
     u32 dr7_emul;                 /* I/O breakpoint bits that the hardware must not see */
     bool need_update_runstate;
 };

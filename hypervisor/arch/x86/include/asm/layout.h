@@ -18,9 +18,12 @@
 /* Slot 260: differs from domain to domain: GDT and LDT windows of its vCPUs. */
 #define PERDOMAIN_START 0xffff820000000000
 #define PERDOMAIN_SLOT  260
-/* Slot 261: our image, then the stacks of the CPUs with guard pages between. */
+/*
+ * Slot 261: our image, then the stack areas of the CPUs, each followed by as much that is not mapped. The system call
+ * stubs reach their CPU's stack by RIP-relative addresses, so the two stay within 2 GB.
+ */
 #define IMAGE_START  0xffff828000000000
-#define STACKS_START 0xffff828080000000
+#define STACKS_START 0xffff828040000000
 /* Slots 262..271: all RAM, 5 TB. */
 #define DIRECT_START 0xffff830000000000
 #define DIRECT_END   0xffff880000000000
@@ -36,6 +39,7 @@
 /* A CPU's stack area: 8 pages, aligned to its size. From the bottom: NMI, #DF, #MC, #DB stacks, one guard, three for the main stack. */
 #define STACK_ORDER 3
 #define STACK_SIZE  (4096 << STACK_ORDER)
+#define STACK_TOP(cpu) (STACKS_START + (cpu)*2 * STACK_SIZE + STACK_SIZE)
 
 /* A vCPU's window in the per-domain slot: 16 pages of GDT, then 16 of LDT. */
 #define GDT_LDT_WINDOW_SHIFT 17
