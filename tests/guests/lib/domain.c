@@ -314,21 +314,27 @@ bool domain_destroy(struct built_domain *d)
     return !domain_info(d->id, &info);
 }
 
-void domain_console_relay(struct built_domain *d)
+bool domain_console_line(struct built_domain *d, char *line, size_t size)
 {
-    static char line[256];
-    static unsigned int used;
     struct xencons_interface *ring = d->console;
     XENCONS_RING_IDX cons = ring->out_cons, prod = ring->out_prod;
+    bool complete = false;
 
     mb();
-    for (; cons != prod; cons++) {
-        line[used++] = ring->out[MASK_XENCONS_IDX(cons, ring->out)];
-        if (line[used - 1] != '\n' && used < sizeof(line) - 1)
-            continue;
-        printk("d%u| %.*s\n", d->id, (int)used - 1, line);
-        used = 0;
+    if (prod - cons > sizeof(ring->out))
+        cons = prod; /* a guest may write what it likes there */
+    while (cons != prod && !complete) {
+        char c = ring->out[MASK_XENCONS_IDX(cons++, ring->out)];
+
+        complete = c == '\n' || d->line_used == sizeof(d->line) - 1;
+        if (c != '\n')
+            d->line[d->line_used++] = c;
     }
     mb();
     ring->out_cons = cons;
+    if (complete) {
+        format(line, size, "%.*s", (int)d->line_used, d->line);
+        d->line_used = 0;
+    }
+    return complete;
 }

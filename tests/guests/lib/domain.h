@@ -21,6 +21,8 @@ struct built_domain {
     struct xencons_interface *console;
     evtchn_port_t console_port; /* ours */
     uint64_t console_mfn, l4_mfn, spare_mfn;
+    char line[200]; /* of the console, not complete yet */
+    size_t line_used;
 };
 
 /* Build it paused. Returns 0, or the error of the step that failed, after printing which; the rest
@@ -29,8 +31,8 @@ long domain_build(const struct domain_plan *plan, struct built_domain *d);
 long domain_unpause(const struct built_domain *d);
 /* Destroy it and wait until it is gone; false if it is still there after some seconds. */
 bool domain_destroy(struct built_domain *d);
-/* Print what its console has to say, each line under a prefix; true if a line holds the word. */
-void domain_console_relay(struct built_domain *d);
+/* The next complete line of its console, without the line end; false if there is none yet. */
+bool domain_console_line(struct built_domain *d, char *line, size_t size);
 /* XEN_DOMINF_* flags and shutdown reason; false if there is no such domain. */
 bool domain_info(domid_t id, struct xen_domctl_getdomaininfo *info);
 long domctl(struct xen_domctl *op, unsigned int cmd, domid_t dom);

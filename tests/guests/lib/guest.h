@@ -27,6 +27,7 @@
 #include "vcpu.h"
 #include "grant.h"
 #include "domain.h"
+#include "cases.h"
 
 /* What is known once and for all after guest_start(). */
 struct guest {

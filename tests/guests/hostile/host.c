@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dom0 under which other test guests run as domU, and the witness of what they do.
+ *
+ * Its module is the guest to run. It builds a domain of it, relays its console, waits for its end
+ * and destroys it; with the word "once" a single time, else once per case until the guest says that
+ * there are no more. After each it looks whether the host is as before: its own memory, its timer,
+ * and the machine's free memory to the page. Any result but SUCCESS of a domain, a death that was
+ * not expected, or a change of the host is a failure.
+ */
+#include "lib/guest.h"
+
+const char test_title[] = "host of a guest domain";
+
+#define CASE_SECONDS  60
+#define WITNESS_WORDS 512
+
+static uint64_t witness[WITNESS_WORDS];
+static volatile unsigned int ticks;
+static uint64_t free_before;
+
+static void tick(evtchn_port_t port)
+{
+    (void)port;
+    ticks++;
+}
+
+static uint64_t free_pages(void)
+{
+    struct xen_sysctl op = {.cmd = XEN_SYSCTL_physinfo,
+                            .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+
+    check_eq(hc_sysctl(&op), 0);
+    return op.u.physinfo.free_pages + op.u.physinfo.scrub_pages;
+}
+
+/* The host is as it was, or the reason is printed as a failure. */
+static void check_witness(void)
+{
+    uint64_t end = now() + 2000000000ul, now_free;
+    unsigned int before = ticks;
+
+    for (unsigned int i = 0; i < WITNESS_WORDS; i++)
+        check_eq(witness[i], i * 0x9e3779b97f4a7c15ul);
+    while (ticks == before && now() < end)
+        cpu_relax();
+    check(ticks != before);
+    do
+        now_free = free_pages();
+    while (free_before && now_free != free_before && now() < end);
+    if (free_before)
+        check_eq(now_free, free_before);
+    free_before = now_free;
+}
+
+/* What a domain came to. */
+struct verdict {
+    bool over, expects_death;
+    unsigned int reason;
+    char result[16];
+};
+
+static void note_line(struct verdict *v, const char *line)
+{
+    const char *result = strstr(line, "Test result: ");
+
+    if (strstr(line, CASE_DIES_MARK))
+        v->expects_death = true;
+    if (result)
+        format(v->result, sizeof(v->result), "%s", result + 13);
+}
+
+static void watch(struct built_domain *d, struct verdict *v)
+{
+    uint64_t end = now() + CASE_SECONDS * 1000000000ul;
+    struct xen_domctl_getdomaininfo info = {0};
+    char line[256];
+
+    while (now() < end && !v->over) {
+        v->over = domain_info(d->id, &info) && (info.flags & XEN_DOMINF_shutdown);
+        v->reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+        while (domain_console_line(d, line, sizeof(line))) {
+            printk("d%u| %s\n", d->id, line);
+            note_line(v, line);
+        }
+        hc_sched_op(SCHEDOP_yield, 0);
+    }
+}
+
+/* Run one domain; false when its guest has no such case. */
+static bool run_domain(struct domain_plan *plan)
+{
+    struct built_domain d;
+    struct verdict v = {0};
+
+    if (domain_build(plan, &d))
+        test_error("the domain could not be built");
+    check_eq(domain_unpause(&d), 0);
+    watch(&d, &v);
+    check(domain_destroy(&d));
+    if (!strcmp(v.result, "SKIP") && !arg_present("once"))
+        return false;
+    if (!v.over)
+        check(!"the domain came to an end in time");
+    else if (v.expects_death)
+        check_eq(v.reason, SHUTDOWN_crash);
+    else
+        check(v.reason == SHUTDOWN_poweroff && !strcmp(v.result, "SUCCESS"));
+    check_witness();
+    return true;
+}
+
+void test_main(void)
+{
+    char args[64];
+    struct domain_plan plan = {.args = args, .pages = 4096};
+    evtchn_port_t port;
+    unsigned int first = (unsigned int)arg_number("first", 0);
+
+    plan.elf = module_find(&plan.elf_size);
+    plan.vcpus = (unsigned int)arg_number("vcpus", 1);
+    if (!plan.elf)
+        test_error("no guest was given as module");
+    for (unsigned int i = 0; i < WITNESS_WORDS; i++)
+        witness[i] = i * 0x9e3779b97f4a7c15ul;
+    check_eq(event_bind_virq(VIRQ_TIMER, 0, &port), 0);
+    event_handler(port, tick);
+    check_eq(event_unmask(port), 0);
+    events_on();
+    for (unsigned int i = first;; i++) {
+        format(args, sizeof(args), arg_present("once") ? "domu" : "domu case=%u", i);
+        if (!run_domain(&plan))
+            break;
+        if (arg_present("once") || i >= arg_number("last", ~0u))
+            break;
+        if (i > 1000)
+            test_error("too many cases");
+    }
+}
