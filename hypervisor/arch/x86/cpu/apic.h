@@ -8,7 +8,8 @@
 #include <lib/cpumask.h>
 #include <lib/types.h>
 
-/* Registers (Intel SDM vol. 3, table 11-1), as offsets of the xAPIC page; x2APIC MSR is 0x800 + offset / 16. */
+/* Registers (Intel SDM vol. 3, table 11-1), as offsets of the xAPIC page; x2APIC MSR is 0x800 +
+ * offset / 16. */
 enum apic_reg {
     APIC_ID = 0x20,
     APIC_VERSION = 0x30,
@@ -57,13 +58,15 @@ void apic_cpu_init(void);
 /* This CPU's id as the hardware has it. */
 u32 apic_read_id(void);
 
-/* Sends vector, or APIC_DM_NMI, to a CPU or to a set of them (this one included if it is in the set). Any context. */
+/* Sends vector, or APIC_DM_NMI, to a CPU or to a set of them (this one included if it is in the
+ * set). Any context. */
 void apic_send_ipi(unsigned int cpu, u32 what);
 void apic_send_ipi_mask(const struct cpumask *m, u32 what);
 /* The same by raw id, for CPUs that are not up: INIT and STARTUP. */
 void apic_send_raw(u32 apic_id, u32 what);
 
-/* Is the interrupt controller's mode such that a level interrupt's EOI is broadcast: see platform/ioapic.c. */
+/* Is the interrupt controller's mode such that a level interrupt's EOI is broadcast: see
+ * platform/ioapic.c. */
 bool apic_vector_in_service(u8 vector);
 
 #endif

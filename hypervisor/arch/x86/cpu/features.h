@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the machine's CPUs can do and which weaknesses they have: filled by cpu_identify() from CPUID and IA32_ARCH_CAPABILITIES,
- * constant afterwards. What guests are shown is policy.c's business.
+ * What the machine's CPUs can do and which weaknesses they have: filled by cpu_identify() from
+ * CPUID and IA32_ARCH_CAPABILITIES, constant afterwards. What guests are shown is policy.c's
+ * business.
  */
 #ifndef ARCH_X86_CPU_FEATURES_H
 #define ARCH_X86_CPU_FEATURES_H
@@ -29,14 +30,14 @@ struct cpu_identity {
     u32 features[CPU_FEATURE_WORDS];
 
     /* Weaknesses: true when software has to do something about it. */
-    bool bug_meltdown;      /* user code can read supervisor pages: separate page tables */
-    bool bug_l1tf;          /* non-present PTEs must not hold addresses of RAM */
-    bool bug_mds;           /* VERW on the way to a guest */
-    bool bug_spectre_v2;    /* indirect branches need IBRS or retpolines */
-    bool bug_ssb;           /* speculative store bypass */
-    bool bug_rsb;           /* return stack must be refilled on entry */
-    bool bug_sysret;        /* Intel: SYSRET to a non-canonical address faults in ring 0 */
-    bool eibrs;             /* one setting of IBRS for good instead of one write per entry */
+    bool bug_meltdown;   /* user code can read supervisor pages: separate page tables */
+    bool bug_l1tf;       /* non-present PTEs must not hold addresses of RAM */
+    bool bug_mds;        /* VERW on the way to a guest */
+    bool bug_spectre_v2; /* indirect branches need IBRS or retpolines */
+    bool bug_ssb;        /* speculative store bypass */
+    bool bug_rsb;        /* return stack must be refilled on entry */
+    bool bug_sysret;     /* Intel: SYSRET to a non-canonical address faults in ring 0 */
+    bool eibrs;          /* one setting of IBRS for good instead of one write per entry */
 };
 
 extern struct cpu_identity boot_cpu;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLB flushes on this CPU and on others. Guests' mappings are never global, ours are, so the flushes for guests leave ours alone.
- * The forms with a mask wait until it is done everywhere: interrupts must be on, and no lock may be held that is ever
- * taken with interrupts off.
+ * TLB flushes on this CPU and on others. Guests' mappings are never global, ours are, so the
+ * flushes for guests leave ours alone. The forms with a mask wait until it is done everywhere:
+ * interrupts must be on, and no lock may be held that is ever taken with interrupts off.
  */
 #ifndef ARCH_X86_CPU_TLB_H
 #define ARCH_X86_CPU_TLB_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interrupts: the vectors, their dispatch, handlers of our own, and the machine's interrupts that guests own (pirqs).
- * Implemented by arch/x86/platform/irq.c and pirq.c. Called by the entry code, by the event channels and by our few drivers.
+ * Interrupts: the vectors, their dispatch, handlers of our own, and the machine's interrupts that
+ * guests own (pirqs). Implemented by arch/x86/platform/irq.c and pirq.c. Called by the entry code,
+ * by the event channels and by our few drivers.
  */
 #ifndef ASM_IRQ_H
 #define ASM_IRQ_H
@@ -13,8 +14,8 @@ struct domain;
 struct vcpu;
 
 /*
- * 0x20..0x2f: where the masked 8259s may still spill; 0x30..0xef: devices (0x80 and 0x82 are guests' traps);
- * the highest class: between CPUs and from the local APIC.
+ * 0x20..0x2f: where the masked 8259s may still spill; 0x30..0xef: devices (0x80 and 0x82 are
+ * guests' traps); the highest class: between CPUs and from the local APIC.
  */
 #define VECTOR_LEGACY       0x20
 #define VECTOR_FIRST_DEVICE 0x30
@@ -27,26 +28,29 @@ struct vcpu;
 #define VECTOR_SPURIOUS     0xff
 
 /*
- * From the entry code, for vectors 32..255 that are not a guest's software interrupt: regs->entry_vector.
- * Interrupts off, any context. Softirqs that it raises are seen on the way out.
+ * From the entry code, for vectors 32..255 that are not a guest's software interrupt:
+ * regs->entry_vector. Interrupts off, any context. Softirqs that it raises are seen on the way out.
  */
 void do_irq(struct cpu_user_regs *regs);
 
 /*
- * Our own driver takes a GSI: fn(data) runs in interrupt context. Configured as the firmware says (ISA: edge, high; else level, low).
- * 0, -EBUSY when somebody has it, -ENODEV when no IO-APIC has this GSI. Boot context, after irq_init.
+ * Our own driver takes a GSI: fn(data) runs in interrupt context. Configured as the firmware says
+ * (ISA: edge, high; else level, low). 0, -EBUSY when somebody has it, -ENODEV when no IO-APIC has
+ * this GSI. Boot context, after irq_init.
  */
 int irq_request(unsigned int gsi, const char *name, void (*fn)(void *data), void *data);
 
 /*
- * EVTCHNOP_bind_pirq: interrupts of d's pirq (as mapped by PHYSDEVOP_map_pirq or, for GSIs, implicitly) go to
- * evtchn_send_pirq(d, pirq) from now on, taken on v's CPU. share: other domains may bind the same line.
- * 0; -EINVAL not mapped or out of range; -EBUSY taken by others; -ENOMEM, -ENOSPC no vector. No locks above LOCK_IRQ held.
+ * EVTCHNOP_bind_pirq: interrupts of d's pirq (as mapped by PHYSDEVOP_map_pirq or, for GSIs,
+ * implicitly) go to evtchn_send_pirq(d, pirq) from now on, taken on v's CPU. share: other domains
+ * may bind the same line. 0; -EINVAL not mapped or out of range; -EBUSY taken by others; -ENOMEM,
+ * -ENOSPC no vector. No locks above LOCK_IRQ held.
  */
 int pirq_guest_bind(struct vcpu *v, u32 pirq, bool share);
 /* Undoes it; an interrupt in flight is finished. From closing the port. */
 void pirq_guest_unbind(struct domain *d, u32 pirq);
-/* The guest is ready for the next one (PHYSDEVOP_eoi; unmask of the port when the domain has automatic EOI). Any pirq number. */
+/* The guest is ready for the next one (PHYSDEVOP_eoi; unmask of the port when the domain has
+ * automatic EOI). Any pirq number. */
 void pirq_guest_eoi(struct domain *d, u32 pirq);
 /* EVTCHNOP_bind_vcpu moved the port of the pirq to v: the interrupt follows to its CPU. */
 void pirq_set_affinity(struct domain *d, u32 pirq, const struct vcpu *v);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Phases of the boot that bring up the machine's own devices, in the order in which they run. All on the first CPU, interrupts
- * off until irq_init is through; each panics when the host cannot go on.
+ * Phases of the boot that bring up the machine's own devices, in the order in which they run. All
+ * on the first CPU, interrupts off until irq_init is through; each panics when the host cannot go
+ * on.
  */
 #ifndef ASM_PHASES_H
 #define ASM_PHASES_H
@@ -14,11 +15,13 @@ void acpi_init(void);
 void apic_init(void);
 /* Clocks measured, system time runs (arch/x86/platform/clock.c). Needs apic_init. */
 void clock_init(void);
-/* IO-APICs, the 8259s shut, vectors; interrupts may be enabled afterwards (arch/x86/platform/irq.c). */
+/* IO-APICs, the 8259s shut, vectors; interrupts may be enabled afterwards
+ * (arch/x86/platform/irq.c). */
 void irq_init(void);
 /* PCI configuration space (arch/x86/platform/pci.c). */
 void pci_init(void);
-/* All other CPUs, up to the idle loop (arch/x86/cpu/smp.c). Needs everything that an idle loop needs. */
+/* All other CPUs, up to the idle loop (arch/x86/cpu/smp.c). Needs everything that an idle loop
+ * needs. */
 void smp_boot(void);
 
 /* From the trampoline, on the new CPU's own stack, paging on: arch/x86/cpu/smp.c. */
