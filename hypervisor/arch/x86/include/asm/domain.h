@@ -33,9 +33,11 @@ struct pv_vcpu {
     u16 sysenter_cs, syscall32_cs;
     bool sysenter_masks_events, syscall32_masks_events;
     u32 vgc_flags;                /* VGCF_*: failsafe/syscall disable events */
-    unsigned long nmi_callback;   /* in traps[2] */
 
-    bool kernel_mode;             /* TF_kernel_mode: which page tables and GS base are in use */
+    bool kernel_mode;             /* which page tables and GS base are in use */
+    u8 exit_work;                 /* EXIT_WORK_*: to be done on the way out; atomic bits */
+    bool nmi_masked;              /* until IRET */
+    bool runstate_pending;        /* the guest's runstate area waits for kernel mode to be written */
     unsigned long fs_base, gs_base_kernel, gs_base_user;
 
     u8 iopl;                      /* of PHYSDEVOP_set_iopl: ring 3 and 1 both compare with it */
@@ -43,8 +45,11 @@ struct pv_vcpu {
     unsigned int iobmp_limit;
 
     u32 dr7_emul;                 /* I/O breakpoint bits that the hardware must not see */
-    bool need_update_runstate;
 };
+
+/* Bits of pv_vcpu.exit_work. */
+#define EXIT_WORK_NMI      1
+#define EXIT_WORK_FAILSAFE 2 /* a selector could not be loaded: those in the frame are told to the failsafe callback */
 
 struct arch_vcpu {
     struct cpu_user_regs regs;    /* while it is not running; running: at the top of the CPU's stack */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Saving and loading the extended state of vCPUs (fpu.h). Sources: Intel SDM vol. 1, chapter 13; AMD APM vol. 2, 11.5.
+ */
+#include <arch/x86/cpu/features.h>
+#include <arch/x86/cpu/fpu.h>
+#include <asm/system.h>
+#include <asm/trapnr.h>
+#include <core/domain.h>
+#include <lib/string.h>
+#include <mm/heap.h>
+
+#define XCR0_X87 1UL
+#define XCR0_SSE 2UL
+#define XCR0_AVX 4UL
+#define XCR0_BND (3UL << 3)
+#define XCR0_AVX512 (7UL << 5)
+
+#define FCW_DEFAULT   0x037f
+#define MXCSR_DEFAULT 0x1f80
+
+struct xsave_area {
+    u16 fcw, fsw;
+    u32 ftw_fop;
+    u64 fip, fdp;
+    u32 mxcsr, mxcsr_mask;
+    u8 regs[480];
+    u64 xstate_bv, xcomp_bv, reserved[6];
+};
+_Static_assert(sizeof(struct xsave_area) == 576, "XSAVE: legacy region and header");
+
+static bool use_xsave(void)
+{
+    return boot_cpu.xcr0_mask;
+}
+
+static unsigned int area_order(void)
+{
+    unsigned int order = 0;
+
+    while ((PAGE_SIZE << order) < max(boot_cpu.xsave_size, (u32)sizeof(struct xsave_area)))
+        order++;
+    return order;
+}
+
+static void set_xcr0(u64 v)
+{
+    __asm__ __volatile__("xsetbv" ::"c"(0), "a"((u32)v), "d"((u32)(v >> 32)));
+}
+
+void fpu_cpu_init(void)
+{
+    u64 cr4 = read_cr4() | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
+
+    if (use_xsave())
+        cr4 |= X86_CR4_OSXSAVE;
+    write_cr4(cr4);
+    write_cr0((read_cr0() & ~(u64)(X86_CR0_EM | X86_CR0_TS)) | X86_CR0_MP | X86_CR0_NE);
+    if (use_xsave())
+        set_xcr0(XCR0_X87 | XCR0_SSE);
+}
+
+int fpu_vcpu_create(struct vcpu *v)
+{
+    struct xsave_area *area = page_alloc(area_order());
+
+    if (!area)
+        return -ENOMEM;
+    area->fcw = FCW_DEFAULT;
+    area->mxcsr = MXCSR_DEFAULT;
+    area->xstate_bv = XCR0_X87 | XCR0_SSE;
+    v->arch.xsave_area = area;
+    v->arch.xcr0 = v->arch.xcr0_accum = XCR0_X87 | XCR0_SSE;
+    return 0;
+}
+
+void fpu_vcpu_free(struct vcpu *v)
+{
+    if (v->arch.xsave_area)
+        page_free(v->arch.xsave_area, area_order());
+    v->arch.xsave_area = NULL;
+}
+
+void fpu_save(struct vcpu *v)
+{
+    struct xsave_area *area = v->arch.xsave_area;
+
+    __asm__ __volatile__("clts");
+    if (!use_xsave()) {
+        __asm__ __volatile__("fxsaveq %0" : "=m"(*area));
+        return;
+    }
+    if (v->arch.xcr0 != v->arch.xcr0_accum)
+        set_xcr0(v->arch.xcr0_accum);
+    __asm__ __volatile__("xsaveq %0" : "+m"(*area) : "a"(~0U), "d"(~0U));
+}
+
+void fpu_load(struct vcpu *v)
+{
+    struct xsave_area *area = v->arch.xsave_area;
+
+    __asm__ __volatile__("clts");
+    if (use_xsave()) {
+        set_xcr0(v->arch.xcr0_accum);
+        __asm__ __volatile__("xrstorq %0" ::"m"(*area), "a"(~0U), "d"(~0U));
+        if (v->arch.xcr0 != v->arch.xcr0_accum)
+            set_xcr0(v->arch.xcr0);
+    } else {
+        __asm__ __volatile__("fxrstorq %0" ::"m"(*area));
+    }
+    if (v->arch.pv.ctrlreg[0] & X86_CR0_TS)
+        write_cr0(read_cr0() | X86_CR0_TS);
+}
+
+/* Which combinations are valid: Intel SDM vol. 1, 13.3. */
+static bool xcr0_valid(u64 xcr0)
+{
+    if (xcr0 & ~boot_cpu.xcr0_mask || !(xcr0 & XCR0_X87))
+        return false;
+    if (xcr0 & XCR0_AVX && !(xcr0 & XCR0_SSE))
+        return false;
+    if (xcr0 & XCR0_BND && (xcr0 & XCR0_BND) != XCR0_BND)
+        return false;
+    return !(xcr0 & XCR0_AVX512) ||
+           ((xcr0 & XCR0_AVX512) == XCR0_AVX512 && xcr0 & XCR0_AVX);
+}
+
+int fpu_set_xcr0(struct vcpu *v, u64 xcr0)
+{
+    if (!use_xsave() || !xcr0_valid(xcr0))
+        return -EINVAL;
+    v->arch.xcr0 = xcr0;
+    v->arch.xcr0_accum |= xcr0;
+    set_xcr0(xcr0);
+    return 0;
+}
+
+void fpu_set_legacy(struct vcpu *v, const void *fxsave)
+{
+    struct xsave_area *area = v->arch.xsave_area;
+
+    memcpy(area, fxsave, 512);
+    area->mxcsr &= area->mxcsr_mask ? area->mxcsr_mask : 0xffbf;
+    memset(&area->xstate_bv, 0, 64);
+    area->xstate_bv = XCR0_X87 | XCR0_SSE;
+}
+
+void fpu_get_legacy(const struct vcpu *v, void *fxsave)
+{
+    memcpy(fxsave, v->arch.xsave_area, 512);
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every way into the hypervisor and out of it again: system calls (hypercalls and those that a guest's user program makes), exceptions,
+ * interrupts, and the way back to a PV guest. The C handlers are in traps.c and arch/x86/pv; nothing is decided here that could be
+ * decided there.
+ *
+ * On entry from a guest the CPU is on its stack area (asm/layout.h), and the registers are pushed so that they form
+ * struct cpu_info.guest_regs at the area's top:
+ *
+ *      top -> +------------------------+
+ *             | cpu_info: cpu, vcpu .. |
+ *             | gs fs ds es            |  saved at a context switch only
+ *     rsp0 -> +------------------------+
+ *             | ss rsp rflags cs rip   |  by the CPU, or by the syscall stub
+ *             | error_code, vector     |
+ *             | rdi rsi rdx rcx rax    |
+ *             | r8 r9 r10 r11          |
+ *             | rbx rbp r12 .. r15     |
+ *      rsp -> +------------------------+
+ *
+ * Clobbers on the way to C: %rax, %rbx (then: the current vCPU), flags. The way out restores all from the frame.
+ */
+#include <asm/asm-offsets.h>
+#include <asm/asm.h>
+#include <asm/layout.h>
+#include <asm/trapnr.h>
+
+        .section .text.entry, "ax", @progbits
+
+/* ---- the frame ------------------------------------------------------------------------------------------- */
+
+.macro SAVE_REGS
+        push    %rdi
+        push    %rsi
+        push    %rdx
+        push    %rcx
+        push    %rax
+        push    %r8
+        push    %r9
+        push    %r10
+        push    %r11
+        push    %rbx
+        push    %rbp
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+.endm
+
+.macro RESTORE_REGS
+        pop     %r15
+        pop     %r14
+        pop     %r13
+        pop     %r12
+        pop     %rbp
+        pop     %rbx
+        pop     %r11
+        pop     %r10
+        pop     %r9
+        pop     %r8
+        pop     %rax
+        pop     %rcx
+        pop     %rdx
+        pop     %rsi
+        pop     %rdi
+.endm
+
+/* Mitigations on entry from a guest: cpu/spec_ctrl.c decides which. All registers but %rax live. */
+.macro SPEC_ENTRY
+        testb   $SCF_ENTRY_MASK, CPU_INFO_spec_flags(%rsp)
+        jz      .Lspec_done\@
+        testb   $SCF_RSB, CPU_INFO_spec_flags(%rsp)
+        jz      .Lspec_msr\@
+        /* 32 calls fill the return stack with addresses of traps. */
+        .rept   32
+        call    1f
+        int3
+1:
+        .endr
+        add     $32 * 8, %rsp
+.Lspec_msr\@:
+        testb   $SCF_IBRS_ENTRY, CPU_INFO_spec_flags(%rsp)
+        jz      .Lspec_done\@
+        call    spec_ctrl_enter
+.Lspec_done\@:
+.endm
+
+/* SPEC_CTRL = IBRS, keeping the argument registers of a hypercall. The frame has the originals. */
+SYM_CODE(spec_ctrl_enter)
+        mov     $MSR_SPEC_CTRL, %ecx
+        mov     $SPEC_CTRL_IBRS, %eax
+        xor     %edx, %edx
+        wrmsr
+        mov     8 + UREGS_rcx(%rsp), %rcx
+        mov     8 + UREGS_rdx(%rsp), %rdx
+        ret
+
+/* ---- SYSCALL ------------------------------------------------------------------------------------------------ */
+
+/*
+ * SYSCALL does not change stacks. Each CPU's LSTAR points at a stub of its own, which knows where its stack is.
+ * (Intel SDM vol. 2, SYSCALL: RCX = return RIP, R11 = RFLAGS.)
+ */
+.macro SYSCALL_STUBS name, common
+        .balign 32
+SYM_CODE(\name)
+        .set    cpu, 0
+        .rept   NR_CPUS
+        .balign 32
+        mov     %rsp, (hyp_base + STACK_TOP_OFFSET + cpu * 2 * STACK_SIZE - CPU_INFO_SIZE + CPU_INFO_scratch)(%rip)
+        lea     (hyp_base + STACK_TOP_OFFSET + cpu * 2 * STACK_SIZE - CPU_INFO_SIZE + UREGS_es)(%rip), %rsp
+        jmp     \common
+        .set    cpu, cpu + 1
+        .endr
+.endm
+        .set    hyp_base, IMAGE_START
+        .set    STACK_TOP_OFFSET, STACKS_START - IMAGE_START + STACK_SIZE
+
+SYSCALL_STUBS lstar_stubs, entry_syscall64
+SYSCALL_STUBS cstar_stubs, entry_syscall32
+
+.macro SYSCALL_FRAME cs
+        pushq   $SEL_R3_DS
+        pushq   CPU_INFO_scratch - UREGS_ss(%rsp)
+        pushq   %r11
+        pushq   $\cs
+        pushq   %rcx
+        pushq   $0
+        movl    $TRAP_SYSCALL, 4(%rsp)
+        SAVE_REGS
+        SPEC_ENTRY
+        mov     CPU_INFO_current(%rsp), %rbx
+        sti
+.endm
+
+SYM_CODE(entry_syscall64)
+        SYSCALL_FRAME SEL_R3_CS64
+        cmpb    $0, VCPU_kernel_mode(%rbx)
+        je      user_syscall
+
+        /* A hypercall: number in %rax, arguments in %rdi %rsi %rdx %r10 %r8 %r9 (ABI: arch-x86/xen-x86_64.h). */
+        mov     UREGS_rax(%rsp), %eax
+        cmp     $NR_HYPERCALLS, %eax
+        jae     bad_hypercall
+        mov     %r10, %rcx
+        lea     hypercall_table(%rip), %r10
+        call    *(%r10, %rax, 8)
+        mov     %rax, UREGS_rax(%rsp)
+        jmp     ret_to_guest
+
+bad_hypercall:
+        movq    $-ENOSYS, UREGS_rax(%rsp)
+        jmp     ret_to_guest
+
+user_syscall:
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    pv_user_syscall
+        jmp     ret_to_guest
+
+SYM_CODE(entry_syscall32)
+        SYSCALL_FRAME SEL_R3_CS32
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    pv_user_syscall32
+        jmp     ret_to_guest
+
+/* SYSENTER saves nothing: the guest kernel knows its user's RIP and RSP by convention. RSP is ours by MSR. */
+SYM_CODE(entry_sysenter)
+        pushq   $SEL_R3_DS
+        pushq   $0
+        pushfq
+        orl     $X86_EFLAGS_IF, (%rsp)
+        pushq   $3
+        pushq   $0
+        pushq   $0
+        movl    $TRAP_SYSCALL, 4(%rsp)
+        SAVE_REGS
+        andl    $~(X86_EFLAGS_NT | X86_EFLAGS_TF), UREGS_rflags(%rsp)
+        pushq   $2
+        popfq
+        SPEC_ENTRY
+        mov     CPU_INFO_current(%rsp), %rbx
+        sti
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    pv_user_sysenter
+        jmp     ret_to_guest
+
+/* ---- back to the guest -------------------------------------------------------------------------------------- */
+
+/* %rbx: current vCPU, %rsp: guest_regs. Looks at softirqs, then at events, then leaves. */
+SYM_CODE(ret_to_guest)
+        cli
+        mov     CPU_INFO_percpu_offset(%rsp), %rax
+        lea     percpu_softirq_pending(%rip), %rcx
+        cmpl    $0, (%rcx, %rax)
+        jne     guest_softirq
+        mov     VCPU_info(%rbx), %rax
+        cmpb    $0, VCPUINFO_upcall_pending(%rax)
+        jne     guest_event
+no_event:
+        cmpb    $0, VCPU_exit_work(%rbx)
+        jne     guest_exit_work
+
+restore_guest:
+        testb   $SCF_EXIT_MASK, CPU_INFO_spec_flags(%rsp)
+        jnz     spec_exit
+spec_exit_done:
+        testl   $TRAP_SYSCALL, UREGS_vector(%rsp)
+        jz      iret_guest
+        /* SYSRET to a non-canonical address would fault in ring 0 on some CPUs: such a frame takes IRET. */
+        mov     UREGS_rip(%rsp), %rax
+        sar     $47, %rax
+        add     $1, %rax
+        cmp     $1, %rax
+        ja      iret_guest
+        RESTORE_REGS
+        mov     8(%rsp), %rcx
+        mov     24(%rsp), %r11
+        mov     32(%rsp), %rsp
+        sysretq
+
+iret_guest:
+        RESTORE_REGS
+        add     $8, %rsp
+iret_instruction:
+        iretq
+        EXTABLE(iret_instruction, iret_failed)
+
+guest_softirq:
+        sti
+        call    softirq_run
+        jmp     ret_to_guest
+
+guest_event:
+        cmpb    $0, VCPUINFO_upcall_mask(%rax)
+        jne     no_event
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    pv_deliver_events
+        jmp     ret_to_guest
+
+guest_exit_work:
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    pv_exit_work
+        jmp     ret_to_guest
+
+spec_exit:
+        mov     %rsp, %rdi
+        call    spec_ctrl_exit
+        jmp     spec_exit_done
+
+/*
+ * The guest's frame was refused by IRET. The fault came back here with the guest's registers, %rsp at the frame:
+ * rebuild guest_regs and let the failsafe callback have it.
+ */
+SYM_CODE(iret_failed)
+        pushq   $0
+        SAVE_REGS
+        mov     CPU_INFO_current(%rsp), %rbx
+        sti
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    pv_iret_failed
+        jmp     ret_to_guest
+
+/* void reset_stack_to_guest(struct vcpu *v): a context switch ends here. */
+SYM_CODE(reset_stack_to_guest)
+        mov     %rdi, %rbx
+        mov     %rsp, %rax
+        or      $(STACK_SIZE - 1), %rax
+        lea     1 - CPU_INFO_SIZE(%rax), %rsp
+        jmp     ret_to_guest
+
+/* void reset_stack_to_idle(void) */
+SYM_CODE(reset_stack_to_idle)
+        mov     %rsp, %rax
+        or      $(STACK_SIZE - 1), %rax
+        lea     1 - CPU_INFO_SIZE - 8(%rax), %rsp
+        sti
+        xor     %ebp, %ebp
+        call    idle_loop
+        ud2
+
+/* ---- exceptions ------------------------------------------------------------------------------------------------ */
+
+.macro EXCEPTION name, vector, has_error_code
+SYM_CODE(entry_\name)
+        .if !\has_error_code
+        pushq   $0
+        .endif
+        movl    $\vector, 4(%rsp)
+        jmp     handle_exception
+.endm
+
+        EXCEPTION de, 0, 0
+        EXCEPTION bp, 3, 0
+        EXCEPTION of, 4, 0
+        EXCEPTION br, 5, 0
+        EXCEPTION ud, 6, 0
+        EXCEPTION nm, 7, 0
+        EXCEPTION cs, 9, 0
+        EXCEPTION ts, 10, 1
+        EXCEPTION np, 11, 1
+        EXCEPTION ss, 12, 1
+        EXCEPTION gp, 13, 1
+        EXCEPTION 15, 15, 0
+        EXCEPTION mf, 16, 0
+        EXCEPTION ac, 17, 1
+        EXCEPTION xm, 19, 0
+        EXCEPTION ve, 20, 0
+        EXCEPTION cp, 21, 1
+
+SYM_CODE(handle_exception)
+        SAVE_REGS
+        cld
+        testb   $3, UREGS_cs(%rsp)
+        jz      exception_in_hypervisor
+        SPEC_ENTRY
+        mov     CPU_INFO_current(%rsp), %rbx
+        sti
+        mov     UREGS_vector(%rsp), %eax
+        lea     guest_exception_table(%rip), %rcx
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    *(%rcx, %rax, 8)
+        jmp     ret_to_guest
+
+exception_in_hypervisor:
+        mov     %rsp, %rdi
+        call    hypervisor_exception
+restore_hypervisor:
+        RESTORE_REGS
+        add     $8, %rsp
+        iretq
+
+/* CR2 is read before anything can fault again. */
+SYM_CODE(entry_pf)
+        movl    $14, 4(%rsp)
+        SAVE_REGS
+        cld
+        testb   $3, UREGS_cs(%rsp)
+        jz      pf_in_hypervisor
+        SPEC_ENTRY
+        mov     CPU_INFO_current(%rsp), %rbx
+        mov     %cr2, %rdx
+        sti
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    guest_page_fault
+        jmp     ret_to_guest
+
+pf_in_hypervisor:
+        mov     %cr2, %rsi
+        mov     %rsp, %rdi
+        call    hypervisor_page_fault
+        jmp     restore_hypervisor
+
+/* INT 0x80 is a gate that ring 3 may use: the usual system call of 32-bit programs. */
+SYM_CODE(entry_int80)
+        pushq   $0
+        movl    $0x80, 4(%rsp)
+        SAVE_REGS
+        cld
+        SPEC_ENTRY
+        mov     CPU_INFO_current(%rsp), %rbx
+        sti
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    pv_int80
+        jmp     ret_to_guest
+
+/*
+ * NMI, #DB, #DF, #MC have stacks of their own: they may come when %rsp is still the guest's. Coming from a guest, the
+ * frame moves to where the guest's registers belong, and the handler runs like any other.
+ */
+.macro IST_ENTRY name, vector, has_error_code, guest_handler
+SYM_CODE(entry_\name)
+        .if !\has_error_code
+        pushq   $0
+        .endif
+        movl    $\vector, 4(%rsp)
+        SAVE_REGS
+        cld
+        testb   $3, UREGS_cs(%rsp)
+        jz      exception_in_hypervisor
+        mov     %rsp, %rsi
+        mov     %rsp, %rdi
+        or      $(STACK_SIZE - 1), %rdi
+        lea     1 - CPU_INFO_SIZE(%rdi), %rdi
+        mov     %rdi, %rsp
+        mov     $(UREGS_es / 8), %ecx
+        rep     movsq
+        SPEC_ENTRY
+        mov     CPU_INFO_current(%rsp), %rbx
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    \guest_handler
+        jmp     ret_to_guest
+.endm
+
+        IST_ENTRY nmi, 2, 0, guest_nmi
+        IST_ENTRY db, 1, 0, guest_debug
+        IST_ENTRY mc, 18, 0, guest_machine_check
+
+SYM_CODE(entry_df)
+        movl    $8, 4(%rsp)
+        SAVE_REGS
+        cld
+        mov     %rsp, %rdi
+        call    double_fault
+        ud2
+
+/* ---- interrupts ------------------------------------------------------------------------------------------------- */
+
+/* 224 stubs of 16 bytes, for vectors 32..255. */
+        .balign 16
+SYM_CODE(irq_stubs)
+        .set    vector, 32
+        .rept   256 - 32
+        .balign 16
+        pushq   $0
+        movl    $vector, 4(%rsp)
+        jmp     handle_irq
+        .set    vector, vector + 1
+        .endr
+
+        .balign 16
+SYM_CODE(handle_irq)
+        SAVE_REGS
+        cld
+        testb   $3, UREGS_cs(%rsp)
+        jz      irq_in_hypervisor
+        SPEC_ENTRY
+        mov     CPU_INFO_current(%rsp), %rbx
+        mov     %rsp, %rdi
+        call    do_irq
+        jmp     ret_to_guest
+irq_in_hypervisor:
+        mov     %rsp, %rdi
+        call    do_irq
+        jmp     restore_hypervisor

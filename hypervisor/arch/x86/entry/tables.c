@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tables that the CPU reads by itself: IDT (one for all), GDT and TSS (one a CPU), and the registers that say where a
+ * SYSCALL goes. Filled at boot; a context switch changes GDTR, LDTR and this CPU's LDT descriptor only.
+ */
+#include <arch/x86/cpu/features.h>
+#include <arch/x86/entry/entry.h>
+#include <asm/current.h>
+#include <asm/irq.h>
+#include <asm/mm.h>
+#include <asm/percpu.h>
+#include <asm/system.h>
+#include <asm/trapnr.h>
+#include <lib/printk.h>
+#include <mm/heap.h>
+
+struct idt_entry {
+    u64 lo, hi;
+};
+
+/* Intel SDM vol. 3, figure 8-11. */
+struct tss {
+    u32 reserved0;
+    u64 rsp[3];
+    u64 reserved1;
+    u64 ist[7];
+    u64 reserved2;
+    u16 reserved3, iomap_base;
+} __packed;
+
+struct table_register {
+    u16 limit;
+    u64 base;
+} __packed;
+
+static struct idt_entry idt[256] __aligned(4096);
+static DEFINE_PER_CPU(struct tss, tss) __aligned(128);
+static DEFINE_PER_CPU(u64 *, gdt_page);
+
+extern const char lstar_stubs[], cstar_stubs[], irq_stubs[], entry_sysenter[];
+extern const char entry_de[], entry_db[], entry_nmi[], entry_bp[], entry_of[], entry_br[], entry_ud[],
+    entry_nm[], entry_df[], entry_cs[], entry_ts[], entry_np[], entry_ss[], entry_gp[], entry_pf[],
+    entry_15[], entry_mf[], entry_ac[], entry_mc[], entry_xm[], entry_ve[], entry_cp[], entry_int80[];
+
+/* Which stack of the CPU's area an entry runs on: 1-based index into tss.ist, 0: the main one. */
+enum { IST_NONE, IST_NMI, IST_DF, IST_MC, IST_DB };
+
+static void __init idt_set(unsigned int vector, const char *entry, unsigned int dpl, unsigned int ist)
+{
+    u64 addr = (u64)entry;
+
+    /* 64-bit interrupt gate (Intel SDM vol. 3, figure 6-8). */
+    idt[vector].lo = (addr & 0xffff) | (u64)SEL_HYP_CS << 16 | (u64)ist << 32 | 14UL << 40 |
+                     (u64)dpl << 45 | 1UL << 47 | (addr >> 16 & 0xffff) << 48;
+    idt[vector].hi = addr >> 32;
+}
+
+void __init traps_init(void)
+{
+    static const struct {
+        u8 vector;
+        const char *entry;
+    } plain[] = {
+        {TRAP_DE, entry_de}, {TRAP_BR, entry_br}, {TRAP_UD, entry_ud}, {TRAP_NM, entry_nm},
+        {9, entry_cs},       {TRAP_TS, entry_ts}, {TRAP_NP, entry_np}, {TRAP_SS, entry_ss},
+        {TRAP_GP, entry_gp}, {TRAP_PF, entry_pf}, {15, entry_15},      {TRAP_MF, entry_mf},
+        {TRAP_AC, entry_ac}, {TRAP_XM, entry_xm}, {20, entry_ve},      {21, entry_cp},
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(plain); i++)
+        idt_set(plain[i].vector, plain[i].entry, 0, IST_NONE);
+    idt_set(TRAP_BP, entry_bp, 3, IST_NONE);
+    idt_set(TRAP_OF, entry_of, 3, IST_NONE);
+    idt_set(TRAP_DB, entry_db, 0, IST_DB);
+    idt_set(TRAP_NMI, entry_nmi, 0, IST_NMI);
+    idt_set(TRAP_DF, entry_df, 0, IST_DF);
+    idt_set(TRAP_MC, entry_mc, 0, IST_MC);
+    for (unsigned int v = 32; v < 256; v++)
+        idt_set(v, irq_stubs + (v - 32) * 16, 0, IST_NONE);
+    idt_set(0x80, entry_int80, 3, IST_NONE);
+}
+
+static u64 tss_descriptor_lo(const struct tss *t)
+{
+    u64 base = (u64)t;
+
+    return (sizeof(*t) - 1) | (base & 0xffffff) << 16 | 0x89UL << 40 | (base >> 24 & 0xff) << 56;
+}
+
+static void gdt_fill(u64 *gdt, struct tss *t)
+{
+#define ENTRY(sel) gdt[((sel)-0xe000) >> 3]
+    ENTRY(SEL_HYP_CS) = 0x00af9b000000ffff;  /* ring 0, 64 bit */
+    ENTRY(SEL_HYP_DS) = 0x00cf93000000ffff;
+    ENTRY(SEL_R3_CS32) = 0x00cffb000000ffff; /* ring 3, 32 bit */
+    ENTRY(SEL_R3_DS) = 0x00cff3000000ffff;
+    ENTRY(SEL_R3_CS64) = 0x00affb000000ffff; /* ring 3, 64 bit */
+    ENTRY(SEL_TSS) = tss_descriptor_lo(t);
+    ENTRY(SEL_TSS + 8) = (u64)t >> 32;
+    ENTRY(SEL_PERCPU) = 0x0040f10000000000 | smp_processor_id(); /* ring 3 data, limit: the number */
+#undef ENTRY
+}
+
+static void tss_fill(struct tss *t)
+{
+    unsigned long top = (unsigned long)(cpu_info() + 1), base = top - STACK_SIZE;
+
+    t->rsp[0] = (unsigned long)&guest_regs()->es;
+    for (unsigned int i = IST_NMI; i <= IST_DB; i++)
+        t->ist[i - 1] = base + i * PAGE_SIZE;
+    t->iomap_base = sizeof(*t); /* no bitmap: every port access of ring 3 comes to us */
+}
+
+static void syscall_init(void)
+{
+    unsigned int cpu = smp_processor_id();
+
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_has(NX) ? EFER_NX : 0));
+    /* SYSCALL: CS = SEL_HYP_CS; SYSRET: CS = 0xe023 + 16, SS = 0xe023 + 8 (Intel SDM vol. 2). */
+    wrmsr(MSR_STAR, (u64)SEL_R3_CS32 << 48 | (u64)SEL_HYP_CS << 32);
+    wrmsr(MSR_LSTAR, (u64)lstar_stubs + cpu * 32);
+    wrmsr(MSR_CSTAR, (u64)cstar_stubs + cpu * 32);
+    wrmsr(MSR_SFMASK, X86_EFLAGS_IF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_NT | X86_EFLAGS_AC |
+                          X86_EFLAGS_RF | X86_EFLAGS_VM | X86_EFLAGS_IOPL);
+    if (cpu_has(SEP)) {
+        wrmsr(MSR_SYSENTER_CS, SEL_HYP_CS);
+        wrmsr(MSR_SYSENTER_ESP, (unsigned long)&guest_regs()->es);
+        wrmsr(MSR_SYSENTER_EIP, (unsigned long)entry_sysenter);
+    }
+}
+
+void traps_cpu_init(void)
+{
+    struct table_register idtr = {sizeof(idt) - 1, (u64)idt};
+    struct tss *t = &this_cpu(tss);
+    u64 *gdt = page_alloc(0);
+
+    if (!gdt)
+        panic("no memory for the descriptor table of CPU%u", smp_processor_id());
+    this_cpu(gdt_page) = gdt;
+    tss_fill(t);
+    gdt_fill(gdt, t);
+    gdt_load(gdt_idle_base());
+    __asm__ __volatile__("lea 1f(%%rip), %%rax\n\t"
+                         "push %0\n\t"
+                         "push %%rax\n\t"
+                         "lretq\n"
+                         "1: mov %w1, %%ss\n\t"
+                         "mov %w2, %%ds\n\t"
+                         "mov %w2, %%es\n\t"
+                         "mov %w2, %%fs\n\t"
+                         "mov %w2, %%gs" ::"i"(SEL_HYP_CS),
+                         "r"(SEL_HYP_DS), "r"(0)
+                         : "rax", "memory");
+    __asm__ __volatile__("lidt %0" ::"m"(idtr));
+    __asm__ __volatile__("ltr %w0" ::"r"(SEL_TSS));
+    ldt_load(0, 0);
+    syscall_init();
+}
+
+u64 *this_cpu_gdt(void)
+{
+    return this_cpu(gdt_page);
+}
+
+void gdt_load(unsigned long base)
+{
+    struct table_register gdtr = {FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1, base};
+
+    __asm__ __volatile__("lgdt %0" ::"m"(gdtr));
+}
+
+unsigned long gdt_idle_base(void)
+{
+    return (unsigned long)this_cpu(gdt_page) - FIRST_RESERVED_GDT_BYTE;
+}
+
+void ldt_load(unsigned long base, unsigned int entries)
+{
+    u64 *desc = &this_cpu(gdt_page)[(SEL_LDT - 0xe000) >> 3];
+
+    if (!entries) {
+        __asm__ __volatile__("lldt %w0" ::"r"(0));
+        return;
+    }
+    desc[0] = (entries * 8 - 1) | (base & 0xffffff) << 16 | 0x82UL << 40 | (base >> 24 & 0xff) << 56;
+    desc[1] = base >> 32;
+    __asm__ __volatile__("lldt %w0" ::"r"(SEL_LDT));
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of the PV support give to each other and to the entry code. Page tables have a header of their own (types.h).
+ * Handlers of the guest's exceptions run on its vCPU with regs == guest_regs(), interrupts on.
+ */
+#ifndef ARCH_X86_PV_PV_H
+#define ARCH_X86_PV_PV_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+#include <mm/frame.h>
+#include <xen/xen.h>
+
+struct domain;
+struct vcpu;
+
+/* ---- bounce.c: frames on the guest kernel's stack -------------------------------------------------------- */
+
+/* Lets the guest's handler of `vector` run next. error_code counts for the vectors that push one. Crashes the domain if it cannot. */
+void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector, u32 error_code);
+/* #PF: CR2 is told in vcpu_info, the error code's user bit as the guest sees its modes. */
+void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 error_code);
+/* #GP with error code 0: the answer to most of what a guest may not do. */
+void pv_inject_gp(struct vcpu *v, struct cpu_user_regs *regs);
+/* From entry.S. */
+void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_user_syscall32(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_user_sysenter(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_int80(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_deliver_events(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_iret_failed(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_exit_work(struct vcpu *v, struct cpu_user_regs *regs);
+
+/* ---- faults.c: exceptions that we look at before the guest does --------------------------------------------- */
+
+void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2);
+void pv_general_protection(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_invalid_op(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs);
+
+/* ---- switch.c: modes and vCPUs ------------------------------------------------------------------------------ */
+
+/* Kernel to user mode of the running guest or back: page tables and GS base. The current vCPU only. */
+void pv_toggle_mode(struct vcpu *v);
+/* Selectors and bases as the CPU has them now go to v->arch (before anyone else looks at them). */
+void pv_save_segments(struct vcpu *v);
+
+/* ---- emulate_priv.c, io.c, msr.c: privileged instructions ------------------------------------------------------ */
+
+/* After #GP in the guest's kernel or an I/O instruction: true when the instruction was carried out (or another trap injected). */
+bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs);
+/* Port access on behalf of v's guest: size 1, 2, 4 bytes. Reads of what it may not touch give all ones. */
+u32 pv_io_read(struct vcpu *v, u16 port, unsigned int size);
+void pv_io_write(struct vcpu *v, u16 port, unsigned int size, u32 value);
+bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs, u16 port, unsigned int size);
+/* 0, or -EINVAL for #GP. */
+int pv_msr_read(struct vcpu *v, u32 msr, u64 *val);
+int pv_msr_write(struct vcpu *v, u32 msr, u64 val);
+
+/* ---- page tables (types.c, mmu.c, descriptor.c, ptwr.c) --------------------------------------------------------- */
+
+/* The guest wrote to one of its page tables that is mapped read-only: true when the write was done for it. */
+bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2);
+/* cr2 is in v's LDT window: maps the page behind it. False: the guest has no such descriptors. */
+bool pv_ldt_fault(struct vcpu *v, unsigned long cr2);
+/*
+ * v's roots become these frames (INVALID_MFN: none), typed L4 and referenced; old ones are dropped. For a vCPU that is not
+ * running. 0, -EINVAL, -ERESTART.
+ */
+int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user);
+/* The GDT of v: `entries` descriptors in `frames`; old ones dropped. 0 or -EINVAL. */
+int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries);
+void pv_drop_gdt(struct vcpu *v);
+void pv_drop_ldt(struct vcpu *v);
+
+/* A guest's selector may be loaded: ring 3 forced, never ours. */
+static inline u16 pv_fix_selector(u16 sel)
+{
+    return sel | 3;
+}
+
+/* Inside the guest's part of the address space: canonical and not ours. */
+static inline bool guest_address_ok(unsigned long va)
+{
+    return va < 0x0000800000000000UL || va >= HYPERVISOR_END;
+}
+
+#endif

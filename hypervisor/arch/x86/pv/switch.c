@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From one vCPU to the next on a CPU, and from a guest's user mode to its kernel and back. The scheduler calls
+ * arch_context_switch; nothing returns from there: the new vCPU starts at the top of the stack on its way out (entry.S).
+ */
+#include <arch/arch.h>
+#include <arch/x86/cpu/features.h>
+#include <arch/x86/cpu/fpu.h>
+#include <arch/x86/cpu/spec_ctrl.h>
+#include <arch/x86/entry/entry.h>
+#include <arch/x86/mm/paging.h>
+#include <arch/x86/pv/pv.h>
+#include <asm/asm.h>
+#include <asm/current.h>
+#include <asm/system.h>
+#include <asm/trapnr.h>
+#include <core/domain.h>
+#include <lib/string.h>
+#include <sched/sched.h>
+
+#define GDT_PTE_FLAGS 0x8000000000000063UL /* present, writable, accessed, dirty, no execute */
+
+void pv_toggle_mode(struct vcpu *v)
+{
+    v->arch.pv.kernel_mode = !v->arch.pv.kernel_mode;
+    v->arch.cr3 = mfn_to_paddr(v->arch.pv.kernel_mode ? v->arch.guest_table : v->arch.guest_table_user);
+    __asm__ __volatile__("swapgs");
+    write_cr3(v->arch.cr3);
+    if (unlikely(v->arch.pv.runstate_pending) && v->arch.pv.kernel_mode) {
+        v->arch.pv.runstate_pending = false;
+        vcpu_runstate_publish(v);
+    }
+}
+
+void pv_save_segments(struct vcpu *v)
+{
+    struct cpu_user_regs *regs = guest_regs();
+
+    __asm__ __volatile__("mov %%ds, %0" : "=m"(regs->ds));
+    __asm__ __volatile__("mov %%es, %0" : "=m"(regs->es));
+    __asm__ __volatile__("mov %%fs, %0" : "=m"(regs->fs));
+    __asm__ __volatile__("mov %%gs, %0" : "=m"(regs->gs));
+    v->arch.pv.fs_base = rdmsr(MSR_FS_BASE);
+    if (v->arch.pv.kernel_mode) {
+        v->arch.pv.gs_base_kernel = rdmsr(MSR_GS_BASE);
+        v->arch.pv.gs_base_user = rdmsr(MSR_KERNEL_GS_BASE);
+    } else {
+        v->arch.pv.gs_base_user = rdmsr(MSR_GS_BASE);
+        v->arch.pv.gs_base_kernel = rdmsr(MSR_KERNEL_GS_BASE);
+    }
+}
+
+/* Loads a selector, or 0 when the CPU refuses it: false then. */
+#define LOAD_SELECTOR(reg, sel)                                                                    \
+    ({                                                                                             \
+        bool _ok = true;                                                                           \
+        __asm__ __volatile__("1: mov %w1, %%" #reg "\n"                                            \
+                             "2:\n\t"                                                              \
+                             ".pushsection .fixup, \"ax\"\n"                                       \
+                             "3: movb $0, %0\n\t"                                                  \
+                             "mov %w2, %%" #reg "\n\t"                                             \
+                             "jmp 2b\n\t"                                                          \
+                             ".popsection\n\t" EXTABLE(1b, 3b)                                     \
+                             : "+q"(_ok)                                                           \
+                             : "r"((unsigned int)(sel)), "r"(0));                                  \
+        _ok;                                                                                       \
+    })
+
+/* A selector that is no longer good is not our problem but the guest kernel's: its failsafe callback hears of it. */
+static void load_segments(struct vcpu *v)
+{
+    const struct cpu_user_regs *regs = guest_regs();
+    const struct pv_vcpu *pv = &v->arch.pv;
+    bool ok = LOAD_SELECTOR(ds, regs->ds);
+
+    ok &= LOAD_SELECTOR(es, regs->es);
+    ok &= LOAD_SELECTOR(fs, regs->fs);
+    ok &= LOAD_SELECTOR(gs, regs->gs);
+    wrmsr(MSR_FS_BASE, pv->fs_base);
+    wrmsr(MSR_GS_BASE, pv->kernel_mode ? pv->gs_base_kernel : pv->gs_base_user);
+    wrmsr(MSR_KERNEL_GS_BASE, pv->kernel_mode ? pv->gs_base_user : pv->gs_base_kernel);
+    if (!ok)
+        v->arch.pv.exit_work |= EXIT_WORK_FAILSAFE;
+}
+
+static void save_debug(struct vcpu *v)
+{
+    if (v->arch.dr[7] & 0xff)
+        __asm__ __volatile__("mov %0, %%db7" ::"r"(0x400UL));
+}
+
+static void load_debug(struct vcpu *v)
+{
+    if (!(v->arch.dr[7] & 0xff))
+        return;
+    __asm__ __volatile__("mov %0, %%db0" ::"r"(v->arch.dr[0]));
+    __asm__ __volatile__("mov %0, %%db1" ::"r"(v->arch.dr[1]));
+    __asm__ __volatile__("mov %0, %%db2" ::"r"(v->arch.dr[2]));
+    __asm__ __volatile__("mov %0, %%db3" ::"r"(v->arch.dr[3]));
+    __asm__ __volatile__("mov %0, %%db7" ::"r"(v->arch.dr[7]));
+}
+
+unsigned long pv_real_cr4(const struct vcpu *v)
+{
+    return mmu_cr4 | (v->arch.pv.ctrlreg[4] & (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE));
+}
+
+static void load_cr4(unsigned long cr4)
+{
+    if (cpu_info()->cr4 == cr4)
+        return;
+    cpu_info()->cr4 = cr4;
+    write_cr4(cr4);
+}
+
+static void save_guest(struct vcpu *v)
+{
+    pv_save_segments(v);
+    v->arch.regs = *guest_regs();
+    fpu_save(v);
+    save_debug(v);
+}
+
+static void load_guest(struct vcpu *v)
+{
+    *guest_regs() = v->arch.regs;
+    cpumask_set(&v->domain->arch.dirty_cpus, smp_processor_id());
+    v->arch.pv.gdt_ldt_ptes[FIRST_RESERVED_GDT_PAGE] = virt_to_paddr(this_cpu_gdt()) | GDT_PTE_FLAGS;
+    write_cr3(v->arch.cr3);
+    gdt_load(GDT_WINDOW((unsigned long)v->id));
+    ldt_load(LDT_WINDOW((unsigned long)v->id), v->arch.pv.ldt_entries);
+    load_cr4(pv_real_cr4(v));
+    fpu_load(v);
+    load_debug(v);
+    load_segments(v);
+    arch_update_vcpu_time(v);
+    vcpu_runstate_publish(v);
+}
+
+/*
+ * GDTR points at the CPU's own page while CR3 changes, so that an NMI finds its descriptors at every moment.
+ */
+void arch_context_switch(struct vcpu *prev, struct vcpu *next)
+{
+    if (!prev->is_idle)
+        save_guest(prev);
+    gdt_load(gdt_idle_base());
+    cpu_info()->current_vcpu = next;
+    if (next->is_idle)
+        write_cr3(virt_to_paddr(hyp_l4));
+    else
+        load_guest(next);
+    if (!prev->is_idle && prev->domain != next->domain) {
+        cpumask_unset(&prev->domain->arch.dirty_cpus, smp_processor_id());
+        spec_ctrl_switch(next);
+    }
+    sched_context_saved(prev);
+    arch_continue_running(next);
+}
+
+void arch_continue_running(struct vcpu *v)
+{
+    if (v->is_idle)
+        reset_stack_to_idle();
+    reset_stack_to_guest(v);
+}
