@@ -50,6 +50,10 @@ void arch_vcpu_info_init(struct vcpu *v);
 void arch_context_switch(struct vcpu *prev, struct vcpu *next);
 /* From schedule(), when the same vCPU goes on; does not return on x86. */
 void arch_continue_running(struct vcpu *v);
+/* v's guest gets an NMI (VCPUOP_send_nmi, the machine's own for dom0). Any context. */
+void arch_vcpu_nmi(struct vcpu *v);
+/* The current vCPU's guest memory cannot be written at kernel addresses now (user mode): it is told again later. Runstate only. */
+bool arch_runstate_deferred(struct vcpu *v);
 /* Idle: interrupts off on entry, halts until the next one and enables them. */
 void arch_idle_wait(void);
 /* Makes `cpu` look at its softirqs soon. Any context. */

@@ -28,6 +28,10 @@ void printk_guest(enum log_level level, const char *fmt, ...) __printf(2, 3);
 /* Stops the host: reason, registers, backtrace, what each CPU was doing; then reboot or halt (noreboot). */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
+/* The same for a fault of ours: these registers and the backtrace from there. */
+struct cpu_user_regs;
+void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...) __printf(2, 3) __noreturn;
+
 #define BUG() panic("BUG at %s:%d", __FILE__, __LINE__)
 #define BUG_ON(c)                                                                                  \
     do {                                                                                           \

@@ -47,6 +47,8 @@ void sched_get_params(struct domain *d, unsigned int *weight, unsigned int *cap)
 
 /* Runstate with times up to now; cumulated ns that v ran. */
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
+/* Writes the guest's copy (v->runstate_guest), if it wants one. v is current and its page tables are loaded. */
+void vcpu_runstate_publish(struct vcpu *v);
 u64 vcpu_cpu_time(struct vcpu *v);
 /* ns that this CPU was idle (sysctl getcpuinfo). */
 u64 sched_idle_time(unsigned int cpu);

@@ -5,6 +5,7 @@
  */
 #include <asm/current.h>
 #include <core/domain.h>
+#include <lib/errno.h>
 #include <lib/types.h>
 
 #define DEFINE(name, value) __asm__ __volatile__(".ascii \"->" #name " %0\"" ::"i"(value))
@@ -53,4 +54,11 @@ void asm_offsets(void)
     OFFSET(VCPU_domain, struct vcpu, domain);
     OFFSET(VCPU_info, struct vcpu, info);
     OFFSET(VCPU_arch, struct vcpu, arch);
+    OFFSET(VCPU_kernel_mode, struct vcpu, arch.pv.kernel_mode);
+    OFFSET(VCPU_exit_work, struct vcpu, arch.pv.exit_work);
+
+    OFFSET(VCPUINFO_upcall_pending, vcpu_info_t, evtchn_upcall_pending);
+    OFFSET(VCPUINFO_upcall_mask, vcpu_info_t, evtchn_upcall_mask);
+    DEFINE(ENOSYS, ENOSYS);
+    DEFINE(NR_CPUS, NR_CPUS);
 }

@@ -7,6 +7,7 @@
 #include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
+#include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/heap.h>
 

@@ -67,9 +67,9 @@
 
 /* Mitigations on entry from a guest: cpu/spec_ctrl.c decides which. All registers but %rax live. */
 .macro SPEC_ENTRY
-        testb   $SCF_ENTRY_MASK, CPU_INFO_spec_flags(%rsp)
+        testb   $SCF_ENTRY_MASK, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_done\@
-        testb   $SCF_RSB, CPU_INFO_spec_flags(%rsp)
+        testb   $SCF_RSB, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_msr\@
         /* 32 calls fill the return stack with addresses of traps. */
         .rept   32
@@ -79,7 +79,7 @@
         .endr
         add     $32 * 8, %rsp
 .Lspec_msr\@:
-        testb   $SCF_IBRS_ENTRY, CPU_INFO_spec_flags(%rsp)
+        testb   $SCF_IBRS_ENTRY, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_done\@
         call    spec_ctrl_enter
 .Lspec_done\@:
@@ -107,13 +107,12 @@ SYM_CODE(\name)
         .set    cpu, 0
         .rept   NR_CPUS
         .balign 32
-        mov     %rsp, (hyp_base + STACK_TOP_OFFSET + cpu * 2 * STACK_SIZE - CPU_INFO_SIZE + CPU_INFO_scratch)(%rip)
-        lea     (hyp_base + STACK_TOP_OFFSET + cpu * 2 * STACK_SIZE - CPU_INFO_SIZE + UREGS_es)(%rip), %rsp
+        mov     %rsp, (__image_start + STACK_TOP_OFFSET + cpu * 2 * STACK_SIZE - CPUINFO_sizeof + CPUINFO_scratch)(%rip)
+        lea     (__image_start + STACK_TOP_OFFSET + cpu * 2 * STACK_SIZE - CPUINFO_sizeof + UREGS_es)(%rip), %rsp
         jmp     \common
         .set    cpu, cpu + 1
         .endr
 .endm
-        .set    hyp_base, IMAGE_START
         .set    STACK_TOP_OFFSET, STACKS_START - IMAGE_START + STACK_SIZE
 
 SYSCALL_STUBS lstar_stubs, entry_syscall64
@@ -121,7 +120,7 @@ SYSCALL_STUBS cstar_stubs, entry_syscall32
 
 .macro SYSCALL_FRAME cs
         pushq   $SEL_R3_DS
-        pushq   CPU_INFO_scratch - UREGS_ss(%rsp)
+        pushq   CPUINFO_scratch - UREGS_ss(%rsp)
         pushq   %r11
         pushq   $\cs
         pushq   %rcx
@@ -129,7 +128,7 @@ SYSCALL_STUBS cstar_stubs, entry_syscall32
         movl    $TRAP_SYSCALL, 4(%rsp)
         SAVE_REGS
         SPEC_ENTRY
-        mov     CPU_INFO_current(%rsp), %rbx
+        mov     CPUINFO_current_vcpu(%rsp), %rbx
         sti
 .endm
 
@@ -176,11 +175,11 @@ SYM_CODE(entry_sysenter)
         pushq   $0
         movl    $TRAP_SYSCALL, 4(%rsp)
         SAVE_REGS
-        andl    $~(X86_EFLAGS_NT | X86_EFLAGS_TF), UREGS_rflags(%rsp)
+        andl    $~(X86_EFLAGS_NT | X86_EFLAGS_TF), UREGS_eflags(%rsp)
         pushq   $2
         popfq
         SPEC_ENTRY
-        mov     CPU_INFO_current(%rsp), %rbx
+        mov     CPUINFO_current_vcpu(%rsp), %rbx
         sti
         mov     %rbx, %rdi
         mov     %rsp, %rsi
@@ -192,7 +191,7 @@ SYM_CODE(entry_sysenter)
 /* %rbx: current vCPU, %rsp: guest_regs. Looks at softirqs, then at events, then leaves. */
 SYM_CODE(ret_to_guest)
         cli
-        mov     CPU_INFO_percpu_offset(%rsp), %rax
+        mov     CPUINFO_percpu_offset(%rsp), %rax
         lea     percpu_softirq_pending(%rip), %rcx
         cmpl    $0, (%rcx, %rax)
         jne     guest_softirq
@@ -204,10 +203,10 @@ no_event:
         jne     guest_exit_work
 
 restore_guest:
-        testb   $SCF_EXIT_MASK, CPU_INFO_spec_flags(%rsp)
+        testb   $SCF_EXIT_MASK, CPUINFO_spec_ctrl_flags(%rsp)
         jnz     spec_exit
 spec_exit_done:
-        testl   $TRAP_SYSCALL, UREGS_vector(%rsp)
+        testl   $TRAP_SYSCALL, UREGS_entry_vector(%rsp)
         jz      iret_guest
         /* SYSRET to a non-canonical address would fault in ring 0 on some CPUs: such a frame takes IRET. */
         mov     UREGS_rip(%rsp), %rax
@@ -259,7 +258,7 @@ spec_exit:
 SYM_CODE(iret_failed)
         pushq   $0
         SAVE_REGS
-        mov     CPU_INFO_current(%rsp), %rbx
+        mov     CPUINFO_current_vcpu(%rsp), %rbx
         sti
         mov     %rbx, %rdi
         mov     %rsp, %rsi
@@ -271,14 +270,14 @@ SYM_CODE(reset_stack_to_guest)
         mov     %rdi, %rbx
         mov     %rsp, %rax
         or      $(STACK_SIZE - 1), %rax
-        lea     1 - CPU_INFO_SIZE(%rax), %rsp
+        lea     1 - CPUINFO_sizeof(%rax), %rsp
         jmp     ret_to_guest
 
 /* void reset_stack_to_idle(void) */
 SYM_CODE(reset_stack_to_idle)
         mov     %rsp, %rax
         or      $(STACK_SIZE - 1), %rax
-        lea     1 - CPU_INFO_SIZE - 8(%rax), %rsp
+        lea     1 - CPUINFO_sizeof - 8(%rax), %rsp
         sti
         xor     %ebp, %ebp
         call    idle_loop
@@ -319,9 +318,9 @@ SYM_CODE(handle_exception)
         testb   $3, UREGS_cs(%rsp)
         jz      exception_in_hypervisor
         SPEC_ENTRY
-        mov     CPU_INFO_current(%rsp), %rbx
+        mov     CPUINFO_current_vcpu(%rsp), %rbx
         sti
-        mov     UREGS_vector(%rsp), %eax
+        mov     UREGS_entry_vector(%rsp), %eax
         lea     guest_exception_table(%rip), %rcx
         mov     %rbx, %rdi
         mov     %rsp, %rsi
@@ -344,7 +343,7 @@ SYM_CODE(entry_pf)
         testb   $3, UREGS_cs(%rsp)
         jz      pf_in_hypervisor
         SPEC_ENTRY
-        mov     CPU_INFO_current(%rsp), %rbx
+        mov     CPUINFO_current_vcpu(%rsp), %rbx
         mov     %cr2, %rdx
         sti
         mov     %rbx, %rdi
@@ -365,7 +364,7 @@ SYM_CODE(entry_int80)
         SAVE_REGS
         cld
         SPEC_ENTRY
-        mov     CPU_INFO_current(%rsp), %rbx
+        mov     CPUINFO_current_vcpu(%rsp), %rbx
         sti
         mov     %rbx, %rdi
         mov     %rsp, %rsi
@@ -389,12 +388,12 @@ SYM_CODE(entry_\name)
         mov     %rsp, %rsi
         mov     %rsp, %rdi
         or      $(STACK_SIZE - 1), %rdi
-        lea     1 - CPU_INFO_SIZE(%rdi), %rdi
+        lea     1 - CPUINFO_sizeof(%rdi), %rdi
         mov     %rdi, %rsp
         mov     $(UREGS_es / 8), %ecx
         rep     movsq
         SPEC_ENTRY
-        mov     CPU_INFO_current(%rsp), %rbx
+        mov     CPUINFO_current_vcpu(%rsp), %rbx
         mov     %rbx, %rdi
         mov     %rsp, %rsi
         call    \guest_handler
@@ -434,7 +433,7 @@ SYM_CODE(handle_irq)
         testb   $3, UREGS_cs(%rsp)
         jz      irq_in_hypervisor
         SPEC_ENTRY
-        mov     CPU_INFO_current(%rsp), %rbx
+        mov     CPUINFO_current_vcpu(%rsp), %rbx
         mov     %rsp, %rdi
         call    do_irq
         jmp     ret_to_guest

@@ -9,8 +9,15 @@
 #include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <core/keyhandler.h>
 #include <lib/printk.h>
+
+/* Called from entry.S. */
+void guest_debug(struct vcpu *v, struct cpu_user_regs *regs);
+void guest_nmi(struct vcpu *v, struct cpu_user_regs *regs);
+void guest_machine_check(struct vcpu *v, struct cpu_user_regs *regs);
+void hypervisor_exception(struct cpu_user_regs *regs);
+void hypervisor_page_fault(struct cpu_user_regs *regs, unsigned long cr2);
+void double_fault(struct cpu_user_regs *regs) __noreturn;
 
 typedef void (*guest_handler)(struct vcpu *v, struct cpu_user_regs *regs);
 
@@ -21,6 +28,7 @@ static void forward(struct vcpu *v, struct cpu_user_regs *regs)
 }
 
 /* Indexed by vector; #PF, #DB, NMI, #DF and #MC have entries of their own in entry.S. */
+extern const guest_handler guest_exception_table[32];
 const guest_handler guest_exception_table[32] = {
     [TRAP_DE] = forward,       [TRAP_BP] = forward,
     [TRAP_OF] = forward,       [TRAP_BR] = forward,

@@ -3,8 +3,6 @@
  * Hypercalls by which a PV guest says where its kernel is to be entered (bounce.c uses it) and how a handler ends: trap table, callbacks,
  * stack, IRET.
  */
-#include <xen/callback.h>
-#include <xen/nmi.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/current.h>
 #include <asm/trapnr.h>
@@ -13,6 +11,8 @@
 #include <lib/bitops.h>
 #include <lib/string.h>
 #include <mm/guest_access.h>
+#include <xen/callback.h>
+#include <xen/nmi.h>
 
 /* Selectors that a handler may run with: anything of ring 3; ours are fixed when used. Addresses must be the guest's. */
 static bool handler_ok(unsigned long address)

@@ -42,6 +42,8 @@ void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs);
 
 /* Kernel to user mode of the running guest or back: page tables and GS base. The current vCPU only. */
 void pv_toggle_mode(struct vcpu *v);
+/* CR4 that the CPU must have while v runs. */
+unsigned long pv_real_cr4(const struct vcpu *v);
 /* Selectors and bases as the CPU has them now go to v->arch (before anyone else looks at them). */
 void pv_save_segments(struct vcpu *v);
 

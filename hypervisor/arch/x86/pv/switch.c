@@ -4,14 +4,15 @@
  * arch_context_switch; nothing returns from there: the new vCPU starts at the top of the stack on its way out (entry.S).
  */
 #include <arch/arch.h>
+#include <arch/x86/cpu/control.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/entry/entry.h>
-#include <arch/x86/mm/paging.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
 #include <asm/current.h>
+#include <asm/paging.h>
 #include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
@@ -56,7 +57,7 @@ void pv_save_segments(struct vcpu *v)
         bool _ok = true;                                                                           \
         __asm__ __volatile__("1: mov %w1, %%" #reg "\n"                                            \
                              "2:\n\t"                                                              \
-                             ".pushsection .fixup, \"ax\"\n"                                       \
+                             ".pushsection .text.fixup, \"ax\"\n"                                       \
                              "3: movb $0, %0\n\t"                                                  \
                              "mov %w2, %%" #reg "\n\t"                                             \
                              "jmp 2b\n\t"                                                          \

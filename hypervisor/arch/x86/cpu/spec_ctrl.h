@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mitigations of speculative execution at the border to guests: what the CPU reports as needed, unless spec-ctrl=no.
+ */
+#ifndef ARCH_X86_CPU_SPEC_CTRL_H
+#define ARCH_X86_CPU_SPEC_CTRL_H
+
+struct cpu_user_regs;
+struct vcpu;
+
+/* First CPU, after cpu_identify: decides and says so in the log. */
+void spec_ctrl_init(void);
+/* Each CPU: cpu_info.spec_ctrl_flags and the settings that stay. */
+void spec_ctrl_cpu_init(void);
+/* From entry.S, on the way to a guest, interrupts off. */
+void spec_ctrl_exit(struct cpu_user_regs *regs);
+/* Another domain comes to this CPU: what the last one trained into the branch predictors is of no use to it. */
+void spec_ctrl_switch(struct vcpu *next);
+
+#endif

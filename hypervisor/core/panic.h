@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of the host (core/panic.c), as far as the architecture takes part in it. panic() itself is in lib/printk.h.
+ */
+#ifndef CORE_PANIC_H
+#define CORE_PANIC_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+
+struct cpu_user_regs;
+
+bool panic_in_progress(void);
+/* Another CPU, interrupted by the panicking one: says what it was doing and stops for good. No locks. */
+void panic_other_cpu(const struct cpu_user_regs *regs) __noreturn;
+
+#endif
