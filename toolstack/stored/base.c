@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory, buffers, the log and a hash: see base.h. Called from every file of the daemon; calls
+ * nothing of it.
+ */
+#include "base.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+bool log_traces;
+uint32_t hash_seed;
+static FILE *log_file;
+
+void *xmalloc(size_t size)
+{
+    void *p = malloc(size ? size : 1);
+
+    if (!p)
+        die("out of memory (%zu bytes)", size);
+    return p;
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+    void *p = calloc(count, size);
+
+    if (!p)
+        die("out of memory (%zu times %zu bytes)", count, size);
+    return p;
+}
+
+char *xstrdup(const char *s)
+{
+    size_t size = strlen(s) + 1;
+
+    return memcpy(xmalloc(size), s, size);
+}
+
+static void buf_reserve(struct buf *b, size_t more)
+{
+    size_t need = b->len + more + 1;
+
+    if (need <= b->cap)
+        return;
+    b->cap = need < 128 ? 128 : need + need / 2;
+    b->data = realloc(b->data, b->cap);
+    if (!b->data)
+        die("out of memory (%zu bytes)", b->cap);
+}
+
+void buf_add(struct buf *b, const void *data, size_t len)
+{
+    buf_reserve(b, len);
+    if (len)
+        memcpy(b->data + b->len, data, len);
+    b->len += len;
+    b->data[b->len] = '\0';
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    int len;
+
+    va_start(ap, fmt);
+    len = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (len >= (int)sizeof(text))
+        len = sizeof(text) - 1;
+    buf_add(b, text, len);
+}
+
+void buf_u32(struct buf *b, uint32_t value)
+{
+    buf_add(b, &value, sizeof(value));
+}
+
+void buf_free(struct buf *b)
+{
+    free(b->data);
+    memset(b, 0, sizeof(*b));
+}
+
+/* Sends the log to `path` from now on. Gives 0 or an errno value. */
+int log_open(const char *path)
+{
+    FILE *f = fopen(path, "ae");
+
+    if (!f)
+        return errno;
+    if (log_file)
+        fclose(log_file);
+    log_file = f;
+    setlinebuf(f);
+    return 0;
+}
+
+static void log_line(FILE *f, const char *fmt, va_list ap)
+{
+    struct timespec now;
+    struct tm tm;
+    char stamp[32];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &tm);
+    strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
+    fprintf(f, "%s.%03ld ", stamp, now.tv_nsec / 1000000);
+    vfprintf(f, fmt, ap);
+    fputc('\n', f);
+}
+
+void log_error(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    fputs("orlop-stored: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    if (log_file) {
+        va_start(ap, fmt);
+        log_line(log_file, fmt, ap);
+        va_end(ap);
+    }
+}
+
+void log_trace(const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!log_traces || !log_file)
+        return;
+    va_start(ap, fmt);
+    log_line(log_file, fmt, ap);
+    va_end(ap);
+}
+
+void die(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    fputs("orlop-stored: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    exit(1);
+}
+
+uint32_t hash_string(const char *s, size_t len)
+{
+    uint32_t h = 2166136261u ^ hash_seed;
+    size_t i;
+
+    for (i = 0; i < len; i++)
+        h = (h ^ (unsigned char)s[i]) * 16777619u;
+    h ^= h >> 15;
+    return h * 2246822519u;
+}

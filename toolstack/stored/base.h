@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every file of the store daemon leans on: memory that cannot fail, growing buffers, the log.
+ * Running out of memory ends the daemon: what it had acknowledged is in the journal, and the next
+ * start goes on from there. Nothing about XenStore lives here.
+ */
+#ifndef STORED_BASE_H
+#define STORED_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+    char *data;
+    size_t len;
+    size_t cap;
+};
+
+void *xmalloc(size_t size);
+void *xcalloc(size_t count, size_t size);
+char *xstrdup(const char *s);
+
+/* Appends `len` bytes; keeps a NUL behind the last one, which `len` does not count. */
+void buf_add(struct buf *b, const void *data, size_t len);
+void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_u32(struct buf *b, uint32_t value);
+void buf_free(struct buf *b);
+
+/* The log: errors go to stderr and, when one is open, to the log file; traces to the file only. */
+extern bool log_traces;
+int log_open(const char *path);
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* FNV-1a over a string, for hash tables whose keys a guest may choose: seeded at start. */
+extern uint32_t hash_seed;
+uint32_t hash_string(const char *s, size_t len);
+
+#endif
