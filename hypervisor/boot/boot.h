@@ -20,13 +20,13 @@ struct mem_range {
 #define BOOT_MAX_MODULES 8
 
 struct boot_module {
-    paddr_t start, size;  /* bytes, in RAM that the heap does not get */
-    const char *cmdline;  /* without the file's name; "" when there is none */
+    paddr_t start, size; /* bytes, in RAM that the heap does not get */
+    const char *cmdline; /* without the file's name; "" when there is none */
 };
 
 struct boot_video {
-    bool text;            /* VGA text console */
-    bool lfb;             /* linear frame buffer, as the ABI's dom0_vga_console_info tells it */
+    bool text; /* VGA text console */
+    bool lfb;  /* linear frame buffer, as the ABI's dom0_vga_console_info tells it */
     u16 columns, rows;
     u64 lfb_base;
     u32 lfb_size, width, height, pitch;
@@ -37,10 +37,11 @@ struct boot_info {
     const char *loader;
     const char *cmdline;
     unsigned int nr_ranges, nr_modules;
-    struct mem_range range[BOOT_MAX_RANGES]; /* sorted, not overlapping */
+    bool ranges_lost;                            /* more than BOOT_MAX_RANGES were given */
+    struct mem_range range[BOOT_MAX_RANGES];     /* sorted, not overlapping */
     struct boot_module module[BOOT_MAX_MODULES]; /* 0: dom0's kernel, 1: its ramdisk */
     struct boot_video video;
-    paddr_t rsdp;          /* ACPI root pointer from the loader; 0: search the BIOS area */
+    paddr_t rsdp;             /* ACPI root pointer from the loader; 0: search the BIOS area */
     paddr_t efi_system_table; /* 0: not booted by EFI */
     paddr_t efi_memmap;
     u32 efi_memmap_size, efi_desc_size, efi_desc_version;
@@ -58,7 +59,8 @@ struct boot_phase {
 /* Runs all phases on the first CPU, on its own stack, and never returns: ends in the idle loop. */
 void boot_start(void) __noreturn;
 
-/* boot/dom0.c: takes a kernel image as a distribution ships it and makes dom0 of it, unpaused at the end. */
+/* boot/dom0.c: takes a kernel image as a distribution ships it and makes dom0 of it, unpaused at
+ * the end. */
 void dom0_create(void);
 
 /*

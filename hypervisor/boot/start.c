@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole boot as one list: each phase has a name, runs on the first CPU and panics when the host cannot go on.
- * arch/x86/boot/head.S calls in; nothing returns.
+ * The whole boot as one list: each phase has a name, runs on the first CPU and panics when the host
+ * cannot go on. arch/x86/boot/head.S calls in; nothing returns.
  */
 #include <boot/boot.h>
 #include <lib/printk.h>

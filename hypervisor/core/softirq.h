@@ -13,6 +13,7 @@ enum softirq {
     SOFTIRQ_NEW_TLBFLUSH_CLOCK,
     SOFTIRQ_TASKLET,    /* functions handed over by softirq_call_on */
     SOFTIRQ_CLOCK,      /* calibration of this CPU's clock, guest time pages */
+    SOFTIRQ_CONSOLE,    /* tells dom0 that the log has grown */
     NR_SOFTIRQS
 };
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a CPU was doing, for people: registers, the current vCPU, and the addresses of code on the
+ * stack. Used by panic and debug keys. Takes no locks.
+ */
+#include <arch/arch.h>
+#include <arch/x86/cpu/apic.h>
+#include <asm/current.h>
+#include <asm/system.h>
+#include <core/domain.h>
+#include <core/panic.h>
+#include <core/symbols.h>
+#include <lib/printk.h>
+#include <version.h>
+
+#define BACKTRACE_MAX 24
+
+static bool on_own_stack(unsigned long sp)
+{
+    unsigned long top = (unsigned long)cpu_info();
+
+    return sp < top && sp >= ROUNDDOWN(top, STACK_SIZE) && sp % sizeof(long) == 0;
+}
+
+/*
+ * There are no frame pointers: every word of the stack that is an address behind a call is shown,
+ * so some lines may be left over from earlier calls. Ends at the page's end where the next one is a
+ * guard.
+ */
+static void dump_stack(unsigned long sp)
+{
+    const unsigned long *end = (const unsigned long *)ROUNDDOWN((unsigned long)cpu_info(), 8);
+    const unsigned long *p = (const unsigned long *)sp;
+    unsigned int shown = 0;
+    char name[96];
+
+    if (!on_own_stack(sp))
+        return;
+    /* The small stacks at the bottom of the area are one page each. */
+    if (sp < (unsigned long)end - 3 * PAGE_SIZE)
+        end = (const unsigned long *)ROUNDUP(sp + 1, PAGE_SIZE);
+    for (; p < end && shown < BACKTRACE_MAX; p++) {
+        unsigned long offset;
+
+        if (!symbol_find(*p, &offset) || offset == 0)
+            continue;
+        log_error("   [%p] %s\n", (void *)*p, symbol_format(name, sizeof(name), *p));
+        shown++;
+    }
+}
+
+static void dump_current(void)
+{
+    const struct vcpu *v = current;
+
+    if (!v)
+        log_error("CPU %u: no vCPU yet\n", smp_processor_id());
+    else if (v->is_idle)
+        log_error("CPU %u: idle\n", smp_processor_id());
+    else
+        log_error("CPU %u: d%uv%u\n", smp_processor_id(), v->domain->id, v->id);
+}
+
+void arch_dump_cpu(const struct cpu_user_regs *regs)
+{
+    char name[96];
+
+    dump_current();
+    log_error("rip %04x:%p %s\n", regs->cs, (void *)regs->rip,
+              regs->cs & 3 ? "(guest)" : symbol_format(name, sizeof(name), regs->rip));
+    log_error("rsp %04x:%p  rflags %#lx\n", regs->ss, (void *)regs->rsp, regs->rflags);
+    log_error("rax %p  rbx %p  rcx %p\n", (void *)regs->rax, (void *)regs->rbx, (void *)regs->rcx);
+    log_error("rdx %p  rsi %p  rdi %p\n", (void *)regs->rdx, (void *)regs->rsi, (void *)regs->rdi);
+    log_error("rbp %p  r8  %p  r9  %p\n", (void *)regs->rbp, (void *)regs->r8, (void *)regs->r9);
+    log_error("r10 %p  r11 %p  r12 %p\n", (void *)regs->r10, (void *)regs->r11, (void *)regs->r12);
+    log_error("r13 %p  r14 %p  r15 %p\n", (void *)regs->r13, (void *)regs->r14, (void *)regs->r15);
+    log_error("cr0 %#lx  cr2 %#lx  cr3 %#lx  cr4 %#lx\n", read_cr0(), read_cr2(), read_cr3(),
+              read_cr4());
+    if (!(regs->cs & 3))
+        dump_stack(regs->rsp);
+}
+
+/* Each other CPU in turn, so that their lines do not mix. One that does not answer within a while
+ * is said to be stuck. */
+static void dump_others(void)
+{
+    unsigned int cpu;
+
+    for_each_online_cpu (cpu) {
+        if (cpu == smp_processor_id())
+            continue;
+        apic_send_ipi(cpu, APIC_DM_NMI);
+        for (unsigned int i = 0; i < 2000000 && !panic_cpu_told(cpu); i++)
+            cpu_relax();
+        if (!panic_cpu_told(cpu))
+            log_error("CPU %u does not answer\n", cpu);
+    }
+}
+
+void arch_panic_dump(void)
+{
+    const struct cpu_user_regs *regs = panic_registers();
+
+    log_error("Orlop %s (%s)\n", ORLOP_VERSION, ORLOP_CHANGESET);
+    if (regs) {
+        arch_dump_cpu(regs);
+    } else {
+        dump_current();
+        dump_stack((unsigned long)__builtin_frame_address(0));
+    }
+    dump_others();
+}

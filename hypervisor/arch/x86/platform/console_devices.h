@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The console devices of a PC (serial.c, vga.c), as the boot meets them.
+ */
+#ifndef ARCH_X86_PLATFORM_CONSOLE_DEVICES_H
+#define ARCH_X86_PLATFORM_CONSOLE_DEVICES_H
+
+/* Boot: make them known to the console. */
+void serial_register(void);
+void vga_register(void);
+/* Typed characters from now on: interrupts and timers work. */
+void serial_input_init(void);
+/* dom0 takes the screen (unless vga=keep); and where the cursor was left. */
+void vga_give_up(void);
+void vga_cursor(unsigned int *x, unsigned int *y);
+
+#endif

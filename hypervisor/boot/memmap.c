@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The firmware's memory map put in order, and memory taken from it before there is a heap: page
+ * tables, the frame table, stacks. Called by the loader's parsers and arch/x86/mm/ during boot
+ * only, on one CPU.
+ */
+#include <boot/memmap.h>
+#include <lib/errno.h>
+#include <lib/printk.h>
+#include <lib/string.h>
+
+#define PADDR_END (1UL << 52)
+#define LOW_END   0x100000UL
+
+/* The higher, the less usable; what the firmware calls by another number is reserved. */
+static unsigned int type_rank(u32 type)
+{
+    switch (type) {
+    case MEM_RAM: return 0;
+    case MEM_ACPI: return 1;
+    case MEM_NVS: return 2;
+    case MEM_UNUSABLE: return 4;
+    default: return 3;
+    }
+}
+
+static paddr_t range_end(const struct mem_range *r)
+{
+    return r->size > PADDR_END - r->start ? PADDR_END : r->start + r->size;
+}
+
+/* Type at address pa, 0 for none, and *next: the next address above pa where it may be another. */
+static u32 type_at(const struct mem_range *in, unsigned int nr, paddr_t pa, paddr_t *next)
+{
+    u32 type = 0;
+
+    *next = PADDR_END;
+    for (unsigned int i = 0; i < nr; i++) {
+        paddr_t start = in[i].start, end;
+
+        if (start >= PADDR_END || in[i].size == 0)
+            continue;
+        end = range_end(&in[i]);
+        if (start > pa) {
+            *next = min(*next, start);
+        } else if (end > pa) {
+            *next = min(*next, end);
+            if (type == 0 || type_rank(in[i].type) > type_rank(type))
+                type = in[i].type;
+        }
+    }
+    return type;
+}
+
+static int range_append(struct mem_range *out, unsigned int n, unsigned int max, paddr_t start,
+                        paddr_t end, u32 type)
+{
+    if (start >= end)
+        return n;
+    if (n && out[n - 1].type == type && out[n - 1].start + out[n - 1].size == start) {
+        out[n - 1].size += end - start;
+        return n;
+    }
+    if (n == max)
+        return -E2BIG;
+    out[n] = (struct mem_range){.start = start, .size = end - start, .type = type};
+    return n + 1;
+}
+
+/* Appends, RAM only where it makes whole pages; the rests of it are given as reserved. */
+static int range_append_pages(struct mem_range *out, int n, unsigned int max, paddr_t start,
+                              paddr_t end, u32 type)
+{
+    paddr_t first = ROUNDUP(start, PAGE_SIZE), last = ROUNDDOWN(end, PAGE_SIZE);
+
+    if (type != MEM_RAM)
+        return range_append(out, n, max, start, end, type);
+    if (first >= last)
+        return range_append(out, n, max, start, end, MEM_RESERVED);
+    n = range_append(out, n, max, start, first, MEM_RESERVED);
+    if (n >= 0)
+        n = range_append(out, n, max, first, last, MEM_RAM);
+    if (n >= 0)
+        n = range_append(out, n, max, last, end, MEM_RESERVED);
+    return n;
+}
+
+int memmap_sanitise(const struct mem_range *in, unsigned int nr, struct mem_range *out,
+                    unsigned int max)
+{
+    paddr_t pa = 0, next, start = 0;
+    u32 type, run = 0;
+    int n = 0;
+
+    for (; pa < PADDR_END && n >= 0; pa = next) {
+        type = type_at(in, nr, pa, &next);
+        if (type == run)
+            continue;
+        if (run)
+            n = range_append_pages(out, n, max, start, pa, run);
+        run = type;
+        start = pa;
+    }
+    if (run && n >= 0)
+        n = range_append_pages(out, n, max, start, PADDR_END, run);
+    return n;
+}
+
+/* ---- memory before the heap
+ * ------------------------------------------------------------------------------ */
+
+struct span {
+    paddr_t start, end;
+};
+
+/* What is not free, sorted and disjoint. Allocations next to each other share a span. */
+#define MAX_SPANS 128
+static struct span spans[MAX_SPANS] __initdata;
+static unsigned int nr_spans __initdata;
+static u64 taken;
+
+void __init memmap_reserve(paddr_t start, u64 size)
+{
+    paddr_t end = ROUNDUP(start + size, PAGE_SIZE);
+    unsigned int i = 0, j;
+
+    if (size == 0)
+        return;
+    start = ROUNDDOWN(start, PAGE_SIZE);
+    while (i < nr_spans && spans[i].end < start)
+        i++;
+    /* spans[i..j-1] touch the new one */
+    for (j = i; j < nr_spans && spans[j].start <= end; j++) {
+        start = min(start, spans[j].start);
+        end = max(end, spans[j].end);
+    }
+    if (j == i && nr_spans == MAX_SPANS)
+        panic("more than %u reserved places in memory", MAX_SPANS);
+    memmove(&spans[i + 1], &spans[j], (nr_spans - j) * sizeof(spans[0]));
+    nr_spans = nr_spans - j + i + 1;
+    spans[i] = (struct span){start, end};
+}
+
+/* The highest place for size bytes in [low, high) of which nothing is in a span; 0: none. */
+static paddr_t __init place_in(paddr_t low, paddr_t high, u64 size, u64 align)
+{
+    unsigned int i = nr_spans;
+
+    for (;;) {
+        paddr_t place;
+
+        if (high < low || high - low < size)
+            return 0;
+        place = ROUNDDOWN(high - size, align);
+        if (place < low)
+            return 0;
+        while (i > 0 && spans[i - 1].start >= place + size)
+            i--;
+        if (i == 0 || spans[i - 1].end <= place)
+            return place;
+        high = spans[i - 1].start;
+    }
+}
+
+paddr_t __init memmap_alloc(u64 size, u64 align, paddr_t limit)
+{
+    size = ROUNDUP(size, PAGE_SIZE);
+    for (unsigned int i = boot_info.nr_ranges; i > 0; i--) {
+        const struct mem_range *r = &boot_info.range[i - 1];
+        paddr_t place;
+
+        if (r->type != MEM_RAM)
+            continue;
+        place = place_in(max(r->start, LOW_END), min(r->start + r->size, limit), size, align);
+        if (place) {
+            memmap_reserve(place, size);
+            taken += size;
+            return place;
+        }
+    }
+    panic("no %lu kB of memory below %#lx", size >> 10, limit);
+}
+
+paddr_t __init memmap_alloc_low_page(void)
+{
+    for (unsigned int i = boot_info.nr_ranges; i > 0; i--) {
+        const struct mem_range *r = &boot_info.range[i - 1];
+        paddr_t place;
+
+        if (r->type != MEM_RAM)
+            continue;
+        place = place_in(max(r->start, PAGE_SIZE), min(r->start + r->size, 0xa0000UL), PAGE_SIZE,
+                         PAGE_SIZE);
+        if (place) {
+            memmap_reserve(place, PAGE_SIZE);
+            return place;
+        }
+    }
+    panic("no free page below 640 kB");
+}
+
+void __init memmap_hand_over(void (*fn)(mfn_t start, mfn_t end))
+{
+    for (unsigned int i = 0; i < boot_info.nr_ranges; i++) {
+        const struct mem_range *r = &boot_info.range[i];
+        paddr_t from = max(r->start, LOW_END), end = r->start + r->size;
+
+        if (r->type != MEM_RAM)
+            continue;
+        for (unsigned int s = 0; s < nr_spans && from < end; s++) {
+            if (spans[s].end <= from)
+                continue;
+            if (spans[s].start >= end)
+                break;
+            if (spans[s].start > from)
+                fn(paddr_to_mfn(from), paddr_to_mfn(spans[s].start));
+            from = spans[s].end;
+        }
+        if (from < end)
+            fn(paddr_to_mfn(from), paddr_to_mfn(end));
+    }
+    nr_spans = 1;
+    spans[0] = (struct span){0, PADDR_END};
+}
+
+u64 memmap_ram(void)
+{
+    u64 sum = 0;
+
+    for (unsigned int i = 0; i < boot_info.nr_ranges; i++)
+        if (boot_info.range[i].type == MEM_RAM)
+            sum += boot_info.range[i].size;
+    return sum;
+}
+
+paddr_t memmap_ram_end(void)
+{
+    paddr_t end = 0;
+
+    for (unsigned int i = 0; i < boot_info.nr_ranges; i++)
+        if (boot_info.range[i].type == MEM_RAM)
+            end = boot_info.range[i].start + boot_info.range[i].size;
+    return end;
+}
+
+u64 memmap_taken(void)
+{
+    return taken;
+}

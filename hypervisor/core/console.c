@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The console: messages with their levels, the devices, the log ring, lines of guests, and typed
+ * characters. Devices are drivers of the architecture; the hypercalls over this are
+ * hypercall/console_io.c and sysctl.
+ */
+#include <boot/param.h>
+#include <core/console.h>
+#include <core/evtchn.h>
+#include <core/keyhandler.h>
+#include <core/softirq.h>
+#include <lib/errno.h>
+#include <lib/printf.h>
+#include <lib/printk.h>
+#include <lib/spinlock.h>
+#include <lib/string.h>
+#include <time/timer.h>
+#include <xen/xen.h>
+
+static DEFINE_SPINLOCK(console_lock, LOCK_CONSOLE);
+static bool forced;
+
+/* ---- devices and the ring: under console_lock
+ * ---------------------------------------------------------- */
+
+#define RING_SIZE 32768U /* a power of two */
+static char ring[RING_SIZE];
+static u32 ring_prod, ring_cleared; /* positions in the whole log */
+
+static struct console_device *devices;
+static bool tell_dom0; /* of new text in the ring: once there are softirqs */
+static char wanted[64] __initdata = "default";
+BOOT_PARAM_STRING("console", console, wanted);
+
+void __init console_register(struct console_device *dev)
+{
+    dev->next = devices;
+    devices = dev;
+}
+
+/* Is name one of the words of list, which commas separate? */
+static bool __init named_in(const char *name, const char *list)
+{
+    size_t n = strlen(name);
+
+    while (*list) {
+        if (strncmp(list, name, n) == 0 && (list[n] == ',' || list[n] == '\0'))
+            return true;
+        list = strchr(list, ',');
+        if (!list)
+            return false;
+        list++;
+    }
+    return false;
+}
+
+void __init console_init(void)
+{
+    bool by_default = strcmp(wanted, "default") == 0;
+
+    for (struct console_device *d = devices; d; d = d->next) {
+        if (by_default ? !d->by_default : !named_in(d->name, wanted))
+            continue;
+        d->active = d->init();
+        if (d->active && ring_prod)
+            d->write(ring, min(ring_prod, RING_SIZE));
+    }
+}
+
+static void emit(const char *text, size_t n)
+{
+    for (struct console_device *d = devices; d; d = d->next)
+        if (d->active)
+            d->write(text, n);
+    for (size_t i = 0; i < n; i++)
+        ring[ring_prod++ & (RING_SIZE - 1)] = text[i];
+    if (tell_dom0)
+        softirq_raise(SOFTIRQ_CONSOLE);
+}
+
+/* Events cannot be sent from where messages can. */
+static void console_softirq(void)
+{
+    evtchn_send_global_virq(VIRQ_CON_RING);
+}
+
+void __init console_softirq_init(void)
+{
+    softirq_register(SOFTIRQ_CONSOLE, console_softirq);
+    tell_dom0 = true;
+}
+
+static unsigned long console_enter(void)
+{
+    if (forced)
+        return 0;
+    return spin_lock_irqsave(&console_lock);
+}
+
+static void console_leave(unsigned long flags)
+{
+    if (!forced)
+        spin_unlock_irqrestore(&console_lock, flags);
+}
+
+void console_write(const char *text, size_t n)
+{
+    unsigned long flags = console_enter();
+
+    emit(text, n);
+    console_leave(flags);
+}
+
+static u32 ring_oldest(void)
+{
+    u32 oldest = ring_prod > RING_SIZE ? ring_prod - RING_SIZE : 0;
+
+    return max(oldest, ring_cleared);
+}
+
+size_t console_ring_read(u32 *pos, char *buf, size_t n)
+{
+    unsigned long flags = console_enter();
+    size_t done = 0;
+
+    if (*pos < ring_oldest() || *pos > ring_prod)
+        *pos = ring_oldest();
+    while (done < n && *pos != ring_prod)
+        buf[done++] = ring[(*pos)++ & (RING_SIZE - 1)];
+    console_leave(flags);
+    return done;
+}
+
+void console_ring_clear(void)
+{
+    unsigned long flags = console_enter();
+
+    ring_cleared = ring_prod;
+    console_leave(flags);
+}
+
+u32 console_ring_start(void)
+{
+    unsigned long flags = console_enter();
+    u32 pos = ring_oldest();
+
+    console_leave(flags);
+    return pos;
+}
+
+void console_force(void)
+{
+    forced = true;
+}
+
+/* ---- messages
+ * -------------------------------------------------------------------------------------------- */
+
+/* Messages up to `always` are shown, those up to `limited` at a limited rate. -1: none. */
+struct log_filter {
+    int always, limited;
+};
+static struct log_filter host_filter = {LOG_INFO, LOG_INFO};
+static struct log_filter guest_filter = {-1, LOG_WARNING};
+
+static int __init level_parse(const char **s)
+{
+    static const struct {
+        const char *name;
+        int level;
+    } names[] = {{"none", -1},       {"error", LOG_ERROR}, {"warning", LOG_WARNING},
+                 {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {"all", LOG_DEBUG}};
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+        size_t n = strlen(names[i].name);
+
+        if (strncmp(*s, names[i].name, n) == 0) {
+            *s += n;
+            return names[i].level;
+        }
+    }
+    return -EINVAL;
+}
+
+/* <level>[/<rate-limited level>] */
+static int __init filter_parse(const char *s, struct log_filter *filter)
+{
+    struct log_filter f;
+
+    f.always = f.limited = level_parse(&s);
+    if (*s == '/') {
+        s++;
+        f.limited = level_parse(&s);
+    }
+    if (*s || f.always < -1 || f.limited < -1)
+        return -EINVAL;
+    f.limited = max(f.always, f.limited);
+    *filter = f;
+    return 0;
+}
+
+static int __init loglvl_parse(const char *s)
+{
+    return filter_parse(s, &host_filter);
+}
+
+static int __init guest_loglvl_parse(const char *s)
+{
+    return filter_parse(s, &guest_filter);
+}
+BOOT_PARAM_CUSTOM("loglvl", loglvl, loglvl_parse);
+BOOT_PARAM_CUSTOM("guest_loglvl", guest_loglvl, guest_loglvl_parse);
+
+#define RATE_BURST  10
+#define RATE_PERIOD SECONDS(5)
+
+/* At most RATE_BURST messages per RATE_PERIOD, and once per period how many were lost. */
+static bool rate_allows(void)
+{
+    static s_time_t period_start;
+    static u32 shown, lost;
+    unsigned long flags = console_enter();
+    u32 missed = 0;
+    bool allow;
+
+    if (now() - period_start > RATE_PERIOD) {
+        period_start = now();
+        missed = lost;
+        shown = lost = 0;
+    }
+    allow = shown < RATE_BURST;
+    if (allow)
+        shown++;
+    else
+        lost++;
+    console_leave(flags);
+    if (missed)
+        log_warning("%u messages about guests suppressed\n", missed);
+    return allow;
+}
+
+/* Text with our prefix at each start of a line. */
+static void say(const char *text)
+{
+    static bool in_line;
+
+    while (*text) {
+        const char *newline = strchr(text, '\n');
+        size_t n = newline ? (size_t)(newline - text) + 1 : strlen(text);
+
+        if (!in_line)
+            emit("(orlop) ", 8);
+        emit(text, n);
+        in_line = !newline;
+        text += n;
+    }
+}
+
+static void say_formatted(const char *fmt, va_list ap)
+{
+    static char text[1024];
+    unsigned long flags = console_enter();
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    say(text);
+    console_leave(flags);
+}
+
+void printk_level(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    if ((int)level > host_filter.always && !forced)
+        return;
+    va_start(ap, fmt);
+    say_formatted(fmt, ap);
+    va_end(ap);
+}
+
+void printk_guest(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    if ((int)level > guest_filter.limited || ((int)level > guest_filter.always && !rate_allows()))
+        return;
+    va_start(ap, fmt);
+    say_formatted(fmt, ap);
+    va_end(ap);
+}
+
+/* ---- lines of guests
+ * ------------------------------------------------------------------------------------- */
+
+/* A guest's unfinished line. There are few; the one that was used longest ago gives way. Under
+ * console_lock. */
+struct guest_line {
+    u16 id;
+    u8 used;
+    u32 last_use;
+    char text[240];
+};
+static struct guest_line guest_lines[8];
+
+static void guest_line_end(struct guest_line *l)
+{
+    char head[16];
+
+    if (guest_filter.limited >= LOG_INFO) {
+        emit(head, snprintf(head, sizeof(head), "(d%u) ", l->id));
+        emit(l->text, l->used);
+        emit("\n", 1);
+    }
+    l->used = 0;
+}
+
+static struct guest_line *guest_line_of(u16 id)
+{
+    static u32 uses;
+    struct guest_line *oldest = &guest_lines[0];
+
+    uses++;
+    for (unsigned int i = 0; i < ARRAY_SIZE(guest_lines); i++) {
+        struct guest_line *l = &guest_lines[i];
+
+        if (l->id == id && l->last_use) {
+            l->last_use = uses;
+            return l;
+        }
+        if (l->last_use < oldest->last_use)
+            oldest = l;
+    }
+    if (oldest->used)
+        guest_line_end(oldest);
+    oldest->id = id;
+    oldest->last_use = uses;
+    return oldest;
+}
+
+void console_write_guest(u16 id, const char *text, size_t n)
+{
+    unsigned long flags = console_enter();
+    struct guest_line *l = guest_line_of(id);
+
+    for (; n; n--, text++) {
+        if (*text == '\n') {
+            guest_line_end(l);
+            continue;
+        }
+        /* Nothing that moves the cursor or hides what others said. */
+        if ((u8)*text < ' ' && *text != '\t')
+            continue;
+        l->text[l->used++] = *text;
+        if (l->used == sizeof(l->text))
+            guest_line_end(l);
+    }
+    console_leave(flags);
+}
+
+/* ---- input: under input_lock
+ * ------------------------------------------------------------------------------ */
+
+#define INPUT_SIZE 1024U
+static DEFINE_SPINLOCK(input_lock, LOCK_CONSOLE);
+static char input[INPUT_SIZE];
+static u32 input_prod, input_cons;
+static bool input_to_dom0;
+static unsigned int switch_count;
+
+#define SWITCH_KEY   1 /* Ctrl-a */
+#define SWITCH_TIMES 3
+
+static void input_told(void)
+{
+    log_info("*** Serial input to %s (type 'CTRL-a' three times to switch input)\n",
+             input_to_dom0 ? "DOM0" : "Orlop");
+}
+
+void console_give_to_dom0(void)
+{
+    input_to_dom0 = true;
+    input_told();
+}
+
+/* True when dom0 has to be told. */
+static bool input_put(char c)
+{
+    unsigned long flags = spin_lock_irqsave(&input_lock);
+    bool room = input_prod - input_cons < INPUT_SIZE;
+
+    if (room)
+        input[input_prod++ & (INPUT_SIZE - 1)] = c;
+    spin_unlock_irqrestore(&input_lock, flags);
+    return room;
+}
+
+void console_input(char c)
+{
+    if (c == SWITCH_KEY && ++switch_count == SWITCH_TIMES) {
+        switch_count = 0;
+        input_to_dom0 = !input_to_dom0;
+        input_told();
+        return;
+    }
+    if (c != SWITCH_KEY)
+        switch_count = 0;
+    if (!input_to_dom0)
+        key_handle(c);
+    else if (input_put(c))
+        evtchn_send_global_virq(VIRQ_CONSOLE);
+}
+
+size_t console_read_input(char *buf, size_t n)
+{
+    unsigned long flags = spin_lock_irqsave(&input_lock);
+    size_t done = 0;
+
+    while (done < n && input_cons != input_prod)
+        buf[done++] = input[input_cons++ & (INPUT_SIZE - 1)];
+    spin_unlock_irqrestore(&input_lock, flags);
+    return done;
+}

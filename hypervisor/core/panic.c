@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of the host when an invariant of our own is broken: says why and what every CPU was
+ * doing, then reboots or stays. The registers and backtraces are the architecture's
+ * (arch_panic_dump).
+ */
+#include <arch/arch.h>
+#include <asm/current.h>
+#include <asm/system.h>
+#include <boot/param.h>
+#include <core/console.h>
+#include <core/panic.h>
+#include <lib/bitops.h>
+#include <lib/printf.h>
+#include <lib/printk.h>
+#include <time/timer.h>
+#include <xen/sched.h>
+
+static bool noreboot;
+BOOT_PARAM_BOOL("noreboot", noreboot, noreboot);
+
+static u32 panicking; /* CPU + 1 */
+static const struct cpu_user_regs *registers;
+static unsigned long told[BITS_TO_LONGS(NR_CPUS)];
+
+#define REBOOT_DELAY SECONDS(5)
+
+bool panic_in_progress(void)
+{
+    return READ_ONCE(panicking) != 0;
+}
+
+const struct cpu_user_regs *panic_registers(void)
+{
+    return registers;
+}
+
+bool panic_cpu_told(unsigned int cpu)
+{
+    return test_bit(cpu, told);
+}
+
+static void __noreturn halt_for_good(void)
+{
+    for (;;) {
+        irq_disable();
+        cpu_relax();
+    }
+}
+
+void panic_other_cpu(const struct cpu_user_regs *regs)
+{
+    arch_dump_cpu(regs);
+    set_bit(smp_processor_id(), told);
+    halt_for_good();
+}
+
+/* The clock may be what is broken: the count of rounds ends it as well. */
+static void wait_before_reboot(void)
+{
+    s_time_t start = now();
+
+    for (unsigned int i = 0; i < 1U << 28 && now() - start < REBOOT_DELAY; i++)
+        cpu_relax();
+}
+
+static void __noreturn panic_common(const struct cpu_user_regs *regs, const char *fmt, va_list ap)
+{
+    static char reason[256];
+    u32 nobody = 0, me = smp_processor_id() + 1;
+
+    irq_disable();
+    /* The first one speaks; a second panic of the same CPU is a fault in the dump itself and ends
+     * it. */
+    if (!__atomic_compare_exchange_n(&panicking, &nobody, me, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST)) {
+        if (nobody == me) {
+            log_error("panic while panicking\n");
+            arch_host_shutdown(SHUTDOWN_crash);
+        }
+        halt_for_good();
+    }
+    registers = regs;
+    console_force();
+    vsnprintf(reason, sizeof(reason), fmt, ap);
+    log_error("****************************************\n");
+    log_error("Panic on CPU %u: %s\n", smp_processor_id(), reason);
+    log_error("****************************************\n");
+    arch_panic_dump();
+    if (noreboot) {
+        log_error("noreboot: stays here for good\n");
+        halt_for_good();
+    }
+    log_error("reboot in five seconds\n");
+    wait_before_reboot();
+    arch_host_shutdown(SHUTDOWN_crash);
+}
+
+void panic(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    panic_common(NULL, fmt, ap);
+}
+
+void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    panic_common(regs, fmt, ap);
+}
