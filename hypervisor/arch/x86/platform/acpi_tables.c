@@ -177,6 +177,7 @@ static void fadt_parse(struct acpi_info *info, const u8 *t, u32 length)
     info->smi_command = get32(t + 48);
     info->acpi_enable = t[52];
     info->pm1_event_length = t[88];
+    info->century_register = t[108] & 0x7f;
     info->boot_flags = get16(t + 109);
     info->dsdt = length >= 148 && get64(t + 140) ? get64(t + 140) : get32(t + 40);
     info->hw_reduced = flags >> 20 & 1;

@@ -83,6 +83,7 @@ struct arch_domain {
     /* Interrupts of the machine that are its: pirq number -> binding. */
     struct pirq_table *pirqs;        /* private to arch/x86/platform/pirq.c; NULL: has none */
     u32 pci_cf8;                     /* the address register of PCI configuration mechanism #1 as it wrote it */
+    u8 cmos_index;                   /* the same for the CMOS */
 
     struct rangeset *ioport_caps;
     bool pv32;                       /* never: 32-bit PV guests are refused */

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System time. Each CPU reads its TSC and scales it by parameters of its own; guests get the same parameters in their time
+ * pages (xen/xen.h, vcpu_time_info) and so see the same time.
+ *
+ * Where the TSC is invariant and agrees between the CPUs, all have the same parameters for ever. Elsewhere a counter that
+ * all CPUs share is the master: once a second every CPU compares its clock with it and chooses the slope that will have
+ * made up for the difference a second later. A clock is never set back.
+ *
+ * Called by everything through arch_read_clock() and by the scheduler through arch_update_vcpu_time().
+ */
+#include <arch/arch.h>
+#include <arch/x86/cpu/apic.h>
+#include <arch/x86/cpu/features.h>
+#include <arch/x86/platform/clock.h>
+#include <asm/percpu.h>
+#include <asm/phases.h>
+#include <asm/system.h>
+#include <boot/param.h>
+#include <core/domain.h>
+#include <core/softirq.h>
+#include <lib/printk.h>
+#include <lib/spinlock.h>
+#include <lib/string.h>
+#include <mm/guest_access.h>
+#include <time/timer.h>
+
+struct cpu_clock {
+    u64 tsc;        /* this TSC value ... */
+    s_time_t stime; /* ... is this time */
+    struct time_scale scale;
+
+    /* Where the last comparison with the master was made. */
+    u64 sample_tsc;
+    s_time_t sample_master;
+};
+static DEFINE_PER_CPU(struct cpu_clock, clock);
+
+u32 cpu_khz;
+
+/* The master clock: guarded by master_lock. NULL: the TSC is its own master. */
+static const struct counter *master;
+static DEFINE_SPINLOCK(master_lock, LOCK_PLATFORM);
+static struct time_scale master_scale;
+static u64 master_last;
+static s_time_t master_stime;
+
+static struct timer calibration_timer;
+
+static char source[8];
+BOOT_PARAM_STRING("clocksource", clocksource, source);
+
+struct time_scale time_scale_of(u64 ns, u64 ticks)
+{
+    struct time_scale s = {};
+
+    /* Between ns and twice as much, so that mul has all its 32 bits. */
+    for (; ticks > 2 * ns; ticks >>= 1)
+        s.shift--;
+    for (; ticks <= ns; ticks <<= 1)
+        s.shift++;
+    s.mul = (ns << 32) / ticks;
+    return s;
+}
+
+s_time_t arch_read_clock(void)
+{
+    const struct cpu_clock *c = &this_cpu(clock);
+
+    return c->stime + time_scale_apply(rdtsc_ordered() - c->tsc, c->scale);
+}
+
+const char *clock_source_name(void)
+{
+    return master ? master->name : "tsc";
+}
+
+/*
+ * The master's time and the TSC at the same moment; an SMI or a stolen time slice in between shows as a long read, so the
+ * shortest of some is taken. False when all were long.
+ */
+static bool master_read(u64 *tsc, s_time_t *stime)
+{
+    u64 best = ~0UL, count = 0;
+
+    for (unsigned int i = 0; i < 5; i++) {
+        u64 before = rdtsc_ordered(), value = master->read(), after = rdtsc_ordered();
+
+        if (after - before < best) {
+            best = after - before;
+            *tsc = before + best / 2;
+            count = value;
+        }
+        if (best < cpu_khz / 500) /* 2 us */
+            break;
+    }
+    spin_lock(&master_lock);
+    /* Another CPU may have gone further meanwhile: then this count lies a little behind, never a period ahead. */
+    if (((count - master_last) & master->mask) <= master->mask / 2) {
+        master_stime +=
+            time_scale_apply((count - master_last) & master->mask, master_scale);
+        master_last = count;
+        *stime = master_stime;
+    } else {
+        *stime = master_stime -
+                 time_scale_apply((master_last - count) & master->mask, master_scale);
+    }
+    spin_unlock(&master_lock);
+    return best < cpu_khz / 20; /* 50 us */
+}
+
+/* This CPU's clock against the master. Interrupts off. */
+static void clock_compare(void)
+{
+    struct cpu_clock *c = &this_cpu(clock);
+    s_time_t stime, local, elapsed, error;
+    u64 tsc;
+
+    if (!master_read(&tsc, &stime))
+        return;
+    elapsed = stime - c->sample_master;
+    if (elapsed < MILLISECS(500))
+        return;
+    local = c->stime + time_scale_apply(tsc - c->tsc, c->scale);
+    error = stime - local;
+    if (error > MILLISECS(1)) {
+        /* The TSC stood still (a deep sleep) or nobody looked for long. */
+        local = stime;
+        error = 0;
+    }
+    /* Going slower than this would take too long to see, and going backwards is never right. */
+    error = max(error, -elapsed / 16);
+    if (elapsed <= SECONDS(3))
+        c->scale = time_scale_of(elapsed + error, tsc - c->sample_tsc);
+    c->tsc = tsc;
+    c->stime = local;
+    c->sample_tsc = tsc;
+    c->sample_master = stime;
+}
+
+/* SOFTIRQ_CLOCK, on every CPU. */
+static void clock_softirq(void)
+{
+    unsigned long flags = irq_save();
+
+    clock_compare();
+    if (!current->is_idle)
+        arch_update_vcpu_time(current);
+    irq_restore(flags);
+}
+
+static void calibration_due(void *unused)
+{
+    unsigned int cpu;
+
+    (void)unused;
+    for_each_online_cpu (cpu)
+        softirq_raise_on(cpu, SOFTIRQ_CLOCK);
+    timer_set(&calibration_timer, arch_read_clock() + SECONDS(1));
+}
+
+/*
+ * How many TSC and local APIC timer ticks go into 10 ms: long enough for a few millionths, short enough for a boot.
+ */
+static void __init measure(u64 *tsc_hz, u64 *apic_hz)
+{
+    const struct counter *ref = counter_for_calibration();
+    u64 tsc, ticks = 0, start, span = 0;
+    u32 apic;
+
+    apic_write(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
+    apic_write(APIC_TIMER_INIT, ~0U);
+    if (ref) {
+        u64 wanted = ref->hz / 100;
+
+        start = ref->read();
+        tsc = rdtsc_ordered();
+        apic = apic_read(APIC_TIMER_COUNT);
+        do {
+            cpu_relax();
+            span = (ref->read() - start) & ref->mask;
+            ticks = rdtsc_ordered() - tsc;
+        } while (span < wanted && ticks < 1UL << 36);
+        apic -= apic_read(APIC_TIMER_COUNT);
+        if (span < wanted)
+            panic("%s does not count", ref->name);
+        *tsc_hz = ticks * ref->hz / span;
+        *apic_hz = apic * ref->hz / span;
+    } else {
+        tsc = rdtsc_ordered();
+        apic = apic_read(APIC_TIMER_COUNT);
+        pit_wait_10ms();
+        ticks = rdtsc_ordered() - tsc;
+        apic -= apic_read(APIC_TIMER_COUNT);
+        *tsc_hz = ticks * 100;
+        *apic_hz = apic * 100UL;
+    }
+    apic_write(APIC_TIMER_INIT, 0);
+    if (*tsc_hz < 1000000 || *apic_hz < 100000)
+        panic("no clock to measure the TSC by");
+}
+
+static void __init master_choose(void)
+{
+    const struct counter *c = counter_for_time();
+
+    if (strcmp(source, "hpet") == 0 && counter_for_calibration())
+        c = counter_for_calibration();
+    else if (source[0] == '\0' ? cpu_has(ITSC) : strcmp(source, "tsc") == 0)
+        c = NULL;
+    if (!c)
+        return;
+    master_scale = time_scale_of(1000000000, c->hz);
+    master_last = c->read();
+    master = c;
+}
+
+void __init clock_init(void)
+{
+    struct cpu_clock *c = &this_cpu(clock);
+    u64 tsc_hz, apic_hz;
+
+    counters_init();
+    measure(&tsc_hz, &apic_hz);
+    cpu_khz = tsc_hz / 1000;
+    c->scale = time_scale_of(1000000000, tsc_hz);
+    c->tsc = c->sample_tsc = rdtsc_ordered();
+    master_choose();
+    lapic_timer_set_hz(cpu_has(TSC_DEADLINE) ? 0 : apic_hz);
+    lapic_timer_cpu_init();
+    wallclock_init();
+    log_info("Clock: TSC at %u.%03u MHz, APIC timer at %lu.%03lu MHz%s, time by %s\n",
+             cpu_khz / 1000, cpu_khz % 1000, apic_hz / 1000000, apic_hz / 1000 % 1000,
+             cpu_has(TSC_DEADLINE) ? " (deadlines by TSC)" : "", clock_source_name());
+}
+
+void clock_cpu_init(void)
+{
+    struct cpu_clock *c = &this_cpu(clock);
+
+    *c = per_cpu(clock, 0);
+    if (master && master_read(&c->tsc, &c->stime)) {
+        c->sample_tsc = c->tsc;
+        c->sample_master = c->stime;
+    }
+}
+
+void __init clock_start(void)
+{
+    if (!master)
+        return;
+    softirq_register(SOFTIRQ_CLOCK, clock_softirq);
+    timer_init(&calibration_timer, calibration_due, NULL, 0);
+    timer_set(&calibration_timer, arch_read_clock() + SECONDS(1));
+}
+
+/* ---- what guests see ------------------------------------------------------------------------------------ */
+
+/* The version is odd while the rest changes, for readers on other CPUs (xen/xen.h, vcpu_time_info). */
+static void time_page_write(struct vcpu_time_info *page, const struct vcpu_time_info *t)
+{
+    WRITE_ONCE(page->version, t->version - 1);
+    wmb();
+    page->tsc_timestamp = t->tsc_timestamp;
+    page->system_time = t->system_time;
+    page->tsc_to_system_mul = t->tsc_to_system_mul;
+    page->tsc_shift = t->tsc_shift;
+    page->flags = t->flags;
+    wmb();
+    WRITE_ONCE(page->version, t->version);
+}
+
+/* The same for an area in the guest's own memory; false when it cannot be written now. */
+static bool time_area_write(struct vcpu_time_info __guest *area, const struct vcpu_time_info *t)
+{
+    struct vcpu_time_info odd = *t;
+
+    odd.version--;
+    if (copy_to_guest(area, &odd.version, sizeof(odd.version)))
+        return false;
+    wmb();
+    if (copy_to_guest(area, &odd, sizeof(odd)))
+        return false;
+    wmb();
+    return copy_to_guest(area, &t->version, sizeof(t->version)) == 0;
+}
+
+void clock_vcpu_area_changed(struct vcpu *v)
+{
+    v->arch.time.tsc_to_system_mul = 0;
+}
+
+void arch_update_vcpu_time(struct vcpu *v)
+{
+    const struct cpu_clock *c = &this_cpu(clock);
+    struct vcpu_time_info *t = &v->arch.time;
+
+    if (likely(t->tsc_timestamp == c->tsc && t->tsc_to_system_mul == c->scale.mul &&
+               t->system_time == (u64)c->stime))
+        return;
+    t->version = (t->version + 2) & ~1U;
+    t->tsc_timestamp = c->tsc;
+    t->system_time = c->stime;
+    t->tsc_to_system_mul = c->scale.mul;
+    t->tsc_shift = c->scale.shift;
+    t->flags = master ? 0 : XEN_PVCLOCK_TSC_STABLE_BIT;
+    time_page_write(&v->info->time, t);
+    if (v->arch.time_guest && v == current && !time_area_write(v->arch.time_guest, t))
+        clock_vcpu_area_changed(v);
+}

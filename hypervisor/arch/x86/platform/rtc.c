@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real-time clock in the CMOS (Motorola MC146818A and its successors) and the wall clock that guests read in shared_info.
+ * The CMOS is read once at boot to the second; dom0 corrects the wall clock later (XENPF_settime) and keeps the CMOS itself
+ * through the two functions for its port accesses, which share the index register with us.
+ */
+#include <arch/arch.h>
+#include <arch/x86/platform/acpi.h>
+#include <arch/x86/platform/clock.h>
+#include <asm/system.h>
+#include <core/domain.h>
+#include <lib/printk.h>
+#include <lib/spinlock.h>
+
+#define CMOS_INDEX 0x70
+#define CMOS_DATA  0x71
+
+enum { RTC_SECONDS, RTC_MINUTES = 2, RTC_HOURS = 4, RTC_DAY = 7, RTC_MONTH, RTC_YEAR };
+#define RTC_A     0x0a
+#define RTC_A_UIP 0x80
+#define RTC_B     0x0b
+#define RTC_B_24H 0x02
+#define RTC_B_BIN 0x04
+
+static DEFINE_SPINLOCK(cmos_lock, LOCK_PLATFORM);
+static DEFINE_SPINLOCK(wallclock_lock, LOCK_PLATFORM);
+
+/* The wall clock at system time 0; guarded by wallclock_lock. */
+static u64 base_seconds;
+static u32 base_ns;
+
+static u8 cmos_read(u8 index)
+{
+    outb(CMOS_INDEX, index);
+    return inb(CMOS_DATA);
+}
+
+static unsigned int from_bcd(u8 v)
+{
+    return (v >> 4) * 10 + (v & 15);
+}
+
+/* Seconds since 1970 of a date of the Gregorian calendar; years begin in March, so that the leap day comes last. */
+static u64 seconds_since_1970(unsigned int year, unsigned int month, unsigned int day,
+                              unsigned int hour, unsigned int minute, unsigned int second)
+{
+    u64 days;
+
+    if (month <= 2) {
+        month += 12;
+        year--;
+    }
+    days = 365UL * year + year / 4 - year / 100 + year / 400 + (153 * (month - 3) + 2) / 5 + day;
+    days -= 719469; /* the same for 1970-01-01, less the day itself */
+    return ((days * 24 + hour) * 60 + minute) * 60 + second;
+}
+
+struct rtc_time {
+    u8 second, minute, hour, day, month, year, century;
+};
+
+static void rtc_read(struct rtc_time *t)
+{
+    t->second = cmos_read(RTC_SECONDS);
+    t->minute = cmos_read(RTC_MINUTES);
+    t->hour = cmos_read(RTC_HOURS);
+    t->day = cmos_read(RTC_DAY);
+    t->month = cmos_read(RTC_MONTH);
+    t->year = cmos_read(RTC_YEAR);
+    t->century = acpi_info.century_register ? cmos_read(acpi_info.century_register) : 0;
+}
+
+/* An update takes 2 ms at most (MC146818A, "update in progress"); a missing RTC reads as ones and is not waited for. */
+static void rtc_wait(void)
+{
+    for (unsigned int i = 0; i < 10000 && (cmos_read(RTC_A) & RTC_A_UIP); i++)
+        cpu_relax();
+}
+
+static u64 rtc_seconds(void)
+{
+    unsigned long flags = spin_lock_irqsave(&cmos_lock);
+    struct rtc_time t;
+    unsigned int hour, year;
+    bool pm;
+    u8 b;
+
+    rtc_wait();
+    rtc_read(&t);
+    b = cmos_read(RTC_B);
+    spin_unlock_irqrestore(&cmos_lock, flags);
+
+    pm = !(b & RTC_B_24H) && (t.hour & 0x80);
+    t.hour &= b & RTC_B_24H ? 0xff : 0x7f;
+    if (!(b & RTC_B_BIN)) {
+        t.second = from_bcd(t.second);
+        t.minute = from_bcd(t.minute);
+        t.hour = from_bcd(t.hour);
+        t.day = from_bcd(t.day);
+        t.month = from_bcd(t.month);
+        t.year = from_bcd(t.year);
+        t.century = from_bcd(t.century);
+    }
+    hour = b & RTC_B_24H ? t.hour : t.hour % 12 + (pm ? 12 : 0);
+    year = t.year + (t.century >= 19 && t.century < 30 ? t.century * 100 : t.year < 70 ? 2000 : 1900);
+    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || hour > 23 || t.minute > 59 ||
+        t.second > 60 || year < 1970) {
+        log_warning("RTC: no valid date; the wall clock starts in 1970 until dom0 sets it\n");
+        return 0;
+    }
+    return seconds_since_1970(year, t.month, t.day, hour, t.minute, t.second);
+}
+
+void __init wallclock_init(void)
+{
+    base_seconds = rtc_seconds();
+}
+
+u64 arch_wallclock_base(u32 *ns)
+{
+    unsigned long flags = spin_lock_irqsave(&wallclock_lock);
+    u64 seconds = base_seconds;
+
+    *ns = base_ns;
+    spin_unlock_irqrestore(&wallclock_lock, flags);
+    return seconds;
+}
+
+void arch_update_wallclock(struct domain *d)
+{
+    shared_info_t *s = d->shared_info;
+    unsigned long flags;
+    u64 seconds;
+
+    if (!s)
+        return;
+    flags = spin_lock_irqsave(&wallclock_lock);
+    seconds = base_seconds + d->time_offset_seconds;
+    /* Odd while it changes, for the guest's readers (xen/xen.h). */
+    WRITE_ONCE(s->wc_version, s->wc_version | 1);
+    wmb();
+    s->wc_sec = seconds;
+    s->wc_sec_hi = seconds >> 32;
+    s->wc_nsec = base_ns;
+    wmb();
+    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+    spin_unlock_irqrestore(&wallclock_lock, flags);
+}
+
+void wallclock_set(u64 seconds, u32 ns, u64 system_time)
+{
+    u64 back = system_time / 1000000000;
+    u32 back_ns = system_time % 1000000000;
+    unsigned long flags;
+    struct domain *d;
+
+    if (ns < back_ns) {
+        ns += 1000000000;
+        back++;
+    }
+    flags = spin_lock_irqsave(&wallclock_lock);
+    base_seconds = seconds - back;
+    base_ns = ns - back_ns;
+    spin_unlock_irqrestore(&wallclock_lock, flags);
+
+    spin_lock(&domlist_lock);
+    list_for_each (d, &domain_list, link)
+        arch_update_wallclock(d);
+    spin_unlock(&domlist_lock);
+}
+
+/* Bit 7 of the index is the NMI mask, which is not dom0's to change. */
+u8 rtc_guest_read(struct domain *d, u16 port)
+{
+    unsigned long flags;
+    u8 value;
+
+    if (port == CMOS_INDEX)
+        return d->arch.cmos_index;
+    flags = spin_lock_irqsave(&cmos_lock);
+    value = cmos_read(d->arch.cmos_index & 0x7f);
+    spin_unlock_irqrestore(&cmos_lock, flags);
+    return value;
+}
+
+void rtc_guest_write(struct domain *d, u16 port, u8 value)
+{
+    unsigned long flags;
+
+    if (port == CMOS_INDEX) {
+        d->arch.cmos_index = value;
+        return;
+    }
+    flags = spin_lock_irqsave(&cmos_lock);
+    outb(CMOS_INDEX, d->arch.cmos_index & 0x7f);
+    outb(CMOS_DATA, value);
+    spin_unlock_irqrestore(&cmos_lock, flags);
+}
