@@ -8,7 +8,7 @@
 #include <arch/x86/cpu/features.h>
 #include <asm/current.h>
 #include <asm/irq.h>
-#include <asm/mm.h>
+#include <asm/paging.h>
 #include <asm/phases.h>
 #include <asm/system.h>
 #include <boot/param.h>

@@ -5,7 +5,7 @@
  * about sleep is dom0 (hypercall/platform_op.c) or shutdown.c.
  */
 #include <arch/x86/platform/acpi.h>
-#include <asm/mm.h>
+#include <asm/paging.h>
 #include <asm/phases.h>
 #include <asm/system.h>
 #include <boot/boot.h>
@@ -14,8 +14,7 @@
 #include <lib/printk.h>
 #include <lib/string.h>
 
-#define MAX_NODES   64
-#define WINDOW_SIZE 0x10000UL
+#define MAX_NODES 64
 
 #define PM1_SCI_EN      1U
 #define PM1_SLP_EN      (1U << 13)
@@ -29,35 +28,8 @@ BOOT_PARAM_BOOL("acpi", acpi, use_acpi);
 static bool use_numa = true;
 BOOT_PARAM_BOOL("numa", numa, use_numa);
 
-/* What was mapped for reading; tables lie close together, so a few windows hold them all. Boot
- * only. */
-static struct {
-    paddr_t start, end;
-    u8 *va;
-} windows[32] __initdata;
-static unsigned int nr_windows __initdata;
-
 static u32 node_domain[MAX_NODES];
 static unsigned int nr_nodes;
-
-static const void *table_window(paddr_t pa, size_t size)
-{
-    paddr_t start = ROUNDDOWN(pa, WINDOW_SIZE), end = ROUNDUP(pa + size, WINDOW_SIZE);
-
-    if (size == 0 || pa + size < pa)
-        return NULL;
-    for (unsigned int i = 0; i < nr_windows; i++)
-        if (pa >= windows[i].start && pa + size <= windows[i].end)
-            return windows[i].va + (pa - windows[i].start);
-    if (nr_windows == ARRAY_SIZE(windows))
-        return NULL;
-    windows[nr_windows].va = device_map(start, end - start);
-    if (!windows[nr_windows].va)
-        return NULL;
-    windows[nr_windows].start = start;
-    windows[nr_windows].end = end;
-    return windows[nr_windows++].va + (pa - start);
-}
 
 /* The loader's word, else the first KB of the extended BIOS data area, else the BIOS
  * (ACPI 6.4, 5.2.5.1). */
@@ -68,11 +40,11 @@ static paddr_t rsdp_find(void)
 
     if (boot_info.rsdp)
         return boot_info.rsdp;
-    ebda_segment = table_window(0x40e, 2);
+    ebda_segment = firmware_map(0x40e, 2);
     ebda = ebda_segment ? (paddr_t)*ebda_segment << 4 : 0;
     if (ebda >= 0x80000 && ebda < 0xa0000)
-        pa = acpi_find_rsdp(table_window, ebda, 1024);
-    return pa ? pa : acpi_find_rsdp(table_window, 0xe0000, 0x20000);
+        pa = acpi_find_rsdp(firmware_map, ebda, 1024);
+    return pa ? pa : acpi_find_rsdp(firmware_map, 0xe0000, 0x20000);
 }
 
 static unsigned int node_of_domain(u32 domain)
@@ -90,7 +62,7 @@ void acpi_init(void)
 {
     paddr_t rsdp = use_acpi ? rsdp_find() : 0;
 
-    if (!rsdp || acpi_parse(table_window, rsdp, &acpi_info) != 0) {
+    if (!rsdp || acpi_parse(firmware_map, rsdp, &acpi_info) != 0) {
         log_warning("ACPI: no tables; one CPU, no IO-APIC\n");
         return;
     }

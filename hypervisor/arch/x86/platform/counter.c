@@ -6,7 +6,7 @@
  */
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
-#include <asm/mm.h>
+#include <asm/paging.h>
 #include <asm/system.h>
 #include <boot/param.h>
 #include <lib/printk.h>

@@ -14,11 +14,6 @@ static inline void *paddr_to_virt(paddr_t pa)
     return (void *)(DIRECT_START + pa);
 }
 
-/*
- * Maps [pa, pa + size) of a device, uncached, for good; NULL: no room or no memory. Not for RAM that guests own.
- */
-void *device_map(paddr_t pa, size_t size);
-
 /* Of the direct map or of the image. */
 paddr_t image_paddr(const void *va);
 
