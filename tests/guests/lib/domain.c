@@ -2,7 +2,8 @@
 /*
  * The builder: one function per step of making a PV domain, in the order of domain_build().  The
  * new domain's memory is laid out as VIRT_BASE + guest frame number: the image where it is linked,
- * behind it start info, store page, console page, frame list and page tables, which map all of it.
+ * behind it start info, store page, console page, frame list and page tables, which map up to
+ * themselves; the memory beyond is left unmapped.
  * ABI: <xen/domctl.h>, <xen/xen.h> ("Start-of-day memory layout").
  */
 #include <elf.h>
@@ -174,8 +175,7 @@ static void lay_out(const struct domain_plan *plan, uint64_t end, struct layout 
     l->end = l->l1 + (plan->pages + 511) / 512;
 }
 
-static long tables_fill(const struct domain_plan *plan, const struct built_domain *d,
-                        const struct layout *l)
+static long tables_fill(const struct built_domain *d, const struct layout *l)
 {
     static uint64_t table[512];
     unsigned int l1s = (unsigned int)(l->end - l->l1);
@@ -196,7 +196,7 @@ static long tables_fill(const struct domain_plan *plan, const struct built_domai
             uint64_t pfn = i * 512 + j;
             bool is_table = pfn >= l->l4 && pfn < l->end;
 
-            table[j] = pfn < plan->pages ? pte_make(frames[pfn], is_table ? PTE_KRO : PTE_KRW) : 0;
+            table[j] = pfn < l->end ? pte_make(frames[pfn], is_table ? PTE_KRO : PTE_KRW) : 0;
         }
         rc = page_fill(d, l->l1 + i, table, PAGE_SIZE);
     }
@@ -280,7 +280,7 @@ long domain_build(const struct domain_plan *plan, struct built_domain *d)
     if (!rc && l.end > plan->pages)
         rc = -XEN_ENOMEM;
     if (!rc && (step = "write the page tables"))
-        rc = tables_fill(plan, d, &l);
+        rc = tables_fill(d, &l);
     if (!rc && (step = "write the special pages"))
         rc = specials_fill(plan, d, &l);
     if (!rc && (step = "set the first vCPU's state"))

@@ -81,7 +81,7 @@ void user_run(struct regs *regs)
     if (!regs->cs)
         regs->cs = FLAT_USER_CS;
     if (!regs->ss)
-        regs->ss = FLAT_USER_DS;
+        regs->ss = FLAT_USER_SS;
     if (!regs->rflags)
         regs->rflags = 0x202;
     v->user_mask = vcpu_info()->evtchn_upcall_mask;
