@@ -62,6 +62,8 @@ void arch_send_event_check(unsigned int cpu);
 void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg, bool wait);
 /* Stops the host: reason is a SHUTDOWN_* of dom0 (poweroff, reboot, crash ...). */
 void arch_host_shutdown(u32 reason) __noreturn;
+/* A guest crashed: its registers go to the log. v is current. */
+void arch_dump_guest(struct vcpu *v);
 /* For panic(): this CPU's state and backtrace onto the console, then the others'. */
 void arch_panic_dump(void);
 

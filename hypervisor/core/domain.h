@@ -137,6 +137,8 @@ extern struct domain *idle_domain; /* owns the idle vCPUs */
 struct xen_domctl_createdomain;
 int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged,
                   struct domain **out);
+/* Boot: the domain of the idle vCPUs. 0 or -ENOMEM. */
+int idle_domain_init(unsigned int max_cpus);
 /* vCPU `id` of d, VPF_DOWN set; NULL: no memory. Under the domctl lock. */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 
@@ -173,8 +175,6 @@ int domain_kill(struct domain *d);
 /* vcpu_op's register areas (hypercall/vcpu_op.c). */
 int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset);
 void vcpu_unregister_info(struct vcpu *v);
-
-/* VIRQs that concern the host go to one domain each: dom0 unless DOMCTL_set_virq_handler says otherwise. */
 
 #include <asm/current.h>
 

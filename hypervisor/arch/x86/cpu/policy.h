@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What CPUID shows to guests: one table of leaves per domain, made from what the machine has and what a guest of its kind may use, readable
+ * and settable by the control ABI. The leaves that depend on the vCPU or on our own interface are worked out when asked.
+ */
+#ifndef ARCH_X86_CPU_POLICY_H
+#define ARCH_X86_CPU_POLICY_H
+
+#include <lib/types.h>
+#include <asm/system.h>
+#include <xen/arch-x86/xen.h>
+
+struct domain;
+struct vcpu;
+
+#define POLICY_MAX_LEAVES 64
+
+struct cpu_policy {
+    unsigned int nr_leaves;
+    xen_cpuid_leaf_t leaf[POLICY_MAX_LEAVES]; /* by rising (leaf, subleaf); no hypervisor leaves */
+};
+
+/* Boot, after cpu_identify: the policies of the host and of PV guests (the most, and the default). */
+void policy_init(void);
+extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
+
+/* d->arch.policy becomes a copy of the default. 0 or -ENOMEM. */
+int policy_domain_init(struct domain *d);
+void policy_domain_free(struct domain *d);
+/* Replaces it: each leaf must be within pv_max_policy. 0; -EINVAL with *bad the index of the leaf that is not. Paused domain. */
+int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n, unsigned int *bad);
+
+/* CPUID as v sees it. v is current. */
+struct cpuid_regs policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf);
+/* A feature of xen/arch-x86/cpufeatureset.h, by number. */
+bool policy_has(const struct domain *d, unsigned int feature);
+#define guest_cpu_has(d, name) policy_has(d, XEN_X86_FEATURE_##name)
+
+#endif
