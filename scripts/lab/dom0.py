@@ -4,6 +4,7 @@
 Lines are sent in pieces, each after the echo of the one before: a hypervisor's console ring and a UART are short, and a
 line sent whole would lose its middle. The other end is scripts/images/testshell."""
 
+import base64
 import re
 
 from .emulator import TIME_SCALE, Timeout
@@ -50,6 +51,11 @@ class Dom0:
         if status:
             raise CommandFailed(f"dom0: '{command}' ended with {status}: {output.strip()[-400:]}")
         return output
+
+    def put(self, path, data):
+        """Writes a small file (bytes) in dom0."""
+        text = base64.b64encode(data).decode()
+        self.run(f"echo {text} | base64 -d >{path}")
 
     def wait_for(self, command, timeout=60):
         """Repeats a command in dom0 (there, once a second) until it ends well."""

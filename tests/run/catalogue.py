@@ -20,7 +20,7 @@ PARTS = ("hypervisor", "toolstack", "guests")
 @dataclasses.dataclass
 class Test:
     name: str
-    group: str
+    groups: tuple
     summary: str
     run: Callable
     long: bool = False
@@ -31,16 +31,16 @@ def everything(on):
     """The tests that make sense on the hypervisor: those of our own build only when it is ours."""
     tests = []
     if on == "orlop":
-        tests += [Test(f"build-{part}", "build", f"make {part}", _build(part)) for part in PARTS]
-        tests += [Test(name, "static", _summary(run), run) for name, run in statics.TESTS.items()]
-        tests += [Test(name, "unit", _summary(run), run) for name, run in units.TESTS.items()]
-    tests += [Test(f"guest/{guest.name}", guest.group, guest.summary, guest.run, emulator=True)
-              for guest in guests.index()]
+        tests += [Test(f"build-{part}", ("build",), f"make {part}", _build(part)) for part in PARTS]
+        tests += [Test(name, ("static",), _summary(run), run) for name, run in statics.TESTS.items()]
+        tests += [Test(name, ("unit",), _summary(run), run) for name, run in units.TESTS.items()]
+    tests += [Test(f"guest/{name}", ("guests", *groups), "test guest " + " with ".join(modules), run, emulator=True)
+              for name, groups, modules, run in guests.index()]
     for path in sorted(glob.glob(os.path.join(paths.TOP, "tests", "system", "*.py"))):
         module = _module(path)
         long = getattr(module, "LONG", ())
         for name, run in module.TESTS.items():
-            tests.append(Test(name, "system", _summary(run), run, long=name in long, emulator=True))
+            tests.append(Test(name, ("system",), _summary(run), run, long=name in long, emulator=True))
     return tests
 
 

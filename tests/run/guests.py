@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Test guests as tests: one per line of tests/guests/index, run by tests/guests/run, which prints PASS, FAIL or SKIP."""
+"""Test guests as tests: one per line of tests/guests/index. How one is run and judged is tests/guests/run's business,
+which this file loads."""
 
-import dataclasses
+import importlib.machinery
+import importlib.util
 import os
-import re
-import subprocess
 import sys
 
 from lab import paths
@@ -15,45 +15,32 @@ from .context import Failure, Skip
 FOLDER = os.path.join(paths.TOP, "tests", "guests")
 
 
-@dataclasses.dataclass
-class Guest:
-    name: str
-    group: str
-    timeout: int
-    summary: str = ""
+def _runner():
+    """The runner of test guests, a script without the usual ending, as a module."""
+    loader = importlib.machinery.SourceFileLoader("guest_runner", os.path.join(FOLDER, "run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("guest_runner", loader))
+    sys.modules["guest_runner"] = module
+    sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
+    loader.exec_module(module)
+    sys.dont_write_bytecode = before
+    return module
 
-    def run(self, context):
-        """Runs this guest alone on the hypervisor under test."""
-        log = os.path.join(context.folder, "log")
-        with open(log, "w+", encoding="utf-8", errors="replace") as f:
-            try:
-                subprocess.run([sys.executable, os.path.join(FOLDER, "run"), "--on", context.on, self.name],
-                               stdout=f, stderr=subprocess.STDOUT, check=False,
-                               timeout=(self.timeout + 60) * TIME_SCALE)
-            except subprocess.TimeoutExpired:
-                raise Failure(f"no end in {self.timeout + 60} s") from None
-            f.seek(0)
-            text = f.read()
-        told = re.findall(rf"^(PASS|FAIL|SKIP)\s+{re.escape(self.name)}\b[ :]*(.*)$", text, re.M)
-        if not told:
-            raise Failure("the runner of test guests gave no verdict; see " + log)
-        verdict, reason = told[-1]
-        if verdict == "FAIL":
-            raise Failure(reason)
-        if verdict == "SKIP":
-            raise Skip(reason)
-        return reason
+
+RUNNER = _runner()
 
 
 def index():
-    """The test guests; none where there is no index."""
-    path = os.path.join(FOLDER, "index")
-    if not os.path.exists(path):
-        return []
-    found = []
-    with open(path, encoding="utf-8") as f:
-        for line in f:
-            fields = dict(field.split("=", 1) for field in line.split("#")[0].split() if "=" in field)
-            if fields:
-                found.append(Guest(fields["name"], fields["group"], int(fields.get("timeout", 60))))
-    return found
+    """The test guests as (name, groups, modules, run function)."""
+    return [(guest.name, guest.group, guest.modules, _run(guest)) for guest in RUNNER.load_index()]
+
+
+def _run(guest):
+    def run(context):
+        image = paths.hypervisor(context.on)
+        outcome = RUNNER.run_guest(guest, image=image, directory=context.folder, scale=2 * TIME_SCALE)
+        if outcome.result == "SKIP":
+            raise Skip(outcome.reason)
+        if outcome.result != "SUCCESS":
+            raise Failure(f"{outcome.result}: {outcome.reason}")
+
+    return run

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The distribution's kernel as a paravirtualized guest beside the small dom0: console, disk, network, and its ends.
+
+The guest is the small image: what it is told to do comes as task=, what it says is read from its console's log."""
+
+import re
+
+from lab import paths
+
+from run.context import Failure
+
+DISK_TASK = """
+n={megabytes}
+dd if=/dev/urandom of=/tmp/block bs=1M count=16 2>/dev/null
+i=0; while [ $i -lt $n ]; do cat /tmp/block; i=$((i+16)); done | tee /dev/xvda | sha256sum >/tmp/wrote
+sync; echo 3 >/proc/sys/vm/drop_caches
+dd if=/dev/xvda bs=1M count=$n 2>/dev/null | sha256sum >/tmp/read
+cmp /tmp/wrote /tmp/read && echo "disk: good $(cut -c1-64 /tmp/read)"
+"""
+
+NET_TASK = """
+ping -c 5 -W 5 10.77.0.1 && echo "ping: good"
+dd if=/dev/urandom of=/tmp/data bs=1M count={megabytes} 2>/dev/null
+sha256sum /tmp/data | cut -c1-64 | sed 's/^/sent: /'
+nc 10.77.0.1 7001 </tmp/data
+rm /tmp/data
+nc 10.77.0.1 7002 | sha256sum | cut -c1-64 | sed 's/^/received: /'
+"""
+
+
+def said(log, word):
+    """The rest of the line of a guest's log that starts with the word."""
+    found = re.search(rf"^{word}: (\S+)", log, re.M)
+    if not found:
+        raise Failure(f"the guest did not say '{word}:'")
+    return found.group(1)
+
+
+def first_guest(context):
+    """One stock guest with one vCPU: from create to its shell; console both ways; poweroff ends it."""
+    config = context.guest("demo", addr="10.77.0.2")
+    files = {**context.guest_files(kernel=paths.kernel()), "/etc/xen/demo.cfg": config}
+    with context.dom0(files=files) as dom0:
+        tool = context.tool
+        dom0.run(f"{tool} create /etc/xen/demo.cfg", 180)
+        context.guest_says(dom0, "demo", "guest: up with 1 vCPUs", 180)
+        listed = dom0.run(f"{tool} list")
+        context.require(re.search(r"^demo +1 +128 +1 +[-r][-b]----", listed, re.M), f"unexpected list: {listed!r}")
+        dom0.run("ping -c 3 -W 10 10.77.0.2")
+        dom0.send(f"77 {tool} console demo\n")
+        dom0.emulator.write("\n")
+        dom0.emulator.expect(r"guest:.*# ", 30)
+        dom0.send("echo $((6*7))is; uname -n\n")
+        dom0.emulator.expect(r"^42is\nguest\n", 30)
+        dom0.emulator.write("\x1d")
+        dom0.emulator.expect(r"@@77:0@@\n", 30)
+        dom0.send(f"78 {tool} console demo\n")
+        dom0.emulator.write("\n")
+        dom0.emulator.expect(r"guest:.*# ", 30)
+        dom0.send("poweroff -f\n")
+        dom0.emulator.expect(r"@@78:\d+@@\n", 60)
+        dom0.wait_for(f"! {tool} domid demo 2>/dev/null", 30)
+
+
+def guest_io(vcpus):
+    def run(context):
+        """filled in below"""
+        disk_size, net_size = (1024, 100) if context.long else (64, 16)
+        task = DISK_TASK.format(megabytes=disk_size) + NET_TASK.format(megabytes=net_size)
+        with context.dom0(files=context.guest_files(), cpus=2, memory="4G",
+                          dom0_memory="2G" if context.long else "768M") as dom0:
+            disk = context.make_disk(dom0, "/tmp/disk.img" if not context.long else "/disk.img", disk_size)
+            config = context.guest("demo", task=task, addr="10.77.0.2", memory=256, vcpus=vcpus, disks=[disk])
+            dom0.put("/etc/xen/demo.cfg", config)
+            dom0.run("(nc -l -p 7001 | sha256sum | cut -c1-64 >/tmp/got) </dev/null &")
+            dom0.run(f"dd if=/dev/urandom of=/tmp/out bs=1M count={net_size} 2>/dev/null")
+            dom0.run("(nc -l -p 7002 </tmp/out >/dev/null) &")
+            dom0.run(f"{context.tool} create /etc/xen/demo.cfg", 180)
+            context.guest_says(dom0, "demo", f"guest: up with {vcpus} vCPUs", 180)
+            context.guest_says(dom0, "demo", "guest: task ended with", 3600 if context.long else 400)
+            log = context.guest_log(dom0, "demo")
+            context.require("ping: good" in log, "the guest's ping of dom0 failed")
+            said(log, "disk")
+            context.require(said(log, "sent") == dom0.run("cat /tmp/got").strip(), "TCP from the guest changed its data")
+            wanted = dom0.run("sha256sum /tmp/out").split()[0]
+            context.require(said(log, "received") == wanted, "TCP to the guest changed its data")
+            dom0.run(f"{context.tool} destroy demo")
+            return f"{disk_size} MB of disk, {net_size} MB of TCP each way"
+
+    run.__doc__ = f"A stock guest with {vcpus} vCPU{'s' * (vcpus > 1)}: ping, TCP and disk, by checksum."
+    return run
+
+
+TESTS = {
+    "guest-pv": first_guest,
+    "guest-pv-io": guest_io(1),
+    "guest-pv-smp": guest_io(4),
+}
