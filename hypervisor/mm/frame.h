@@ -48,9 +48,10 @@ _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 by
 #define FT_WRITABLE  (7UL << FT_SHIFT)
 #define FT_MASK      (15UL << FT_SHIFT)
 #define FT_PINNED    (1UL << 59) /* holds one count of its own */
-#define FT_VALIDATED (1UL << 58) /* contents were checked for this type */
-#define FT_PARTIAL   (1UL << 57) /* validation stopped half way; progress in bits 56..47 */
-#define FT_LOCKED    (1UL << 46) /* the page table is being changed (held for short, spins) */
+#define FT_VALIDATED (1UL << 58) /* contents were checked for this type, stale TLB entries of the last one are gone */
+#define FT_PARTIAL   (1UL << 57) /* (in)validation stopped half way; progress in bits 56..47 */
+#define FT_FOREIGN   (1UL << 46) /* others than its owner mapped it: their CPUs' TLBs count as well */
+/* bits 45..32: when the last use ended, by the TLB clock (arch/x86/pv/types.c) */
 #define FT_COUNT     ((1UL << 32) - 1)
 
 extern struct frame *const frame_table;
@@ -108,7 +109,7 @@ bool frame_release(struct frame *f);
 /*
  * Type references (arch/x86/pv/types.c; arch/host links the same file). Caller holds a reference.
  * type: one of FT_L1..FT_WRITABLE. 0; -EINVAL when the frame is in use as something else or its contents
- * are not fit; -EINTR/-ERESTART when a long validation was interrupted (preemptible callers only).
+ * are not fit. Runs to the end however long it takes: for page tables see arch/x86/pv/types.h. Interrupts on.
  */
 int frame_get_type(struct frame *f, u64 type);
 void frame_put_type(struct frame *f);

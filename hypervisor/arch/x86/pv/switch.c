@@ -8,6 +8,7 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/spec_ctrl.h>
+#include <arch/x86/cpu/tlb.h>
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
@@ -127,7 +128,7 @@ static void load_guest(struct vcpu *v)
     *guest_regs() = v->arch.regs;
     cpumask_set(&v->domain->arch.dirty_cpus, smp_processor_id());
     v->arch.pv.gdt_ldt_ptes[FIRST_RESERVED_GDT_PAGE] = virt_to_paddr(this_cpu_gdt()) | GDT_PTE_FLAGS;
-    write_cr3(v->arch.cr3);
+    load_cr3(v->arch.cr3);
     gdt_load(GDT_WINDOW((unsigned long)v->id));
     ldt_load(LDT_WINDOW((unsigned long)v->id), v->arch.pv.ldt_entries);
     load_cr4(pv_real_cr4(v));
@@ -148,7 +149,7 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
     gdt_load(gdt_idle_base());
     cpu_info()->current_vcpu = next;
     if (next->is_idle)
-        write_cr3(virt_to_paddr(hyp_l4));
+        load_cr3(virt_to_paddr(hyp_l4));
     else
         load_guest(next);
     if (!prev->is_idle && prev->domain != next->domain) {

@@ -57,6 +57,7 @@ struct arch_vcpu {
 
     /* Page tables: each holds a typed reference. */
     mfn_t guest_table, guest_table_user; /* INVALID_MFN: none */
+    struct frame *puts_pending[3];       /* tables whose last put was interrupted: arch/x86/pv/mmu.h */
     unsigned long cr3;            /* what is loaded for the current mode */
 
     unsigned long dr[8];
