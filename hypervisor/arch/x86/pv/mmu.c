@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The common ground of the hypercalls on page tables: domains that they name, tables held while
+ * they change, the change of one entry, the way from an address to its entry. What an entry holds
+ * is types.c's; the hypercalls are mmu_update.c, mmuext.c, grant_map.c, ptwr.c.
+ */
+#include <arch/arch.h>
+#include <arch/x86/cpu/tlb.h>
+#include <arch/x86/pv/mmu.h>
+#include <arch/x86/pv/pv.h>
+#include <core/domain.h>
+#include <lib/errno.h>
+#include <lib/printk.h>
+#include <mm/guest_access.h>
+
+/* ---- interrupted puts
+ * ---------------------------------------------------------------------------------------- */
+
+void pv_put_later(struct frame *f)
+{
+    struct frame **place = current->arch.puts_pending;
+
+    if (place[0])
+        place++;
+    BUG_ON(*place);
+    *place = f;
+}
+
+int pv_finish_puts(struct vcpu *v)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(v->arch.puts_pending); i++) {
+        struct frame *f = v->arch.puts_pending[i];
+
+        if (!f)
+            continue;
+        if (type_put(f, true))
+            return -ERESTART;
+        v->arch.puts_pending[i] = NULL;
+        frame_put(f);
+    }
+    return 0;
+}
+
+void pv_put_table(struct frame *f)
+{
+    if (unlikely(type_put(f, true)))
+        pv_put_later(f);
+    else
+        frame_put(f);
+}
+
+/* ---- domains
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+int fd_get(unsigned int domid, struct domain **d)
+{
+    struct domain *self = current->domain;
+
+    if (likely(domid == DOMID_SELF || domid == self->id)) {
+        *d = self;
+        return 0;
+    }
+    if (domid == DOMID_IO)
+        *d = &domid_io;
+    else if (domid == DOMID_XEN)
+        *d = &domid_xen;
+    else
+        *d = domain_get_by_id(domid);
+    if (!*d)
+        return -ESRCH;
+    if (self->is_privileged)
+        return 0;
+    fd_put(*d);
+    return -EPERM;
+}
+
+void fd_put(struct domain *d)
+{
+    if (unlikely(d != current->domain && d != &domid_io && d != &domid_xen))
+        domain_put(d);
+}
+
+/* ---- tables
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+int table_hold_slow(struct table_hold *h, unsigned long mfn)
+{
+    struct frame *f;
+    int rc;
+
+    if (h->mfn != ~0UL)
+        table_release(h);
+    f = mfn_get(_mfn(mfn), h->d);
+    if (!f)
+        return -EINVAL;
+    h->level = type_join_table(f);
+    if (!h->level) {
+        rc = type_get(f, FT_WRITABLE, true);
+        if (rc) {
+            frame_put(f);
+            return rc;
+        }
+    }
+    h->f = f;
+    h->mfn = mfn;
+    return 0;
+}
+
+void table_release(struct table_hold *h)
+{
+    if (h->mfn == ~0UL)
+        return;
+    pv_put_table(h->f);
+    h->mfn = ~0UL;
+}
+
+static inline bool pte_cas(u64 *p, u64 *old, u64 new)
+{
+    return __atomic_compare_exchange_n(p, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* The entry that was there is out by this exchange, so what it held is the caller's. */
+static inline u64 pte_exchange(u64 *p, u64 new, bool keep_ad)
+{
+    u64 old;
+
+    if (!keep_ad)
+        return __atomic_exchange_n(p, new, __ATOMIC_SEQ_CST);
+    old = READ_ONCE(*p);
+    while (!pte_cas(p, &old, new | (old & (PTE_A | PTE_D))))
+        ;
+    return old;
+}
+
+int l1_update(u64 *p, u64 new, struct domain *owner, struct domain *fd, bool keep_ad)
+{
+    u64 old = READ_ONCE(*p);
+    int rc;
+
+    if (likely(new &PTE_P)) {
+        if (unlikely(new &pte_forbidden(1)))
+            return -EINVAL;
+        new = pte_adjust(new);
+        while (!((old ^ new) & PTE_KEPT_MASK))
+            if (pte_cas(p, &old, keep_ad ? new | (old & (PTE_A | PTE_D)) : new))
+                return 0;
+        rc = pte_get(new, owner, fd, true);
+        if (unlikely(rc))
+            return rc;
+    } else if (unlikely(new && !pte_absent_ok(new, owner))) {
+        return -EINVAL;
+    }
+    pte_put(pte_exchange(p, new, keep_ad));
+    return 0;
+}
+
+bool l1_compare_update(u64 *p, u64 old, u64 new, struct domain *owner, int *rc)
+{
+    bool same;
+
+    *rc = -EINVAL;
+    if (new &PTE_P) {
+        if (new &pte_forbidden(1))
+            return true;
+        new = pte_adjust(new);
+    } else if (new && !pte_absent_ok(new, owner)) {
+        return true;
+    }
+    same = !((old ^ new) & PTE_KEPT_MASK);
+    if (!same && (new &PTE_P)) {
+        *rc = pte_get(new, owner, owner, true);
+        if (*rc)
+            return true;
+    }
+    *rc = 0;
+    if (pte_cas(p, &old, new)) {
+        if (!same)
+            pte_put(old);
+        return true;
+    }
+    if (!same)
+        pte_put(new);
+    return false;
+}
+
+int table_update(u64 *p, unsigned int level, u64 new, struct domain *owner, bool keep_ad)
+{
+    unsigned int slot = ((unsigned long)p & ~PAGE_MASK) / sizeof(*p);
+    u64 old = READ_ONCE(*p);
+    int rc;
+
+    if (level == 4 && slot >= HYPERVISOR_FIRST_SLOT && slot <= HYPERVISOR_LAST_SLOT)
+        return -EINVAL;
+    if (new &PTE_P) {
+        if (new &pte_forbidden(level))
+            return -EINVAL;
+        new = pte_adjust(new);
+        while (!((old ^ new) & (PTE_ADDR | PTE_P)))
+            if (pte_cas(p, &old, keep_ad ? new | (old & (PTE_A | PTE_D)) : new))
+                return 0;
+        rc = table_entry_get(new, level, owner, true);
+        if (rc)
+            return rc;
+    } else if (new && !pte_absent_ok(new, owner)) {
+        return -EINVAL;
+    }
+    old = pte_exchange(p, new, keep_ad);
+    if (old & PTE_P)
+        pv_put_table(mfn_frame(pte_mfn(old)));
+    return 0;
+}
+
+/* ---- from an address to its entry
+ * ------------------------------------------------------------------------------------ */
+
+bool l1_find(const struct vcpu *v, unsigned long va, unsigned long *table_mfn, unsigned int *index)
+{
+    mfn_t mfn = v->arch.guest_table;
+
+    if (unlikely(!guest_address_ok(va)))
+        return false;
+    for (unsigned int level = 4; level > 1; level--) {
+        u64 e;
+
+        /* Another vCPU may take the table away meanwhile, and then anything may stand in it: never
+         * follow it out of RAM. */
+        if (unlikely(!mfn_valid(mfn)))
+            return false;
+        e = READ_ONCE(((u64 *)mfn_to_virt(mfn))[pt_index(va, level)]);
+        if (unlikely((e & (PTE_P | PTE_PS)) != PTE_P))
+            return false;
+        mfn = pte_mfn(e);
+    }
+    *table_mfn = mfn_x(mfn);
+    *index = pt_index(va, 1);
+    return true;
+}
+
+u64 l1_read(const struct vcpu *v, unsigned long va)
+{
+    unsigned long mfn;
+    unsigned int index;
+
+    if (!l1_find(v, va, &mfn, &index) || !mfn_valid(_mfn(mfn)))
+        return 0;
+    return READ_ONCE(((u64 *)mfn_to_virt(_mfn(mfn)))[index]);
+}
+
+int vcpus_to_cpus(const struct domain *d, const void __guest *bitmap, struct cpumask *m)
+{
+    cpumask_clear(m);
+    for (unsigned int base = 0; base < d->max_vcpus; base += 64) {
+        u64 word;
+
+        if (copy_from_guest(&word, (const u64 __guest *)bitmap + base / 64, sizeof(word)))
+            return -EFAULT;
+        while (word) {
+            unsigned int id = base + ffs64(word);
+
+            word &= word - 1;
+            if (id < d->max_vcpus && d->vcpu[id])
+                cpumask_set(m, READ_ONCE(d->vcpu[id]->processor));
+        }
+    }
+    *m = cpumask_and(m, &d->arch.dirty_cpus);
+    return 0;
+}
+
+/* ---- the machine-to-physical table
+ * ------------------------------------------------------------------------------------- */
+
+void arch_set_m2p(mfn_t mfn, unsigned long gfn)
+{
+    if (mfn_valid(mfn))
+        ((unsigned long *)M2P_RW_START)[mfn_x(mfn)] = gfn;
+}
+
+unsigned long arch_get_m2p(mfn_t mfn)
+{
+    return mfn_valid(mfn) ? ((unsigned long *)M2P_RW_START)[mfn_x(mfn)] : ~0UL;
+}
+
+mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
+{
+    (void)d;
+    return _mfn(gfn_x(gfn));
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Roots of PV vCPUs' page tables (what goes into CR3), and how a dead domain's frames are given
+ * back: roots first, then pins and half-checked tables, then the frames. Called by mmuext.c, by the
+ * control operations that set a vCPU's context, by domain_kill.
+ */
+#include <arch/arch.h>
+#include <arch/x86/cpu/tlb.h>
+#include <arch/x86/pv/mmu.h>
+#include <arch/x86/pv/pv.h>
+#include <core/domain.h>
+#include <hypercall/hypercall.h>
+#include <lib/errno.h>
+#include <mm/heap.h>
+
+/* The M2P is in each kernel root, and in user roots unless the guest wants it hidden from user mode
+ * (VMASST_TYPE_m2p_strict). */
+static void root_m2p(const struct domain *d, mfn_t root, bool user)
+{
+    u64 *slot = (u64 *)mfn_to_virt(root) + HYPERVISOR_FIRST_SLOT;
+
+    if (!user && !*slot)
+        WRITE_ONCE(*slot, hyp_l4->e[HYPERVISOR_FIRST_SLOT]);
+    else if (user && *slot && (d->vm_assist >> VMASST_TYPE_m2p_strict & 1))
+        WRITE_ONCE(*slot, 0);
+}
+
+static int root_get(struct domain *d, mfn_t mfn)
+{
+    struct frame *f = mfn_get(mfn, d);
+    int rc;
+
+    if (!f)
+        return -EINVAL;
+    rc = type_get(f, FT_L4, true);
+    if (rc)
+        frame_put(f);
+    return rc;
+}
+
+int pv_new_root(struct vcpu *v, unsigned long mfn, bool user)
+{
+    mfn_t *root = user ? &v->arch.guest_table_user : &v->arch.guest_table;
+    mfn_t old = *root, new = user && !mfn ? INVALID_MFN : _mfn(mfn);
+    int rc;
+
+    if (!mfn_eq(old, new)) {
+        if (!mfn_eq(new, INVALID_MFN)) {
+            rc = root_get(v->domain, new);
+            if (unlikely(rc))
+                return rc;
+            root_m2p(v->domain, new, user);
+        }
+        *root = new;
+    }
+    if (!user) {
+        if (v->arch.pv.ldt_mapped)
+            pv_drop_ldt(v);
+        v->arch.cr3 = mfn_to_paddr(new);
+        load_cr3(v->arch.cr3);
+    }
+    if (!mfn_eq(old, new) && !mfn_eq(old, INVALID_MFN))
+        pv_put_table(mfn_frame(old));
+    return 0;
+}
+
+static int root_drop(mfn_t *root)
+{
+    struct frame *f;
+
+    if (mfn_eq(*root, INVALID_MFN))
+        return 0;
+    f = mfn_frame(*root);
+    if (type_put(f, true))
+        return -ERESTART;
+    *root = INVALID_MFN;
+    frame_put(f);
+    return 0;
+}
+
+int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
+{
+    int rc = 0;
+
+    if (pv_finish_puts(v) || root_drop(&v->arch.guest_table_user) ||
+        root_drop(&v->arch.guest_table))
+        return -ERESTART;
+    v->arch.cr3 = 0;
+    pv_drop_ldt(v);
+    if (!mfn_eq(kernel, INVALID_MFN)) {
+        rc = root_get(v->domain, kernel);
+        if (rc)
+            return rc;
+        root_m2p(v->domain, kernel, false);
+        v->arch.guest_table = kernel;
+    }
+    if (!mfn_eq(user, INVALID_MFN)) {
+        rc = root_get(v->domain, user);
+        if (rc)
+            return rc;
+        root_m2p(v->domain, user, true);
+        v->arch.guest_table_user = user;
+    }
+    if (!mfn_eq(kernel, INVALID_MFN))
+        v->arch.cr3 = mfn_to_paddr(v->arch.pv.kernel_mode ? kernel : user);
+    return 0;
+}
+
+/* ---- a domain ends
+ * -------------------------------------------------------------------------------------------------
+ */
+
+/* Nothing but references of others shall keep f: its pin and a check that was given up half way go.
+ * 0 or -ERESTART. */
+static int frame_untype(struct frame *f)
+{
+    if (table_unpin_mark(f)) {
+        if (type_put(f, true)) {
+            table_pin_mark(f); /* so that it is found again */
+            return -ERESTART;
+        }
+        frame_put(f);
+    }
+    return type_forget(f);
+}
+
+/* The first frame of d that was not released yet, with a reference; NULL: all are. */
+static struct frame *frame_unreleased(struct domain *d)
+{
+    struct frame *f;
+
+    spin_lock(&d->page_lock);
+    for (f = domain_first_frame(d); f; f = domain_next_frame(f))
+        if ((READ_ONCE(f->refs) & FR_ALLOCATED) && frame_get(f, d))
+            break;
+    spin_unlock(&d->page_lock);
+    return f;
+}
+
+int arch_domain_relinquish(struct domain *d)
+{
+    unsigned int n = 0;
+    struct frame *f;
+    struct vcpu *v;
+
+    for_each_vcpu (d, v) {
+        if (pv_vcpu_set_roots(v, INVALID_MFN, INVALID_MFN))
+            return -ERESTART;
+        pv_drop_gdt(v);
+    }
+    while ((f = frame_unreleased(d)) != NULL) {
+        int rc = frame_untype(f);
+
+        if (!rc)
+            frame_release(f);
+        frame_put(f);
+        if (rc || (++n % 64 == 0 && hypercall_preempt_check()))
+            return -ERESTART;
+    }
+    return 0;
+}
