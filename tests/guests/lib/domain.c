@@ -203,6 +203,19 @@ static long tables_fill(const struct built_domain *d, const struct layout *l)
     return rc;
 }
 
+/* All vCPUs begin with upcalls masked, as tools leave it. */
+static long events_mask(const struct built_domain *d, uint64_t shared_info_frame)
+{
+    shared_info_t *shared = foreign_map(d->id, shared_info_frame, PTE_KRW);
+
+    if (!shared)
+        return -XEN_EFAULT;
+    for (unsigned int i = 0; i < ARRAY_SIZE(shared->vcpu_info); i++)
+        shared->vcpu_info[i].evtchn_upcall_mask = 1;
+    foreign_unmap(shared);
+    return 0;
+}
+
 static long specials_fill(const struct domain_plan *plan, struct built_domain *d,
                           const struct layout *l)
 {
@@ -230,6 +243,7 @@ static long specials_fill(const struct domain_plan *plan, struct built_domain *d
     rc = rc ? rc : page_fill(d, l->console, "", 0);
     for (uint64_t i = 0; !rc && i < l->l4 - l->p2m; i++)
         rc = page_fill(d, l->p2m + i, &frames[i * 512], PAGE_SIZE);
+    rc = rc ? rc : events_mask(d, info.shared_info_frame);
     d->console_mfn = frames[l->console];
     d->l4_mfn = frames[l->l4];
     d->spare_mfn = frames[plan->pages - 1];

@@ -37,4 +37,7 @@ long event_close(evtchn_port_t port);
 long event_send(evtchn_port_t port);
 long event_unmask(evtchn_port_t port);
 
+/* This domain's own number, which no call tells directly: an unbound port's status does. */
+domid_t domid_self(void);
+
 #endif
