@@ -18,6 +18,8 @@ enum lock_level {
     LOCK_GRANT_PEER,  /* the second of two grant tables, the one with the higher domain id */
     LOCK_PTABLE,      /* a page table that is being changed */
     LOCK_EVTCHN,      /* a domain's event channels */
+    LOCK_PCI,         /* the list of PCI devices and their message interrupts */
+    LOCK_PIRQ,        /* which of the machine's interrupts a domain's numbers stand for */
     LOCK_PAGES,       /* a domain's list of frames */
     LOCK_IRQ,         /* interrupt descriptors and their guests */
     LOCK_HEAP,        /* the frame heap */

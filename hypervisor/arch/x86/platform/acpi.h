@@ -55,7 +55,7 @@ struct acpi_info {
     bool pm_timer_32bit, hw_reduced;
     u16 smi_command;
     u8 acpi_enable, pm1_event_length;
-    u16 boot_flags; /* IA-PC boot architecture */
+    u16 boot_flags;      /* IA-PC boot architecture */
     u8 century_register; /* of the CMOS; 0: none */
     paddr_t dsdt;
     bool s5_known; /* SLP_TYP values for power off were found in the DSDT */

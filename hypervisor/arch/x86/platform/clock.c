@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System time. Each CPU reads its TSC and scales it by parameters of its own; guests get the same parameters in their time
- * pages (xen/xen.h, vcpu_time_info) and so see the same time.
+ * System time. Each CPU reads its TSC and scales it by parameters of its own; guests get the same
+ * parameters in their time pages (xen/xen.h, vcpu_time_info) and so see the same time.
  *
- * Where the TSC is invariant and agrees between the CPUs, all have the same parameters for ever. Elsewhere a counter that
- * all CPUs share is the master: once a second every CPU compares its clock with it and chooses the slope that will have
- * made up for the difference a second later. A clock is never set back.
+ * Where the TSC is invariant and agrees between the CPUs, all have the same parameters for ever.
+ * Elsewhere a counter that all CPUs share is the master: once a second every CPU compares its clock
+ * with it and chooses the slope that will have made up for the difference a second later. A clock
+ * is never set back.
  *
- * Called by everything through arch_read_clock() and by the scheduler through arch_update_vcpu_time().
+ * Called by everything through arch_read_clock() and by the scheduler through
+ * arch_update_vcpu_time().
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>
@@ -76,8 +78,8 @@ const char *clock_source_name(void)
 }
 
 /*
- * The master's time and the TSC at the same moment; an SMI or a stolen time slice in between shows as a long read, so the
- * shortest of some is taken. False when all were long.
+ * The master's time and the TSC at the same moment; an SMI or a stolen time slice in between shows
+ * as a long read, so the shortest of some is taken. False when all were long.
  */
 static bool master_read(u64 *tsc, s_time_t *stime)
 {
@@ -95,15 +97,15 @@ static bool master_read(u64 *tsc, s_time_t *stime)
             break;
     }
     spin_lock(&master_lock);
-    /* Another CPU may have gone further meanwhile: then this count lies a little behind, never a period ahead. */
+    /* Another CPU may have gone further meanwhile: then this count lies a little behind, never a
+     * period ahead. */
     if (((count - master_last) & master->mask) <= master->mask / 2) {
-        master_stime +=
-            time_scale_apply((count - master_last) & master->mask, master_scale);
+        master_stime += time_scale_apply((count - master_last) & master->mask, master_scale);
         master_last = count;
         *stime = master_stime;
     } else {
-        *stime = master_stime -
-                 time_scale_apply((master_last - count) & master->mask, master_scale);
+        *stime =
+            master_stime - time_scale_apply((master_last - count) & master->mask, master_scale);
     }
     spin_unlock(&master_lock);
     return best < cpu_khz / 20; /* 50 us */
@@ -160,7 +162,8 @@ static void calibration_due(void *unused)
 }
 
 /*
- * How many TSC and local APIC timer ticks go into 10 ms: long enough for a few millionths, short enough for a boot.
+ * How many TSC and local APIC timer ticks go into 10 ms: long enough for a few millionths, short
+ * enough for a boot.
  */
 static void __init measure(u64 *tsc_hz, u64 *apic_hz)
 {
@@ -254,9 +257,11 @@ void __init clock_start(void)
     timer_set(&calibration_timer, arch_read_clock() + SECONDS(1));
 }
 
-/* ---- what guests see ------------------------------------------------------------------------------------ */
+/* ---- what guests see
+ * ------------------------------------------------------------------------------------ */
 
-/* The version is odd while the rest changes, for readers on other CPUs (xen/xen.h, vcpu_time_info). */
+/* The version is odd while the rest changes, for readers on other CPUs (xen/xen.h, vcpu_time_info).
+ */
 static void time_page_write(struct vcpu_time_info *page, const struct vcpu_time_info *t)
 {
     WRITE_ONCE(page->version, t->version - 1);

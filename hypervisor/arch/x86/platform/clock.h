@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clocks of the machine: the counters that others are measured by, this CPU's clock, the real-time clock. The rest of the
- * hypervisor uses arch_read_clock() and arch_timer_program() of arch/arch.h.
+ * Clocks of the machine: the counters that others are measured by, this CPU's clock, the real-time
+ * clock. The rest of the hypervisor uses arch_read_clock() and arch_timer_program() of arch/arch.h.
  */
 #ifndef ARCH_X86_PLATFORM_CLOCK_H
 #define ARCH_X86_PLATFORM_CLOCK_H
@@ -11,7 +11,8 @@
 struct domain;
 struct vcpu;
 
-/* Ticks to ns as the ABI does it: ((ticks << shift) * mul) >> 32, shift to the right when negative. */
+/* Ticks to ns as the ABI does it: ((ticks << shift) * mul) >> 32, shift to the right when negative.
+ */
 struct time_scale {
     u32 mul;
     s8 shift;
@@ -42,7 +43,8 @@ struct counter {
     u64 (*read)(void);
 };
 
-/* For calibration: the best there is; NULL: only the PIT. For keeping time: one that dom0 cannot disturb, may be NULL. */
+/* For calibration: the best there is; NULL: only the PIT. For keeping time: one that dom0 cannot
+ * disturb, may be NULL. */
 const struct counter *counter_for_calibration(void);
 const struct counter *counter_for_time(void);
 /* Waits 10 ms by the PIT's second channel. */
@@ -64,7 +66,8 @@ void lapic_timer_interrupt(void);
 /* Frequency of the local APIC's timer as calibrated; 0: use the TSC deadline. */
 void lapic_timer_set_hz(u64 hz);
 
-/* v's time page is written at the next occasion even if nothing changed (a new area was registered). */
+/* v's time page is written at the next occasion even if nothing changed (a new area was
+ * registered). */
 void clock_vcpu_area_changed(struct vcpu *v);
 
 /* XENPF_settime: it was `seconds` and `ns` after 1970 when system time was `system_time`. */

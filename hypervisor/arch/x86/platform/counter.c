@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counters of known frequency: HPET (IA-PC HPET 1.0a), ACPI PM timer (ACPI 6.4, 4.8.3.3), PIT (Intel 8254). The HPET is the
- * finest, so it measures the others at boot; dom0 may restart it later, so time is kept by the PM timer, which nobody
- * can write. clock.c calls in.
+ * Counters of known frequency: HPET (IA-PC HPET 1.0a), ACPI PM timer (ACPI 6.4, 4.8.3.3), PIT
+ * (Intel 8254). The HPET is the finest, so it measures the others at boot; dom0 may restart it
+ * later, so time is kept by the PM timer, which nobody can write. clock.c calls in.
  */
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>

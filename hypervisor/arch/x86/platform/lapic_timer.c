@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one timer interrupt of each CPU: the local APIC's timer, one shot, by TSC deadline where the CPU has it (Intel SDM
- * vol. 3, 11.5.4). time/timer.c asks for it through arch_timer_program().
+ * The one timer interrupt of each CPU: the local APIC's timer, one shot, by TSC deadline where the
+ * CPU has it (Intel SDM vol. 3, 11.5.4). time/timer.c asks for it through arch_timer_program().
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>
@@ -17,7 +17,8 @@
 /* Longer waits come back early and are asked for again: keeps the arithmetic in 64 bits. */
 #define LONGEST SECONDS(2)
 
-static struct time_scale apic_scale __ro_after_init; /* ticks of the APIC timer; mul 0: deadline mode */
+static struct time_scale apic_scale
+    __ro_after_init; /* ticks of the APIC timer; mul 0: deadline mode */
 static struct time_scale tsc_scale __ro_after_init;
 
 void __init lapic_timer_set_hz(u64 hz)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The real-time clock in the CMOS (Motorola MC146818A and its successors) and the wall clock that guests read in shared_info.
- * The CMOS is read once at boot to the second; dom0 corrects the wall clock later (XENPF_settime) and keeps the CMOS itself
- * through the two functions for its port accesses, which share the index register with us.
+ * The real-time clock in the CMOS (Motorola MC146818A and its successors) and the wall clock that
+ * guests read in shared_info. The CMOS is read once at boot to the second; dom0 corrects the wall
+ * clock later (XENPF_settime) and keeps the CMOS itself through the two functions for its port
+ * accesses, which share the index register with us.
  */
 #include <arch/arch.h>
 #include <arch/x86/platform/acpi.h>
@@ -40,7 +41,8 @@ static unsigned int from_bcd(u8 v)
     return (v >> 4) * 10 + (v & 15);
 }
 
-/* Seconds since 1970 of a date of the Gregorian calendar; years begin in March, so that the leap day comes last. */
+/* Seconds since 1970 of a date of the Gregorian calendar; years begin in March, so that the leap
+ * day comes last. */
 static u64 seconds_since_1970(unsigned int year, unsigned int month, unsigned int day,
                               unsigned int hour, unsigned int minute, unsigned int second)
 {
@@ -70,7 +72,8 @@ static void rtc_read(struct rtc_time *t)
     t->century = acpi_info.century_register ? cmos_read(acpi_info.century_register) : 0;
 }
 
-/* An update takes 2 ms at most (MC146818A, "update in progress"); a missing RTC reads as ones and is not waited for. */
+/* An update takes 2 ms at most (MC146818A, "update in progress"); a missing RTC reads as ones and
+ * is not waited for. */
 static void rtc_wait(void)
 {
     for (unsigned int i = 0; i < 10000 && (cmos_read(RTC_A) & RTC_A_UIP); i++)
@@ -102,7 +105,9 @@ static u64 rtc_seconds(void)
         t.century = from_bcd(t.century);
     }
     hour = b & RTC_B_24H ? t.hour : t.hour % 12 + (pm ? 12 : 0);
-    year = t.year + (t.century >= 19 && t.century < 30 ? t.century * 100 : t.year < 70 ? 2000 : 1900);
+    year = t.year + (t.century >= 19 && t.century < 30 ? t.century * 100
+                     : t.year < 70                     ? 2000
+                                                       : 1900);
     if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || hour > 23 || t.minute > 59 ||
         t.second > 60 || year < 1970) {
         log_warning("RTC: no valid date; the wall clock starts in 1970 until dom0 sets it\n");

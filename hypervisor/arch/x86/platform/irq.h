@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interrupt descriptors: one for each line of an IO-APIC and for each message of a PCI device that
+ * is in use. Shared between irq.c (vectors, dispatch), ioapic.c and msi.c (the hardware) and pirq.c
+ * (guests); others use <asm/irq.h>.
+ */
+#ifndef ARCH_X86_PLATFORM_IRQ_H
+#define ARCH_X86_PLATFORM_IRQ_H
+
+#include <lib/compiler.h>
+#include <lib/spinlock.h>
+#include <lib/types.h>
+
+struct domain;
+struct irq;
+struct pci_device;
+
+/* How the hardware behind a descriptor is worked. All with the descriptor's lock held, interrupts
+ * off. */
+struct irq_chip {
+    const char *name;
+    void (*mask)(struct irq *irq);
+    void (*unmask)(struct irq *irq);
+    /* Writes irq->vector and irq->cpu to the hardware; what was masked stays so. */
+    void (*route)(struct irq *irq);
+};
+
+struct irq {
+    struct spinlock lock; /* LOCK_IRQ, always with interrupts off */
+    const struct irq_chip *chip;
+    u32 gsi; /* of a line; ~0: a message */
+    bool level;
+    bool in_progress; /* its handler or its guest is being called without the lock */
+    bool again;       /* it came once more meanwhile */
+    bool wants_eoi;   /* level: masked until the guest has served the device */
+
+    /* Where it arrives; vector 0: nowhere. The old place stays reserved until the first one arrives
+     * at the new. */
+    u8 vector, old_vector;
+    u16 cpu, old_cpu;
+
+    /* Who gets it: a driver of ours, or a guest, or nobody. */
+    const char *name;
+    void (*fn)(void *data);
+    void *data;
+    struct domain *guest;
+    u32 pirq;
+
+    /* Messages only. */
+    struct pci_device *dev;
+    u16 entry; /* of the MSI-X table */
+    bool masked;
+
+    u64 count;
+};
+
+/* The line's descriptor, NULL when no IO-APIC has it. */
+struct irq *irq_of_gsi(unsigned int gsi);
+unsigned int nr_gsis(void);
+/* Trigger and polarity of a line, as dom0's AML or the MADT says; 0, -ENODEV, -EBUSY when in use
+ * otherwise. */
+int gsi_configure(unsigned int gsi, bool level, bool low);
+
+void irq_init_desc(struct irq *irq, const struct irq_chip *chip);
+/*
+ * Gives irq a vector on `cpu`, or on any CPU that can be reached if there is none left, and writes
+ * the route. 0 or -ENOSPC. Lock held.
+ */
+int irq_place(struct irq *irq, unsigned int cpu);
+/* Takes it all back. Masked before. Lock held. */
+void irq_unplace(struct irq *irq);
+/* Waits until no CPU is between the two halves of irq's dispatch. Lock not held; the CPU's own
+ * dispatch not below us. */
+void irq_synchronize(struct irq *irq);
+
+/* ioapic.c */
+void ioapic_init(void);
+/* The raw registers, for PHYSDEVOP_apic_*: 0 or -EINVAL when there is no IO-APIC at base. */
+int ioapic_read_register(paddr_t base, u32 reg, u32 *value);
+
+/* msi.c: the message interrupt of a device's MSI (entry 0) or MSI-X entry; masked and placed
+ * nowhere. pci_lock held. */
+struct pci_device;
+int msi_create(struct pci_device *dev, bool msix, unsigned int entry, struct irq **out);
+/* Nobody's any more: taken off the hardware and freed. pci_lock held, interrupts on. */
+void msi_destroy(struct irq *irq);
+/* Writes all of the device's messages again, after it was reset. pci_lock held. */
+void msi_restore(struct pci_device *dev);
+
+/* pirq.c: called from dispatch, interrupts off, no lock held. */
+void pirq_deliver(struct domain *d, u32 pirq, bool wants_eoi);
+
+#endif
