@@ -67,7 +67,11 @@ void arch_dump_guest(struct vcpu *v);
 /* For panic(): this CPU's state and backtrace onto the console, then the others'. */
 void arch_panic_dump(void);
 
-/* Continuations: see hypercall/hypercall.h. */
+/*
+ * The current guest enters its hypercall again with these n arguments when it runs next. Returns what the handler has to
+ * return so that the hypercall's number stays where the guest had it. From hypercall_again only.
+ */
+long arch_hypercall_restart(unsigned int n, const unsigned long *args);
 
 /* ---- time --------------------------------------------------------------------------------------------- */
 

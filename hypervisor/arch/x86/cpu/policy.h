@@ -8,7 +8,8 @@
 
 #include <lib/types.h>
 #include <asm/system.h>
-#include <xen/arch-x86/xen.h>
+#include <xen/arch-x86/cpufeatureset.h>
+#include <xen/xen.h>
 
 struct domain;
 struct vcpu;

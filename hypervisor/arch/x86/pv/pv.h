@@ -44,13 +44,23 @@ void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_toggle_mode(struct vcpu *v);
 /* CR4 that the CPU must have while v runs. */
 unsigned long pv_real_cr4(const struct vcpu *v);
+/* Loads a selector whose base becomes the user mode's GS base. 0. A selector that the CPU refuses becomes 0. Current vCPU, kernel mode. */
+int pv_load_user_gs(u16 selector);
 /* Selectors and bases as the CPU has them now go to v->arch (before anyone else looks at them). */
 void pv_save_segments(struct vcpu *v);
+
+/* registers.c: debug register reg of v; not running or current. 0, -EPERM, -ENODEV. */
+int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value);
 
 /* ---- emulate_priv.c, io.c, msr.c: privileged instructions ------------------------------------------------------ */
 
 /* After #GP in the guest's kernel or an I/O instruction: true when the instruction was carried out (or another trap injected). */
 bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs);
+struct insn;
+/* Fetches and decodes what regs->rip points at. False: not readable or not decodable. */
+bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *insn);
+/* CPUID with the guest's RAX and RCX. */
+void pv_cpuid(struct vcpu *v, struct cpu_user_regs *regs);
 /* Port access on behalf of v's guest: size 1, 2, 4 bytes. Reads of what it may not touch give all ones. */
 u32 pv_io_read(struct vcpu *v, u16 port, unsigned int size);
 void pv_io_write(struct vcpu *v, u16 port, unsigned int size, u32 value);
@@ -70,6 +80,8 @@ bool pv_ldt_fault(struct vcpu *v, unsigned long cr2);
  * running. 0, -EINVAL, -ERESTART.
  */
 int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user);
+/* The running guest changes its kernel page tables (MMUEXT_NEW_BASEPTR, MOV to CR3). 0 or -EINVAL. */
+int pv_new_guest_cr3(struct vcpu *v, mfn_t mfn);
 /* The GDT of v: `entries` descriptors in `frames`; old ones dropped. 0 or -EINVAL. */
 int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries);
 void pv_drop_gdt(struct vcpu *v);

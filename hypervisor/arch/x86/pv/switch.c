@@ -17,6 +17,7 @@
 #include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
+#include <lib/errno.h>
 #include <lib/string.h>
 #include <sched/sched.h>
 
@@ -85,6 +86,19 @@ static void load_segments(struct vcpu *v)
         v->arch.pv.exit_work |= EXIT_WORK_FAILSAFE;
 }
 
+int pv_load_user_gs(u16 selector)
+{
+    unsigned long flags = irq_save();
+    bool ok;
+
+    /* With the bases swapped the selector's base lands in the user's. */
+    __asm__ __volatile__("swapgs");
+    ok = LOAD_SELECTOR(gs, selector ? pv_fix_selector(selector) : 0);
+    __asm__ __volatile__("swapgs");
+    irq_restore(flags);
+    return ok ? 0 : -EINVAL;
+}
+
 static void save_debug(struct vcpu *v)
 {
     if (v->arch.dr[7] & 0xff)
@@ -135,6 +149,8 @@ static void load_guest(struct vcpu *v)
     fpu_load(v);
     load_debug(v);
     load_segments(v);
+    if (cpu_has(RDTSCP))
+        wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
     arch_update_vcpu_time(v);
     vcpu_runstate_publish(v);
 }

@@ -63,8 +63,7 @@ struct arch_vcpu {
     unsigned long dr[8];
     void *xsave_area;             /* 64-byte aligned; FXSAVE format first */
     u64 xcr0, xcr0_accum;         /* as set by the guest; every component ever enabled */
-    bool fpu_dirty;               /* this CPU's registers hold its state: save before anyone else uses them */
-    bool fpu_initialised;
+    bool initialised;             /* has a context: roots, registers */
 
     u64 tsc_aux;
     struct vcpu_time_info time;   /* last written, to see whether it changed */

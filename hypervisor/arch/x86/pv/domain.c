@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * x86's part of a PV domain's and vCPU's life (the arch_* functions of arch/arch.h), and the context that a vCPU starts with.
+ */
+#include <arch/arch.h>
+#include <arch/x86/cpu/features.h>
+#include <arch/x86/cpu/fpu.h>
+#include <arch/x86/cpu/policy.h>
+#include <arch/x86/platform/clock.h>
+#include <arch/x86/pv/pv.h>
+#include <asm/current.h>
+#include <asm/irq.h>
+#include <asm/paging.h>
+#include <asm/trapnr.h>
+#include <core/domain.h>
+#include <core/rangeset.h>
+#include <lib/bitops.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/heap.h>
+#include <xen/domctl.h>
+
+int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
+{
+    int rc;
+
+    if (config->flags & XEN_DOMCTL_CDF_hvm)
+        return -EINVAL;
+    if (config->arch.emulation_flags & ~XEN_X86_EMU_PIT)
+        return -EINVAL;
+    if (config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
+        return -EINVAL;
+    d->arch.msr_relaxed = config->arch.misc_flags & XEN_X86_MSR_RELAXED;
+    d->arch.tsc_khz = clock_tsc_khz();
+    d->arch.ioport_caps = rangeset_new();
+    if (!d->arch.ioport_caps)
+        return -ENOMEM;
+    rc = perdomain_create(d);
+    if (!rc)
+        rc = policy_domain_init(d);
+    if (!rc)
+        rc = pirq_domain_init(d);
+    return rc;
+}
+
+void arch_domain_free(struct domain *d)
+{
+    pirq_domain_free(d);
+    policy_domain_free(d);
+    perdomain_free(d);
+    rangeset_free(d->arch.ioport_caps);
+}
+
+int arch_vcpu_create(struct vcpu *v)
+{
+    v->arch.guest_table = v->arch.guest_table_user = INVALID_MFN;
+    if (v->is_idle)
+        return 0;
+    v->arch.pv.kernel_mode = true;
+    v->arch.dr[6] = 0xffff0ff0;
+    v->arch.dr[7] = 0x400;
+    v->arch.pv.traps = page_alloc(0);
+    v->arch.pv.gdt_ldt_ptes = perdomain_ptes(v->domain, v->id);
+    if (!v->arch.pv.traps || !v->arch.pv.gdt_ldt_ptes || fpu_vcpu_create(v)) {
+        arch_vcpu_free(v);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void arch_vcpu_free(struct vcpu *v)
+{
+    if (v->arch.pv.traps)
+        page_free(v->arch.pv.traps, 0);
+    v->arch.pv.traps = NULL;
+    fpu_vcpu_free(v);
+}
+
+int arch_vcpu_reset(struct vcpu *v)
+{
+    int rc;
+
+    pv_drop_gdt(v);
+    pv_drop_ldt(v);
+    rc = pv_vcpu_set_roots(v, INVALID_MFN, INVALID_MFN);
+    if (!rc)
+        v->arch.initialised = false;
+    return rc;
+}
+
+void arch_shared_info_init(struct domain *d)
+{
+    for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+        d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+    arch_update_wallclock(d);
+}
+
+void arch_vcpu_info_init(struct vcpu *v)
+{
+    if (v->id < XEN_LEGACY_MAX_VCPUS)
+        v->info->evtchn_upcall_mask = 1;
+}
+
+/* ---- the ABI's vcpu_guest_context -------------------------------------------------------------------------- */
+
+static void fix_registers(struct vcpu *v)
+{
+    struct cpu_user_regs *r = &v->arch.regs;
+
+    r->cs = pv_fix_selector(r->cs);
+    r->ss = pv_fix_selector(r->ss);
+    v->arch.pv.iopl = r->rflags >> 12 & 3;
+    r->rflags &= ~(u64)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_NT);
+    r->rflags |= X86_EFLAGS_IF | X86_EFLAGS_MBS;
+    r->entry_vector = r->error_code = 0;
+}
+
+static void take_traps(struct vcpu *v, const vcpu_guest_context_t *c)
+{
+    for (unsigned int i = 0; i < 256; i++) {
+        v->arch.pv.traps[i] = c->trap_ctxt[i];
+        v->arch.pv.traps[i].vector = i;
+        v->arch.pv.traps[i].cs = pv_fix_selector(c->trap_ctxt[i].cs);
+    }
+}
+
+/* Addresses that we would jump to or use on the guest's behalf: its own, all of them. */
+static bool addresses_ok(const vcpu_guest_context_t *c)
+{
+    for (unsigned int i = 0; i < 256; i++)
+        if (!guest_address_ok(c->trap_ctxt[i].address))
+            return false;
+    if (c->ldt_ents && (!guest_address_ok(c->ldt_base) || c->ldt_ents > 8192 || c->ldt_base & ~PAGE_MASK))
+        return false;
+    return c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && guest_address_ok(c->event_callback_eip) &&
+           guest_address_ok(c->failsafe_callback_eip) && guest_address_ok(c->syscall_callback_eip);
+}
+
+static mfn_t context_root(unsigned long cr3)
+{
+    return cr3 ? _mfn(xen_cr3_to_pfn(cr3)) : INVALID_MFN;
+}
+
+static int take_tables(struct vcpu *v, const vcpu_guest_context_t *c)
+{
+    int rc = pv_set_gdt(v, c->gdt_frames, c->gdt_ents);
+
+    if (rc)
+        return rc;
+    v->arch.pv.ldt_base = c->ldt_base;
+    v->arch.pv.ldt_entries = c->ldt_ents;
+    return pv_vcpu_set_roots(v, context_root(c->ctrlreg[3]), context_root(c->ctrlreg[1]));
+}
+
+static void take_registers(struct vcpu *v, const vcpu_guest_context_t *c)
+{
+    struct pv_vcpu *pv = &v->arch.pv;
+
+    v->arch.regs = c->user_regs;
+    fix_registers(v);
+    pv->kernel_mode = c->flags & VGCF_in_kernel;
+    pv->vgc_flags = c->flags & (VGCF_failsafe_disables_events | VGCF_syscall_disables_events);
+    take_traps(v, c);
+    pv->kernel_ss = pv_fix_selector(c->kernel_ss);
+    pv->kernel_sp = c->kernel_sp;
+    pv->event_callback = c->event_callback_eip;
+    pv->failsafe_callback = c->failsafe_callback_eip;
+    pv->syscall_callback = c->syscall_callback_eip;
+    pv->fs_base = c->fs_base;
+    pv->gs_base_kernel = c->gs_base_kernel;
+    pv->gs_base_user = c->gs_base_user;
+    pv->ctrlreg[0] = c->ctrlreg[0] & X86_CR0_TS;
+    pv->ctrlreg[4] = c->ctrlreg[4] & (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE);
+    if (c->flags & VGCF_I387_VALID)
+        fpu_set_legacy(v, c->fpu_ctxt.x);
+    for (unsigned int i = 0; i < 8; i++)
+        if (i != 4 && i != 5)
+            pv_set_debugreg(v, i, c->debugreg[i]);
+}
+
+int arch_set_guest_context(struct vcpu *v, const void *context)
+{
+    const vcpu_guest_context_t *c = context;
+    int rc;
+
+    if (!addresses_ok(c))
+        return -EINVAL;
+    rc = take_tables(v, c);
+    if (rc)
+        return rc;
+    take_registers(v, c);
+    v->arch.cr3 = mfn_to_paddr(v->arch.pv.kernel_mode ? v->arch.guest_table : v->arch.guest_table_user);
+    if (v->id == 0)
+        v->domain->vm_assist = c->vm_assist & VM_ASSIST_VALID;
+    v->arch.initialised = true;
+    return 0;
+}
+
+static unsigned long root_to_cr3(mfn_t mfn)
+{
+    return mfn_eq(mfn, INVALID_MFN) ? 0 : xen_pfn_to_cr3(mfn_x(mfn));
+}
+
+void arch_get_guest_context(struct vcpu *v, void *context)
+{
+    vcpu_guest_context_t *c = context;
+    const struct pv_vcpu *pv = &v->arch.pv;
+
+    fpu_get_legacy(v, c->fpu_ctxt.x);
+    c->flags = VGCF_I387_VALID | pv->vgc_flags | (pv->kernel_mode ? VGCF_in_kernel : 0) |
+               (test_bit(_VPF_DOWN, &v->pause_flags) ? 0 : VGCF_online);
+    c->user_regs = v->arch.regs;
+    c->user_regs.rflags = (c->user_regs.rflags & ~(u64)X86_EFLAGS_IOPL) | (u64)pv->iopl << 12;
+    memcpy(c->trap_ctxt, pv->traps, sizeof(c->trap_ctxt));
+    c->ldt_base = pv->ldt_base;
+    c->ldt_ents = pv->ldt_entries;
+    memcpy(c->gdt_frames, pv->gdt_frames, sizeof(pv->gdt_frames));
+    c->gdt_ents = pv->gdt_entries;
+    c->kernel_ss = pv->kernel_ss;
+    c->kernel_sp = pv->kernel_sp;
+    c->ctrlreg[0] = pv->ctrlreg[0];
+    c->ctrlreg[1] = root_to_cr3(v->arch.guest_table_user);
+    c->ctrlreg[2] = v->info->arch.cr2;
+    c->ctrlreg[3] = root_to_cr3(v->arch.guest_table);
+    c->ctrlreg[4] = pv->ctrlreg[4];
+    memcpy(c->debugreg, v->arch.dr, sizeof(c->debugreg));
+    c->event_callback_eip = pv->event_callback;
+    c->failsafe_callback_eip = pv->failsafe_callback;
+    c->syscall_callback_eip = pv->syscall_callback;
+    c->vm_assist = v->domain->vm_assist;
+    c->fs_base = pv->fs_base;
+    c->gs_base_kernel = pv->gs_base_kernel;
+    c->gs_base_user = pv->gs_base_user;
+}
+
+bool arch_runstate_deferred(struct vcpu *v)
+{
+    if (v->arch.pv.kernel_mode)
+        return false;
+    v->arch.pv.runstate_pending = true;
+    return true;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Privileged instructions of PV kernels, which run in ring 3 and so fault: control and debug registers, MSRs, CPUID, ports, a few
+ * cache and TLB instructions. Decoded by emulate/decode.c, carried out here; ports by io.c, MSRs by msr.c.
+ */
+#include <arch/x86/cpu/fpu.h>
+#include <arch/x86/cpu/policy.h>
+#include <arch/x86/emulate/decode.h>
+#include <arch/x86/pv/pv.h>
+#include <asm/current.h>
+#include <asm/system.h>
+#include <asm/trapnr.h>
+#include <core/domain.h>
+#include <hypercall/hypercall.h>
+#include <mm/guest_access.h>
+
+/* What became of the instruction. */
+enum outcome { DONE, REFUSED /* the guest's #GP */, TRAPPED /* another trap was injected, rip is right */ };
+
+#define CR4_READABLE (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)
+
+/* CR4 of a PV guest starts as what every 64-bit kernel of ours has; only some bits are its own to change. */
+static unsigned long guest_cr4(const struct vcpu *v)
+{
+    return (pv_real_cr4(v) & ~(u64)(X86_CR4_PGE | X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_PCIDE)) |
+           (v->arch.pv.ctrlreg[4] & CR4_READABLE);
+}
+
+static int read_cr(struct vcpu *v, unsigned int cr, u64 *val)
+{
+    switch (cr) {
+    case 0:
+        *val = v->arch.pv.ctrlreg[0] | X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_ET | X86_CR0_NE |
+               X86_CR0_MP;
+        return 0;
+    case 2:
+        *val = v->arch.pv.ctrlreg[2];
+        return 0;
+    case 3:
+        *val = mfn_to_paddr(v->arch.guest_table);
+        return 0;
+    case 4:
+        *val = guest_cr4(v);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static void set_ts(struct vcpu *v, bool on)
+{
+    if (on) {
+        v->arch.pv.ctrlreg[0] |= X86_CR0_TS;
+        write_cr0(read_cr0() | X86_CR0_TS);
+    } else {
+        v->arch.pv.ctrlreg[0] &= ~(u64)X86_CR0_TS;
+        __asm__ __volatile__("clts");
+    }
+}
+
+static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
+{
+    u64 old;
+
+    switch (cr) {
+    case 0: /* only TS may change */
+        read_cr(v, 0, &old);
+        if ((val ^ old) & ~(u64)X86_CR0_TS)
+            return -EINVAL;
+        set_ts(v, val & X86_CR0_TS);
+        return 0;
+    case 2:
+        v->arch.pv.ctrlreg[2] = val;
+        v->info->arch.cr2 = val;
+        return 0;
+    case 3:
+        return pv_new_guest_cr3(v, paddr_to_mfn(val));
+    case 4:
+        if ((val ^ guest_cr4(v)) & ~(u64)CR4_READABLE & ~(u64)(X86_CR4_PGE | X86_CR4_PSE | X86_CR4_MCE))
+            return -EINVAL;
+        if (val & X86_CR4_OSXSAVE && !guest_cpu_has(v->domain, XSAVE))
+            return -EINVAL;
+        v->arch.pv.ctrlreg[4] = val & CR4_READABLE;
+        cpu_info()->cr4 = pv_real_cr4(v);
+        write_cr4(cpu_info()->cr4);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+void pv_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    struct cpuid_regs r = policy_cpuid(v, regs->rax, regs->rcx);
+
+    regs->rax = r.a;
+    regs->rbx = r.b;
+    regs->rcx = r.c;
+    regs->rdx = r.d;
+}
+
+static enum outcome rdmsr_insn(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    u64 val;
+
+    if (pv_msr_read(v, regs->rcx, &val))
+        return REFUSED;
+    regs->rax = (u32)val;
+    regs->rdx = val >> 32;
+    return DONE;
+}
+
+static enum outcome wrmsr_insn(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    return pv_msr_write(v, regs->rcx, (u32)regs->rax | regs->rdx << 32) ? REFUSED : DONE;
+}
+
+static enum outcome mov_cr_dr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
+{
+    u64 *gpr = insn_reg(regs, i->rm), val;
+
+    switch (i->opcode) {
+    case 0x20:
+        if (read_cr(v, i->reg, &val))
+            return REFUSED;
+        *gpr = val;
+        return DONE;
+    case 0x21:
+        *gpr = do_get_debugreg(i->reg);
+        return DONE;
+    case 0x22:
+        return write_cr(v, i->reg, *gpr) ? REFUSED : DONE;
+    default:
+        return do_set_debugreg(i->reg, *gpr) ? REFUSED : DONE;
+    }
+}
+
+static enum outcome read_tsc(struct vcpu *v, struct cpu_user_regs *regs, bool with_aux)
+{
+    u64 tsc = rdtsc();
+
+    if (!v->arch.pv.kernel_mode && v->arch.pv.ctrlreg[4] & X86_CR4_TSD)
+        return REFUSED;
+    regs->rax = (u32)tsc;
+    regs->rdx = tsc >> 32;
+    if (with_aux)
+        regs->rcx = (u32)v->arch.tsc_aux;
+    return DONE;
+}
+
+/* 0F 01: by ModRM. */
+static enum outcome group7(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
+{
+    u64 val;
+
+    if (i->modrm == 0xd1) /* XSETBV */
+        return (u32)regs->rcx == 0 && v->arch.pv.ctrlreg[4] & X86_CR4_OSXSAVE &&
+                       !fpu_set_xcr0(v, (u32)regs->rax | regs->rdx << 32)
+                   ? DONE
+                   : REFUSED;
+    if (i->modrm == 0xf9)
+        return read_tsc(v, regs, true);
+    switch (i->modrm >> 3 & 7) {
+    case 4: /* SMSW */
+        if (i->mod != 3)
+            return REFUSED;
+        read_cr(v, 0, &val);
+        insn_write_reg(regs, i, i->rm, i->op_bytes, val);
+        return DONE;
+    case 6: /* LMSW: sets TS, cannot leave protected mode */
+        if (i->mod != 3)
+            return REFUSED;
+        read_cr(v, 0, &val);
+        return write_cr(v, 0, (val & ~(u64)X86_CR0_TS) | (*insn_reg(regs, i->rm) & X86_CR0_TS)) ? REFUSED
+                                                                                                : DONE;
+    case 7: /* INVLPG */
+        if (i->mod == 3)
+            return REFUSED;
+        if (guest_address_ok(i->ea))
+            invlpg(i->ea);
+        return DONE;
+    default:
+        return REFUSED;
+    }
+}
+
+static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
+{
+    if (i->opcode == 0x31)
+        return read_tsc(v, regs, false);
+    if (i->opcode == 0xa2) {
+        pv_cpuid(v, regs);
+        return DONE;
+    }
+    if (!v->arch.pv.kernel_mode && !(i->opcode == 0x01 && i->modrm == 0xf9))
+        return REFUSED;
+    switch (i->opcode) {
+    case 0x01:
+        return group7(v, regs, i);
+    case 0x06:
+        set_ts(v, false);
+        return DONE;
+    case 0x08: /* INVD: the host's memory must not lose writes */
+    case 0x09:
+        if (v->domain->is_hardware)
+            __asm__ __volatile__("wbinvd" ::: "memory");
+        return DONE;
+    case 0x20 ... 0x23:
+        return mov_cr_dr(v, regs, i);
+    case 0x30:
+        return wrmsr_insn(v, regs);
+    case 0x32:
+        return rdmsr_insn(v, regs);
+    default:
+        return REFUSED;
+    }
+}
+
+/* ---- ports ------------------------------------------------------------------------------------------------ */
+
+static enum outcome in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
+{
+    bool by_dx = i->opcode & 8, out = i->opcode & 2;
+    unsigned int size = i->opcode & 1 ? (i->op_bytes == 2 ? 2 : 4) : 1;
+    u16 port = by_dx ? regs->rdx : (u8)i->imm;
+
+    if (!pv_io_allowed(v, regs, port, size))
+        return REFUSED;
+    if (out)
+        pv_io_write(v, port, size, regs->rax);
+    else
+        insn_write_reg(regs, i, 0, size, pv_io_read(v, port, size));
+    return DONE;
+}
+
+static u64 segment_base(const struct vcpu *v, enum insn_seg seg)
+{
+    switch (seg) {
+    case SEG_FS: return rdmsr(MSR_FS_BASE);
+    case SEG_GS: return rdmsr(MSR_GS_BASE);
+    default: return (void)v, 0;
+    }
+}
+
+/* One element; the CPU's own way of being interruptible between two. Page faults go to the guest. */
+static enum outcome string_element(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i,
+                                   unsigned int size)
+{
+    bool out = i->opcode & 2;
+    u64 *reg = out ? &regs->rsi : &regs->rdi;
+    u64 va = *reg + (out ? segment_base(v, i->seg) : 0);
+    u32 value = 0;
+    size_t left;
+
+    if (i->ad_bytes == 4)
+        va = (u32)va;
+    if (out) {
+        left = raw_copy_from_guest(&value, (const void __guest *)va, size);
+        if (!left)
+            pv_io_write(v, regs->rdx, size, value);
+    } else {
+        value = pv_io_read(v, regs->rdx, size);
+        left = raw_copy_to_guest((void __guest *)va, &value, size);
+    }
+    if (left) {
+        pv_inject_page_fault(v, regs, va + size - left,
+                             (out ? 0 : PFEC_WRITE) | (v->arch.pv.kernel_mode ? 0 : PFEC_USER));
+        return TRAPPED;
+    }
+    *reg += regs->rflags & X86_EFLAGS_DF ? -(u64)size : size;
+    return DONE;
+}
+
+static enum outcome string_in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
+{
+    unsigned int size = i->opcode & 1 ? (i->op_bytes == 2 ? 2 : 4) : 1;
+    bool rep = i->rep || i->repne;
+    enum outcome o;
+
+    if (!pv_io_allowed(v, regs, regs->rdx, size))
+        return REFUSED;
+    if (!rep)
+        return string_element(v, regs, i, size);
+    while (regs->rcx) {
+        if (hypercall_preempt_check())
+            return TRAPPED; /* comes back to the same instruction */
+        o = string_element(v, regs, i, size);
+        if (o != DONE)
+            return o;
+        regs->rcx--;
+    }
+    return DONE;
+}
+
+static enum outcome one_byte(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
+{
+    switch (i->opcode) {
+    case 0x6c ... 0x6f:
+        return string_in_out(v, regs, i);
+    case 0xe4 ... 0xe7:
+    case 0xec ... 0xef:
+        return in_out(v, regs, i);
+    case 0xfa: /* CLI, STI: events are masked in vcpu_info; with I/O privilege the instructions do nothing */
+    case 0xfb:
+        return v->arch.pv.kernel_mode && v->arch.pv.iopl >= 1 ? DONE : REFUSED;
+    default:
+        return REFUSED;
+    }
+}
+
+/* 64-bit code? By the access rights of the selector: bit 21, the L bit. */
+static bool code_is_64bit(u16 cs)
+{
+    u32 rights = 0;
+
+    if (cs == SEL_R3_CS64)
+        return true;
+    __asm__("lar %1, %0" : "+r"(rights) : "r"((u32)cs) : "cc");
+    return rights & 1 << 21;
+}
+
+bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *i)
+{
+    *i = (struct insn){.mode64 = code_is_64bit(regs->cs)};
+    i->fetched = INSN_MAX - raw_copy_from_guest(i->bytes, (const void __guest *)regs->rip, INSN_MAX);
+    return insn_decode(i, regs) == 0;
+}
+
+bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    struct insn i;
+    enum outcome o;
+
+    if (!pv_fetch_insn(regs, &i) || i.lock)
+        return false;
+    o = i.two_byte ? two_byte(v, regs, &i) : one_byte(v, regs, &i);
+    if (o == REFUSED)
+        return false;
+    if (o == DONE) {
+        regs->rip += i.length;
+        regs->rflags &= ~(u64)X86_EFLAGS_RF;
+        if (regs->rflags & X86_EFLAGS_TF) {
+            v->arch.dr[6] |= 1 << 14;
+            pv_inject_trap(v, regs, TRAP_DB, 0);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exceptions of a PV guest that may be ours to solve: page faults on tables that we keep read-only, privileged instructions,
+ * and instructions that ask for emulation by a prefix. What is not ours goes on to the guest.
+ */
+#include <arch/arch.h>
+#include <arch/x86/pv/pv.h>
+#include <asm/current.h>
+#include <asm/layout.h>
+#include <asm/system.h>
+#include <asm/trapnr.h>
+#include <core/domain.h>
+#include <lib/printk.h>
+#include <lib/string.h>
+#include <mm/guest_access.h>
+
+static bool in_ldt_window(const struct vcpu *v, unsigned long va)
+{
+    unsigned long start = LDT_WINDOW((unsigned long)v->id);
+
+    return va >= start && va < start + 16 * PAGE_SIZE;
+}
+
+void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2)
+{
+    u32 code = regs->error_code;
+
+    if (likely(guest_address_ok(cr2))) {
+        /* Present, written to, by the kernel: perhaps one of its own page tables. */
+        if ((code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH)) == (PFEC_PRESENT | PFEC_WRITE) &&
+            v->arch.pv.kernel_mode && pv_ptwr_fault(regs, cr2))
+            return;
+    } else if (!(code & PFEC_USER) && in_ldt_window(v, cr2) && pv_ldt_fault(v, cr2)) {
+        return;
+    }
+    pv_inject_page_fault(v, regs, cr2, code);
+}
+
+/* INT n: the IDT's gates are ours, whether the guest's program may use its own, its trap table says. */
+static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    unsigned int vector = regs->error_code >> 3 & 0xff;
+    const struct trap_info *ti = &v->arch.pv.traps[vector];
+
+    if (TI_GET_DPL(ti) < (v->arch.pv.kernel_mode ? 1 : 3) || !ti->address)
+        return false;
+    regs->rip += 2;
+    pv_inject_trap(v, regs, vector, 0);
+    return true;
+}
+
+#define GP_EXTERNAL 1
+#define GP_IDT      2
+
+void pv_general_protection(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (regs->error_code & GP_EXTERNAL)
+        panic_regs(regs, "#GP while delivering an external interrupt to a guest");
+    if (regs->error_code & GP_IDT && software_interrupt(v, regs))
+        return;
+    if (!regs->error_code && pv_emulate_privileged(v, regs))
+        return;
+    pv_inject_trap(v, regs, TRAP_GP, regs->error_code);
+}
+
+/*
+ * "ud2; .ascii "xen"; cpuid": CPUID as we show it, for CPUs that cannot be told to fault it (ABI: XEN_EMULATE_PREFIX,
+ * arch-x86/xen.h). Anything else is the guest's own.
+ */
+void pv_invalid_op(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    static const u8 forced[] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
+    u8 insn[sizeof(forced)];
+
+    if (raw_copy_from_guest(insn, (const void __guest *)regs->rip, sizeof(insn)) ||
+        memcmp(insn, forced, sizeof(forced))) {
+        pv_inject_trap(v, regs, TRAP_UD, 0);
+        return;
+    }
+    pv_cpuid(v, regs);
+    regs->rip += sizeof(forced);
+}
+
+/* The guest set its CR0.TS: it hears of the first use once and finds the FPU usable (ABI: fpu_taskswitch). */
+void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    __asm__ __volatile__("clts");
+    v->arch.pv.ctrlreg[0] &= ~(u64)X86_CR0_TS;
+    pv_inject_trap(v, regs, TRAP_NM, 0);
+}
+
+void arch_dump_guest(struct vcpu *v)
+{
+    const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
+
+    log_info("d%dv%u rip %04x:%016lx rflags %08lx rsp %04x:%016lx %s mode\n", v->domain->id, v->id,
+             r->cs, (long)r->rip, (long)r->rflags, r->ss, (long)r->rsp,
+             v->arch.pv.kernel_mode ? "kernel" : "user");
+    log_info("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", (long)r->rax, (long)r->rbx, (long)r->rcx,
+             (long)r->rdx);
+    log_info("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", (long)r->rsi, (long)r->rdi, (long)r->rbp,
+             (long)r->r8);
+    log_info("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", (long)r->r9, (long)r->r10, (long)r->r11,
+             (long)r->r12);
+    log_info("r13 %016lx r14 %016lx r15 %016lx cr3 %016lx\n", (long)r->r13, (long)r->r14, (long)r->r15,
+             v->arch.cr3);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A PV guest enters its hypercall again: the instruction pointer goes back to the SYSCALL, the arguments into their registers.
+ */
+#include <arch/arch.h>
+#include <asm/current.h>
+#include <core/domain.h>
+
+#define SYSCALL_LENGTH 2
+
+long arch_hypercall_restart(unsigned int n, const unsigned long *args)
+{
+    struct cpu_user_regs *r = guest_regs();
+
+    r->rip -= SYSCALL_LENGTH;
+    switch (n) {
+    case 6: r->r9 = args[5]; /* fall through */
+    case 5: r->r8 = args[4]; /* fall through */
+    case 4: r->r10 = args[3]; /* fall through */
+    case 3: r->rdx = args[2]; /* fall through */
+    case 2: r->rsi = args[1]; /* fall through */
+    case 1: r->rdi = args[0]; /* fall through */
+    default: return r->rax;
+    }
+}
