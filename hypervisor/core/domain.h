@@ -126,6 +126,13 @@ extern struct spinlock domlist_lock;
 extern struct domain *dom0;
 extern struct domain *idle_domain; /* owns the idle vCPUs */
 
+/* What HYPERVISOR_vm_assist may switch on. */
+#define VM_ASSIST_VALID                                                                            \
+    (1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |                    \
+     1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_pae_extended_cr3 |                \
+     1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag |             \
+     1UL << VMASST_TYPE_m2p_strict)
+
 #define for_each_vcpu(d, v)                                                                        \
     for (unsigned int _i = 0; _i < (d)->max_vcpus; _i++)                                           \
         if (((v) = (d)->vcpu[_i]) != NULL)

@@ -8,11 +8,13 @@
 #include <asm/percpu.h>
 #include <core/domain.h>
 #include <core/evtchn.h>
+#include <core/grant.h>
 #include <core/softirq.h>
 #include <hypercall/hypercall.h>
 #include <lib/bitops.h>
 #include <lib/printk.h>
 #include <mm/guest_access.h>
+#include <sched/sched.h>
 #include <stdarg.h>
 
 #define NR_HYPERCALLS 64
@@ -26,6 +28,9 @@ static long no_such_hypercall(void)
     return hypercall_unknown("hypercall", guest_regs()->rax, -ENOSYS);
 }
 
+/* The rows overwrite what the range put there. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
 #define HYPERCALL(name, fn, nargs, who) [__HYPERVISOR_##name] = (hypercall_fn)(void *)(fn),
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS];
 const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
@@ -33,6 +38,7 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
 #include <hypercall/table.h>
 };
 #undef HYPERCALL
+#pragma GCC diagnostic pop
 
 /* The entry of a multicall that this CPU is working on; NULL: none. */
 static DEFINE_PER_CPU(struct multicall_entry *, multicall_current);

@@ -32,6 +32,8 @@
 #define __guest
 #endif
 
+#define fallthrough __attribute__((fallthrough))
+
 #define barrier()      __asm__ __volatile__("" ::: "memory")
 #define READ_ONCE(x)   (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))

@@ -3,8 +3,8 @@
  * Port accesses of PV guests: whether the guest's own settings allow them (I/O privilege level, bitmap), whether the domain
  * has the port, and the few ports that we share with dom0: PCI configuration, the clock.
  */
+#include <arch/x86/platform/clock.h>
 #include <arch/x86/platform/pci.h>
-#include <arch/x86/platform/rtc.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/system.h>
 #include <core/domain.h>

@@ -76,14 +76,14 @@ int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value)
     case 4:
         if (v->arch.pv.ctrlreg[4] & X86_CR4_DE)
             return -ENODEV;
-        /* fall through: DR4 is DR6 */
+        fallthrough; /* DR4 is DR6 */
     case 6:
         v->arch.dr[6] = (value & ~DR6_RESERVED_ZERO) | DR6_RESERVED_ONE;
         return 0;
     case 5:
         if (v->arch.pv.ctrlreg[4] & X86_CR4_DE)
             return -ENODEV;
-        /* fall through: DR5 is DR7 */
+        fallthrough; /* DR5 is DR7 */
     case 7:
         return set_dr7(v, value);
     default:

@@ -14,12 +14,25 @@ long arch_hypercall_restart(unsigned int n, const unsigned long *args)
 
     r->rip -= SYSCALL_LENGTH;
     switch (n) {
-    case 6: r->r9 = args[5]; /* fall through */
-    case 5: r->r8 = args[4]; /* fall through */
-    case 4: r->r10 = args[3]; /* fall through */
-    case 3: r->rdx = args[2]; /* fall through */
-    case 2: r->rsi = args[1]; /* fall through */
-    case 1: r->rdi = args[0]; /* fall through */
-    default: return r->rax;
+    case 6:
+        r->r9 = args[5];
+        fallthrough;
+    case 5:
+        r->r8 = args[4];
+        fallthrough;
+    case 4:
+        r->r10 = args[3];
+        fallthrough;
+    case 3:
+        r->rdx = args[2];
+        fallthrough;
+    case 2:
+        r->rsi = args[1];
+        fallthrough;
+    case 1:
+        r->rdi = args[0];
+        fallthrough;
+    default:
+        return r->rax;
     }
 }

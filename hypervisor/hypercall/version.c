@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xen_version and vm_assist: what a guest may ask about us, and the peculiarities it may choose.
+ *
+ * The version is the ABI's, because tools and kernels dispatch on it; our own name and version are in extraversion.
+ */
+#include <asm/current.h>
+#include <boot/param.h>
+#include <core/domain.h>
+#include <hypercall/hypercall.h>
+#include <lib/printf.h>
+#include <lib/string.h>
+#include <mm/guest_access.h>
+#include <version.h>
+#include <xen/features.h>
+#include <xen/version.h>
+
+#define VERSION_MAJOR 4
+#define VERSION_MINOR 17
+
+static long copy_out(void __guest *arg, const void *p, size_t n)
+{
+    return copy_to_guest(arg, p, n);
+}
+
+static long compile_info(void __guest *arg)
+{
+    xen_compile_info_t info = {};
+
+    strlcpy(info.compiler, ORLOP_COMPILER, sizeof(info.compiler));
+    strlcpy(info.compile_by, ORLOP_COMPILE_BY, sizeof(info.compile_by));
+    strlcpy(info.compile_domain, ORLOP_COMPILE_DOMAIN, sizeof(info.compile_domain));
+    strlcpy(info.compile_date, ORLOP_COMPILE_DATE, sizeof(info.compile_date));
+    return copy_out(arg, &info, sizeof(info));
+}
+
+static u32 features(const struct domain *d)
+{
+    u32 f = 1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |
+            1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_memory_op_vnode_supported |
+            1U << XENFEAT_not_direct_mapped;
+
+    if (d->vm_assist & 1UL << VMASST_TYPE_pae_extended_cr3)
+        f |= 1U << XENFEAT_pae_pgdir_above_4gb;
+    if (d->is_hardware)
+        f |= 1U << XENFEAT_dom0;
+    return f;
+}
+
+static long get_features(void __guest *arg)
+{
+    xen_feature_info_t fi;
+
+    if (copy_from_guest(&fi, arg, sizeof(fi)))
+        return -EFAULT;
+    if (fi.submap_idx >= XENFEAT_NR_SUBMAPS)
+        return -EINVAL;
+    fi.submap = features(current->domain);
+    return copy_out(arg, &fi, sizeof(fi));
+}
+
+extern const u8 __start_build_id[], __stop_build_id[];
+
+/* The id stands behind the header of its ELF note: sizes of name and content, type, "GNU". */
+#define NOTE_HEADER 16
+
+static long build_id(void __guest *arg)
+{
+    xen_build_id_t id;
+    size_t len = __stop_build_id - __start_build_id - NOTE_HEADER;
+
+    if (!arg)
+        return len;
+    if (copy_from_guest(&id, arg, sizeof(id)))
+        return -EFAULT;
+    if (!id.len)
+        return -EINVAL;
+    if (len > id.len)
+        return -ENOBUFS;
+    return copy_to_guest((char __guest *)arg + sizeof(id), __start_build_id + NOTE_HEADER, len) ? -EFAULT
+                                                                                               : (long)len;
+}
+
+/* HYPERVISOR_xen_version(cmd, arg): XENVER_* of xen/version.h. */
+long do_xen_version(int cmd, void __guest *arg)
+{
+    struct domain *d = current->domain;
+    xen_capabilities_info_t caps = "xen-3.0-x86_64 ";
+    xen_platform_parameters_t params = {.virt_start = HYPERVISOR_START};
+    xen_changeset_info_t changeset = ORLOP_CHANGESET;
+    xen_extraversion_t extra = "-orlop-" ORLOP_VERSION;
+    xen_commandline_t cmdline = "";
+
+    switch (cmd) {
+    case XENVER_version:
+        return VERSION_MAJOR << 16 | VERSION_MINOR;
+    case XENVER_extraversion:
+        return copy_out(arg, extra, sizeof(extra));
+    case XENVER_compile_info:
+        return compile_info(arg);
+    case XENVER_capabilities:
+        return copy_out(arg, caps, sizeof(caps));
+    case XENVER_changeset:
+        return copy_out(arg, changeset, sizeof(changeset));
+    case XENVER_platform_parameters:
+        return copy_out(arg, &params, sizeof(params));
+    case XENVER_get_features:
+        return get_features(arg);
+    case XENVER_pagesize:
+        return arg ? -EINVAL : (long)PAGE_SIZE;
+    case XENVER_guest_handle:
+        return copy_out(arg, d->handle, sizeof(d->handle));
+    case XENVER_commandline:
+        if (d->is_privileged)
+            strlcpy(cmdline, boot_cmdline(), sizeof(cmdline));
+        else
+            strlcpy(cmdline, "<denied>", sizeof(cmdline));
+        return copy_out(arg, cmdline, sizeof(cmdline));
+    case XENVER_build_id:
+        return build_id(arg);
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* HYPERVISOR_vm_assist(cmd, type): 0, -EINVAL for a type that there is not, -ENOSYS. */
+long do_vm_assist(unsigned int cmd, unsigned int type)
+{
+    struct domain *d = current->domain;
+
+    if (type >= 8 * sizeof(d->vm_assist) || !(VM_ASSIST_VALID >> type & 1))
+        return -EINVAL;
+    switch (cmd) {
+    case VMASST_CMD_enable:
+        __atomic_fetch_or(&d->vm_assist, 1UL << type, __ATOMIC_SEQ_CST);
+        return 0;
+    case VMASST_CMD_disable:
+        __atomic_fetch_and(&d->vm_assist, ~(1UL << type), __ATOMIC_SEQ_CST);
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}
