@@ -11,7 +11,7 @@
 #ifndef STORED_CONNECTION_H
 #define STORED_CONNECTION_H
 
-#include "base.h"
+#include "lib/daemon.h"
 #include "wire.h"
 
 struct connection;

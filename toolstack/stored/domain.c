@@ -14,7 +14,7 @@
 #include "quota.h"
 #include "ring.h"
 #include "watch.h"
-#include "xen.h"
+#include "lib/daemon_xen.h"
 
 struct domain *domains;
 

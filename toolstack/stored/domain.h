@@ -5,7 +5,7 @@
 #ifndef STORED_DOMAIN_H
 #define STORED_DOMAIN_H
 
-#include "base.h"
+#include "lib/daemon.h"
 #include "connection.h"
 
 struct domain {

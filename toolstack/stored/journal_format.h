@@ -6,7 +6,7 @@
 #ifndef STORED_JOURNAL_FORMAT_H
 #define STORED_JOURNAL_FORMAT_H
 
-#include "base.h"
+#include "lib/daemon.h"
 
 #define JOURNAL_MAGIC        "orlop-store-1\n"
 #define JOURNAL_MAGIC_LEN    (sizeof(JOURNAL_MAGIC) - 1)

@@ -4,7 +4,6 @@
  * gives connections their turns. One thread; what it waits for is all in one epoll set.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,13 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <xen/xen.h>
+
 #include "connection.h"
 #include "domain.h"
 #include "journal.h"
 #include "quota.h"
 #include "socket.h"
 #include "store.h"
-#include "xen.h"
+#include "lib/daemon_xen.h"
 
 /* Event channels handled before sockets get their turn again. */
 #define EVENTS_AT_ONCE 64
@@ -132,6 +133,7 @@ static void handle_events(int exception_port)
 
         if (port < 0)
             return;
+        xen_event_unmask(port);
         if (port == exception_port)
             domain_scan();
         else
@@ -174,61 +176,6 @@ static void loop(int listen_fd, int exception_port)
     }
 }
 
-/* In the background, the parent waits until the daemon answers: `ready` tells it. */
-static int daemonize(void)
-{
-    int ready[2];
-    char byte;
-    pid_t pid;
-
-    if (pipe2(ready, O_CLOEXEC))
-        die("pipe: %s", strerror(errno));
-    pid = fork();
-    if (pid < 0)
-        die("fork: %s", strerror(errno));
-    if (pid) {
-        close(ready[1]);
-        _exit(read(ready[0], &byte, 1) == 1 ? 0 : 1);
-    }
-    close(ready[0]);
-    setsid();
-    return ready[1];
-}
-
-static void tell_ready(int ready)
-{
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    if (ready < 0)
-        return;
-    if (write(ready, "", 1) != 1)
-        log_error("nobody waits for the daemon to be ready");
-    close(ready);
-    if (chdir("/"))
-        log_error("chdir: %s", strerror(errno));
-    dup2(null, 0);
-    dup2(null, 1);
-    dup2(null, 2);
-    close(null);
-}
-
-static void write_pid(const struct options *o)
-{
-    FILE *f;
-
-    if (o->print_pid) {
-        printf("%d\n", getpid());
-        fflush(stdout);
-    }
-    if (!o->pid_file)
-        return;
-    f = fopen(o->pid_file, "we");
-    if (!f)
-        die("cannot write %s: %s", o->pid_file, strerror(errno));
-    fprintf(f, "%d\n", getpid());
-    fclose(f);
-}
-
 static int open_domains(void)
 {
     int port;
@@ -236,7 +183,7 @@ static int open_domains(void)
     if (!xen_open())
         die("cannot reach Xen (%s): is this dom0? (--no-domain-init serves the socket alone)",
             strerror(errno));
-    port = xen_event_bind_exception();
+    port = xen_event_bind_virq(VIRQ_DOM_EXC);
     if (port < 0)
         die("cannot bind the domain exception VIRQ: %s", strerror(errno));
     return port;
@@ -259,7 +206,7 @@ int main(int argc, char **argv)
     if (mkdir(dir, 0755) && errno != EEXIST)
         die("cannot make %s: %s", dir, strerror(errno));
     if (!o.foreground)
-        ready = daemonize();
+        ready = daemon_start();
     if (!o.no_domains)
         exception_port = open_domains();
 
@@ -276,7 +223,9 @@ int main(int argc, char **argv)
     listen_fd = socket_listen(path);
     if (listen_fd < 0)
         die("cannot listen on %s: %s", path, strerror(errno));
-    write_pid(&o);
-    tell_ready(ready);
+    if (o.print_pid)
+        printf("%d\n", getpid());
+    daemon_write_pid(o.pid_file);
+    daemon_ready(ready);
     loop(listen_fd, exception_port);
 }

@@ -6,7 +6,7 @@
 #ifndef STORED_PERMS_H
 #define STORED_PERMS_H
 
-#include "base.h"
+#include "lib/daemon.h"
 
 enum {
     PERM_NONE = 0,

@@ -6,7 +6,7 @@
 #ifndef STORED_QUOTA_H
 #define STORED_QUOTA_H
 
-#include "base.h"
+#include "lib/daemon.h"
 
 enum quota_id {
     QUOTA_NODES,

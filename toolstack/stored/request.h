@@ -5,7 +5,7 @@
 #ifndef STORED_REQUEST_H
 #define STORED_REQUEST_H
 
-#include "base.h"
+#include "lib/daemon.h"
 #include "connection.h"
 #include "nodes.h"
 

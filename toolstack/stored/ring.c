@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+
 #include "journal.h"
-#include "xen.h"
+#include "lib/daemon_xen.h"
 
 #define FEATURES (XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR)
 
@@ -38,7 +41,7 @@ struct ring *ring_new(struct connection *c)
 
 bool ring_attach(struct ring *r, int domid, unsigned long mfn, unsigned int port)
 {
-    r->page = xen_map_ring(domid, mfn);
+    r->page = xen_map_ring(domid, GNTTAB_RESERVED_XENSTORE, mfn);
     if (!r->page)
         return false;
     r->port = xen_event_bind(domid, port);
@@ -73,8 +76,10 @@ void ring_detach(struct ring *r)
 {
     if (r->port >= 0)
         xen_event_unbind(r->port);
-    if (r->page)
-        xen_unmap_ring(r->domid, r->page);
+    if (r->page && r->domid)
+        xen_unmap_ring(r->page);
+    else if (r->page)
+        xen_unmap_dom0_ring(r->page);
     r->port = -1;
     r->page = NULL;
     r->peeked = 0;

@@ -16,7 +16,7 @@
 #ifndef STORED_TREE_H
 #define STORED_TREE_H
 
-#include "base.h"
+#include "lib/daemon.h"
 #include "perms.h"
 
 struct blob {

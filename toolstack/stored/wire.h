@@ -6,7 +6,7 @@
 #ifndef STORED_WIRE_H
 #define STORED_WIRE_H
 
-#include "base.h"
+#include "lib/daemon.h"
 
 #include <errno.h>
 #include <stdint.h>

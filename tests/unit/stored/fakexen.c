@@ -72,7 +72,7 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int 
     fake_path(path, sizeof(path), "evtchn");
     if (mkfifo(path, 0600) && errno != EEXIST)
         return NULL;
-    event_fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    event_fd = open(path, O_RDWR | O_CLOEXEC); /* blocks when empty, as the device does */
     return (xenevtchn_handle *)&event_fd;
 }
 

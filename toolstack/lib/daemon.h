@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every file of the store daemon leans on: memory that cannot fail, growing buffers, the log.
- * Running out of memory ends the daemon: what it had acknowledged is in the journal, and the next
- * start goes on from there. Nothing about XenStore lives here.
+ * What both daemons, store and console, lean on: memory that cannot fail, growing buffers, the log,
+ * going to the background. Running out of memory ends the daemon: both are made to be killed at any
+ * moment, and the next start goes on. Nothing about XenStore or consoles lives here.
  */
-#ifndef STORED_BASE_H
-#define STORED_BASE_H
+#ifndef ORLOP_LIB_DAEMON_H
+#define ORLOP_LIB_DAEMON_H
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -34,6 +34,16 @@ int log_open(const char *path);
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/*
+ * Goes to the background. The parent stays until daemon_ready, and its exit status says whether it
+ * came to that. Gives the handle for daemon_ready.
+ */
+int daemon_start(void);
+void daemon_ready(int handle);
+
+/* Writes this process's id to `path`, if that is not NULL. */
+void daemon_write_pid(const char *path);
 
 /* FNV-1a over a string, for hash tables whose keys a guest may choose: seeded at start. */
 extern uint32_t hash_seed;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory, buffers, the log and a hash: see base.h. Called from every file of the daemon; calls
- * nothing of it.
+ * Memory, buffers, the log, the background: see daemon.h. Called from every file of the daemons.
  */
-#include "base.h"
+#include "daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 bool log_traces;
 uint32_t hash_seed;
@@ -119,7 +120,7 @@ void log_error(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    fputs("orlop-stored: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     vfprintf(stderr, fmt, ap);
     fputc('\n', stderr);
     va_end(ap);
@@ -146,7 +147,7 @@ void die(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    fputs("orlop-stored: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     vfprintf(stderr, fmt, ap);
     fputc('\n', stderr);
     va_end(ap);
@@ -162,4 +163,56 @@ uint32_t hash_string(const char *s, size_t len)
         h = (h ^ (unsigned char)s[i]) * 16777619u;
     h ^= h >> 15;
     return h * 2246822519u;
+}
+
+int daemon_start(void)
+{
+    int ready[2];
+    char byte;
+    pid_t pid;
+
+    if (pipe2(ready, O_CLOEXEC))
+        die("pipe: %s", strerror(errno));
+    pid = fork();
+    if (pid < 0)
+        die("fork: %s", strerror(errno));
+    if (pid) {
+        close(ready[1]);
+        _exit(read(ready[0], &byte, 1) == 1 ? 0 : 1);
+    }
+    close(ready[0]);
+    setsid();
+    return ready[1];
+}
+
+void daemon_ready(int handle)
+{
+    int null;
+
+    fflush(stdout);
+    if (handle < 0)
+        return;
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (write(handle, "", 1) != 1)
+        log_error("nobody waits for the daemon to be ready");
+    close(handle);
+    if (chdir("/"))
+        log_error("chdir: %s", strerror(errno));
+    dup2(null, 0);
+    dup2(null, 1);
+    dup2(null, 2);
+    close(null);
+}
+
+void daemon_write_pid(const char *path)
+{
+    FILE *f;
+
+    if (!path)
+        return;
+    f = fopen(path, "we");
+    if (!f)
+        die("cannot write %s: %s", path, strerror(errno));
+    fprintf(f, "%d\n", getpid());
+    fclose(f);
 }
