@@ -11,9 +11,8 @@
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
 
-#include <asm/mm.h>
-#include <lib/bitops.h>
 #include <lib/types.h>
+#include <asm/mm.h>
 
 struct domain;
 
@@ -55,10 +54,7 @@ _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 by
 /* bits 45..32: when the last use ended, by the TLB clock (arch/x86/pv/types.c) */
 #define FT_COUNT     ((1UL << 32) - 1)
 
-/* The table's address, where the architecture does not fix it (asm/mm.h). */
-#ifndef frame_table
-extern struct frame *frame_table;
-#endif
+extern struct frame *const frame_table;
 /* One past the highest RAM frame. */
 extern unsigned long max_frame;
 
@@ -73,14 +69,8 @@ static inline struct frame *mfn_frame(mfn_t mfn)
     return frame_table + mfn_x(mfn);
 }
 
-/* Bit n: frame n is RAM and has a struct frame. [max_frame] bits. */
-extern unsigned long *ram_map;
-
 /* Is it RAM with a struct frame? */
-static inline bool mfn_valid(mfn_t mfn)
-{
-    return mfn_x(mfn) < max_frame && test_bit(mfn_x(mfn), ram_map);
-}
+bool mfn_valid(mfn_t mfn);
 
 /* The frame's address in the direct map; any RAM frame, any context. */
 static inline void *mfn_to_virt(mfn_t mfn)

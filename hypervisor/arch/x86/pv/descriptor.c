@@ -20,7 +20,7 @@
 
 /* Bits of a descriptor (AMD APM vol. 2, 4.7 and 4.8). */
 #define DESC_ACCESSED (1UL << 40)
-#define DESC_CODE     (1UL << 43)
+#define DESC_TYPE     (15UL << 40)
 #define DESC_S        (1UL << 44) /* code or data, not a system descriptor */
 #define DESC_DPL(n)   ((u64)(n) << 45)
 #define DESC_P        (1UL << 47)
@@ -35,10 +35,8 @@ bool descriptor_fix(u64 *desc)
     if (!(*desc & DESC_P))
         return true; /* faults when used */
     if (!(*desc & DESC_S))
-        return false; /* gates, TSS and LDT descriptors lead to ring 0 or to memory of our choice */
-    if (!(*desc & DESC_DPL(3)))
-        *desc |= DESC_DPL(3);
-    *desc |= DESC_ACCESSED;
+        return !(*desc & DESC_TYPE); /* gates, TSS and LDT lead to ring 0; type 0 is reserved */
+    *desc |= DESC_DPL(3) | DESC_ACCESSED;
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/policy.h>
+#include <arch/x86/mm/memory_map.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/current.h>
@@ -45,6 +46,7 @@ int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *c
 
 void arch_domain_free(struct domain *d)
 {
+    memory_map_free(d);
     pirq_domain_free(d);
     policy_domain_free(d);
     perdomain_free(d);

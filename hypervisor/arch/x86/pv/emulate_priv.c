@@ -118,6 +118,7 @@ static enum outcome wrmsr_insn(struct vcpu *v, struct cpu_user_regs *regs)
 static enum outcome mov_cr_dr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
     u64 *gpr = insn_reg(regs, i->rm), val;
+    int rc;
 
     switch (i->opcode) {
     case 0x20:
@@ -129,7 +130,9 @@ static enum outcome mov_cr_dr(struct vcpu *v, struct cpu_user_regs *regs, const 
         *gpr = do_get_debugreg(i->reg);
         return DONE;
     case 0x22:
-        return write_cr(v, i->reg, *gpr) ? REFUSED : DONE;
+        rc = write_cr(v, i->reg, *gpr);
+        /* New page tables take long: the instruction is executed again when other work was done. */
+        return rc == -ERESTART ? TRAPPED : rc ? REFUSED : DONE;
     default:
         return do_set_debugreg(i->reg, *gpr) ? REFUSED : DONE;
     }

@@ -64,16 +64,16 @@ static int m2p_update(struct domain *fd, u64 ptr, u64 val)
 
 static int update_one(struct owners *o, u64 ptr, u64 val)
 {
-    unsigned int cmd = ptr & 3;
+    unsigned int cmd = ptr & 7;
     bool keep_ad = cmd == MMU_PT_UPDATE_PRESERVE_AD;
     u64 *p;
     int rc;
 
-    ptr &= ~3UL;
+    ptr &= ~7UL;
     if (unlikely(cmd == MMU_MACHPHYS_UPDATE))
         return m2p_update(o->fd, ptr, val);
-    if (unlikely(ptr & 7))
-        return -EINVAL;
+    if (unlikely(cmd > MMU_PT_UPDATE_NO_TRANSLATE))
+        return -ENOSYS;
     rc = table_hold(&o->table, ptr >> PAGE_SHIFT);
     if (unlikely(rc))
         return rc;
@@ -147,8 +147,8 @@ long do_mmu_update(void __guest *reqs, unsigned int count, unsigned int __guest 
     owners_put(&o);
 
     before += done;
-    if (udone && copy_to_guest(udone, &before, sizeof(before)))
-        rc = -EFAULT;
+    if (udone)
+        (void)raw_copy_to_guest(udone, &before, sizeof(before)); /* what was done is done */
     if (unlikely(rc == -ERESTART)) {
         if (done == count)
             return 0; /* only a put is left, for the next time */

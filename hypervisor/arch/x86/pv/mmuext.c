@@ -55,7 +55,7 @@ static int op_flush(const struct vcpu *v, const struct mmuext_op *op)
     if (op->cmd == MMUEXT_TLB_FLUSH_MULTI || op->cmd == MMUEXT_INVLPG_MULTI)
         rc = vcpus_to_cpus(d, op->arg2.vcpumask.p, &m);
     if (rc)
-        return rc;
+        return -EINVAL;
     if (!one)
         flush_tlb_mask(&m);
     else if (guest_address_ok(va))
@@ -66,7 +66,7 @@ static int op_flush(const struct vcpu *v, const struct mmuext_op *op)
 static int op_cache(const struct domain *d, bool all)
 {
     if (!d->is_hardware)
-        return -EACCES;
+        return all ? -EINVAL : -EACCES;
     if (all)
         flush_cache_mask(&cpu_online_map);
     else
@@ -172,8 +172,8 @@ long do_mmuext_op(void __guest *uops, unsigned int count, unsigned int __guest *
     fd_put(fd);
 
     before += i;
-    if (udone && copy_to_guest(udone, &before, sizeof(before)))
-        rc = -EFAULT;
+    if (udone)
+        (void)raw_copy_to_guest(udone, &before, sizeof(before)); /* what was done is done */
     if (unlikely(rc == -ERESTART))
         return hypercall_again(4, ops + i, (unsigned long)((count - i) | COUNT_CONTINUED), udone,
                                (unsigned long)foreigndom);

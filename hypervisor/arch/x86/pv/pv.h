@@ -80,7 +80,7 @@ bool pv_ldt_fault(struct vcpu *v, unsigned long cr2);
  * running. 0, -EINVAL, -ERESTART.
  */
 int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user);
-/* The running guest changes its kernel page tables (MMUEXT_NEW_BASEPTR, MOV to CR3). 0 or -EINVAL. */
+/* The running guest changes its kernel page tables (MMUEXT_NEW_BASEPTR, MOV to CR3). 0, -EINVAL, -ERESTART. */
 int pv_new_guest_cr3(struct vcpu *v, mfn_t mfn);
 /* The GDT of v: `entries` descriptors in `frames`; old ones dropped. 0 or -EINVAL. */
 int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries);

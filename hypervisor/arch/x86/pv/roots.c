@@ -32,7 +32,8 @@ static int root_get(struct domain *d, mfn_t mfn)
 
     if (!f)
         return -EINVAL;
-    rc = type_get(f, FT_L4, true);
+    rc = type_get(f, FT_L4,
+                  !current->is_idle); /* while dom0 is built there is nothing to give way to */
     if (rc)
         frame_put(f);
     return rc;
@@ -62,6 +63,13 @@ int pv_new_root(struct vcpu *v, unsigned long mfn, bool user)
     if (!mfn_eq(old, new) && !mfn_eq(old, INVALID_MFN))
         pv_put_table(mfn_frame(old));
     return 0;
+}
+
+int pv_new_guest_cr3(struct vcpu *v, mfn_t mfn)
+{
+    if (pv_finish_puts(v))
+        return -ERESTART;
+    return pv_new_root(v, mfn_x(mfn), false);
 }
 
 static int root_drop(mfn_t *root)

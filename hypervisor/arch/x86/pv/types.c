@@ -130,7 +130,7 @@ u64 pte_forbidden(unsigned int level)
 {
     u64 bad = cpu_has(NX) ? 0 : PTE_NX;
 
-    return level == 1 ? bad : bad | PTE_PS;
+    return level == 1 ? bad : bad | PTE_PS | PTE_G;
 }
 
 bool pte_absent_ok(u64 e, const struct domain *d)
@@ -142,7 +142,7 @@ bool pte_absent_ok(u64 e, const struct domain *d)
 static int io_get(mfn_t mfn, struct domain *owner, struct domain *fd)
 {
     if (fd == &domid_xen)
-        return -EINVAL;
+        return -EBUSY;
     if (fd == &domid_io)
         fd = owner;
     return rangeset_contains(fd->iomem_caps, mfn_x(mfn), mfn_x(mfn)) ? 0 : -EPERM;
@@ -158,16 +158,18 @@ int pte_get(u64 e, struct domain *table_owner, struct domain *fd, bool preemptib
         return io_get(mfn, table_owner, fd);
     f = mfn_frame(mfn);
     if (unlikely(!frame_get(f, fd)))
-        return -EINVAL;
+        return -EBUSY;
     if (unlikely(fd != table_owner) && !(READ_ONCE(f->type) & FT_FOREIGN))
         __atomic_fetch_or(&f->type, FT_FOREIGN, __ATOMIC_SEQ_CST);
     /* Uncached mappings of RAM beside our cached one: only where the guest drives devices. */
     if (unlikely(e & (PTE_PWT | PTE_PCD | PTE_PAT)) && !table_owner->is_hardware)
-        rc = -EACCES;
+        rc = -EINVAL;
     else if (e & PTE_RW) {
         rc = type_get(f, FT_WRITABLE, preemptible);
         if (unlikely(rc) && (f->refs & FR_HYPERVISOR))
             rc = type_get(f, FT_SHARED, false);
+        if (unlikely(rc == -EINVAL))
+            rc = -EBUSY;
     }
     if (unlikely(rc))
         frame_put(f);

@@ -11,6 +11,7 @@
 #include <xen/xen.h>
 
 struct cpu_policy;
+struct e820_entry;
 struct frame;
 struct pirq_table;
 
@@ -78,6 +79,10 @@ struct arch_domain {
     struct cpumask dirty_cpus;
 
     struct page_table *perdomain_l3; /* the L3 behind slot 260 of each of its L4 tables */
+    /* The memory map that the toolstack gave it (XENMEM_set_memory_map); guarded by the domain's lock. */
+    struct e820_entry *e820;
+    unsigned int nr_e820;
+
     struct cpu_policy *policy;       /* what CPUID and MSRs show it; arch/x86/cpu/policy.c */
 
     /* Interrupts of the machine that are its: pirq number -> binding. */

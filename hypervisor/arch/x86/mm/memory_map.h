@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A domain's memory map as the ABI has it (xen/memory.h: entries in the format of INT 15h, E820).
+ * memory_op.c.
+ */
+#ifndef ARCH_X86_MM_MEMORY_MAP_H
+#define ARCH_X86_MM_MEMORY_MAP_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+
+struct domain;
+
+#define E820_MAX 128
+
+struct e820_entry {
+    u64 addr, size;
+    u32 type;
+} __packed;
+
+/* From arch_domain_free. */
+void memory_map_free(struct domain *d);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * x86's part of HYPERVISOR_memory_op: memory maps in the BIOS's format (the machine's for dom0, a
+ * domain's own as the toolstack set it), and where the machine-to-physical table lies. The neutral
+ * part is hypercall/memory_op.c. (ABI: xen/memory.h, xen/arch-x86/xen.h.)
+ */
+#include <arch/arch.h>
+#include <arch/x86/mm/memory_map.h>
+#include <asm/layout.h>
+#include <asm/paging.h>
+#include <boot/boot.h>
+#include <core/domain.h>
+#include <hypercall/hypercall.h>
+#include <hypercall/memory_op.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/guest_access.h>
+#include <mm/heap.h>
+#include <xen/memory.h>
+
+/* ---- memory maps
+ * -------------------------------------------------------------------------------------------- */
+
+/* Writes n entries to the caller's buffer and tells how many; -EINVAL when it is too small. */
+static long map_write(void __guest *arg, struct xen_memory_map *map,
+                      const struct e820_entry *entries, unsigned int n)
+{
+    if (map->nr_entries < n)
+        return -EINVAL;
+    map->nr_entries = n;
+    if (copy_to_guest((void __guest *)map->buffer.p, entries, n * sizeof(*entries)))
+        return -EFAULT;
+    return copy_to_guest(arg, map, sizeof(*map));
+}
+
+static long machine_memory_map(void __guest *arg)
+{
+    struct xen_memory_map map;
+    struct e820_entry *entries;
+    long rc;
+
+    if (!current->domain->is_privileged)
+        return -EPERM;
+    if (copy_from_guest(&map, arg, sizeof(map)))
+        return -EFAULT;
+    entries = mem_alloc_array(struct e820_entry, boot_info.nr_ranges);
+    if (!entries)
+        return -ENOMEM;
+    for (unsigned int i = 0; i < boot_info.nr_ranges; i++) {
+        const struct mem_range *r = &boot_info.range[i];
+
+        entries[i] = (struct e820_entry){.addr = r->start, .size = r->size, .type = r->type};
+    }
+    rc = map_write(arg, &map, entries, boot_info.nr_ranges);
+    mem_free(entries);
+    return rc;
+}
+
+static long own_memory_map(void __guest *arg)
+{
+    struct domain *d = current->domain;
+    struct e820_entry *entries;
+    struct xen_memory_map map;
+    unsigned int n;
+    long rc;
+
+    if (copy_from_guest(&map, arg, sizeof(map)))
+        return -EFAULT;
+    entries = mem_alloc_array(struct e820_entry, E820_MAX);
+    if (!entries)
+        return -ENOMEM;
+    spin_lock(&d->lock);
+    n = d->arch.nr_e820;
+    if (n)
+        memcpy(entries, d->arch.e820, n * sizeof(*entries));
+    spin_unlock(&d->lock);
+    rc = n ? map_write(arg, &map, entries, n) : -ENOSYS;
+    mem_free(entries);
+    return rc;
+}
+
+static long set_memory_map(const void __guest *arg)
+{
+    struct xen_foreign_memory_map fmap;
+    struct e820_entry *entries, *old;
+    struct domain *d;
+    long rc;
+
+    if (copy_from_guest(&fmap, arg, sizeof(fmap)))
+        return -EFAULT;
+    if (fmap.map.nr_entries > E820_MAX)
+        return -E2BIG;
+    if (!current->domain->is_privileged)
+        return -EPERM;
+    rc = memory_op_domain(fmap.domid, &d);
+    if (rc)
+        return rc;
+    entries = mem_alloc_array(struct e820_entry, max(fmap.map.nr_entries, 1U));
+    if (!entries)
+        rc = -ENOMEM;
+    else if (copy_from_guest(entries, (const void __guest *)fmap.map.buffer.p,
+                             fmap.map.nr_entries * sizeof(*entries)))
+        rc = -EFAULT;
+    if (!rc) {
+        spin_lock(&d->lock);
+        old = d->arch.e820;
+        d->arch.e820 = entries;
+        d->arch.nr_e820 = fmap.map.nr_entries;
+        spin_unlock(&d->lock);
+        entries = old;
+    }
+    mem_free(entries);
+    domain_put(d);
+    return rc;
+}
+
+void memory_map_free(struct domain *d)
+{
+    mem_free(d->arch.e820);
+    d->arch.e820 = NULL;
+    d->arch.nr_e820 = 0;
+}
+
+/* ---- the machine-to-physical table
+ * ------------------------------------------------------------------------------ */
+
+/* Below one level-2 entry of the table: 2 MB. */
+#define M2P_EXTENT (1UL << 21)
+
+/* What a level-2 entry of the guests' view of the M2P leads to: the first frame; 0: no RAM there.
+ */
+static unsigned long m2p_extent(unsigned long va)
+{
+    u64 e = hyp_l4->e[pt_index(va, 4)];
+
+    for (unsigned int level = 3; level >= 1; level--) {
+        if (!(e & PTE_P))
+            return 0;
+        if (level < 3 && (e & PTE_PS))
+            break;
+        e = ((struct page_table *)mfn_to_virt(paddr_to_mfn(e & PTE_ADDR)))->e[pt_index(va, level)];
+    }
+    return e & PTE_P ? mfn_x(paddr_to_mfn(e & PTE_ADDR)) : 0;
+}
+
+static long machphys_mapping(void __guest *arg)
+{
+    struct xen_machphys_mapping map = {.v_start = MACH2PHYS_VIRT_START,
+                                       .v_end = MACH2PHYS_VIRT_END};
+
+    /* How much memory the machine has is dom0's to know. */
+    map.max_mfn = current->domain->is_privileged ? max_frame - 1 : MACH2PHYS_NR_ENTRIES - 1;
+    return copy_to_guest(arg, &map, sizeof(map));
+}
+
+static long machphys_mfn_list(void __guest *arg)
+{
+    unsigned long end = M2P_RO_START + max_frame * sizeof(unsigned long);
+    struct xen_machphys_mfn_list list;
+    unsigned int i = 0;
+
+    if (copy_from_guest(&list, arg, sizeof(list)))
+        return -EFAULT;
+    for (unsigned long va = M2P_RO_START; va < end && i < list.max_extents; va += M2P_EXTENT, i++) {
+        xen_pfn_t mfn = m2p_extent(va);
+
+        if (guest_write(list.extent_start, i, &mfn))
+            return -EFAULT;
+    }
+    list.nr_extents = i;
+    return copy_to_guest(arg, &list, sizeof(list));
+}
+
+/* PV domains have no physical map that frames could be put into. */
+static long add_to_physmap(const void __guest *arg)
+{
+    struct domain *d;
+    domid_t id;
+    long rc;
+
+    /* All three structures begin with the domain's id. */
+    if (copy_from_guest(&id, arg, sizeof(id)))
+        return -EFAULT;
+    rc = memory_op_domain(id, &d);
+    if (rc)
+        return rc;
+    domain_put(d);
+    return -EACCES;
+}
+
+long arch_memory_op(unsigned long cmd, void __guest *arg)
+{
+    switch (cmd) {
+    case XENMEM_machine_memory_map: return machine_memory_map(arg);
+    case XENMEM_memory_map: return own_memory_map(arg);
+    case XENMEM_set_memory_map: return set_memory_map(arg);
+    case XENMEM_machphys_mapping: return machphys_mapping(arg);
+    case XENMEM_machphys_mfn_list: return machphys_mfn_list(arg);
+    case XENMEM_add_to_physmap:
+    case XENMEM_add_to_physmap_batch:
+    case XENMEM_remove_from_physmap: return add_to_physmap(arg);
+    default: return hypercall_unknown("memory_op", cmd, -ENOSYS);
+    }
+}

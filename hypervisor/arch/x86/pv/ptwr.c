@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writable page tables (VMASST_TYPE_writable_pagetables): a guest's kernel stores to a level-1
+ * table that it has mapped read-only, and the store is done for it as an update of that entry. Only
+ * what kernels do to single entries is known: moves, exchanges, compare and exchange, bit
+ * operations, arithmetic with a memory destination, string stores. From the page-fault handler
+ * (faults.c).
+ */
+#include <arch/x86/emulate/decode.h>
+#include <arch/x86/pv/mmu.h>
+#include <arch/x86/pv/pv.h>
+#include <core/domain.h>
+#include <lib/errno.h>
+#include <mm/guest_access.h>
+
+#define FLAG_CF     0x001UL
+#define FLAG_PF     0x004UL
+#define FLAG_AF     0x010UL
+#define FLAG_ZF     0x040UL
+#define FLAG_SF     0x080UL
+#define FLAG_DF     0x400UL
+#define FLAG_OF     0x800UL
+#define FLAGS_ARITH (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
+
+/* The numbers of the first group of arithmetic (SDM vol. 2, appendix A, group 1), then others. */
+enum store_op {
+    OP_ADD,
+    OP_OR,
+    OP_ADC,
+    OP_SBB,
+    OP_AND,
+    OP_SUB,
+    OP_XOR,
+    OP_CMP,
+    OP_MOV,
+    OP_XCHG,
+    OP_CMPXCHG,
+    OP_XADD,
+    OP_BTS,
+    OP_BTR,
+    OP_BTC
+};
+
+/* One store: `bytes` at `ea`, from src (a value, or for bit operations a bit number). */
+struct store {
+    enum store_op op;
+    bool string;
+    unsigned int bytes;
+    u64 ea, src;
+};
+
+static u64 mask_of(unsigned int bytes)
+{
+    return ~0UL >> (64 - 8 * bytes);
+}
+
+static u64 reg_read(struct cpu_user_regs *regs, const struct insn *i, unsigned int bytes)
+{
+    return bytes == 1 ? *insn_reg8(regs, i, i->reg) : *insn_reg(regs, i->reg) & mask_of(bytes);
+}
+
+static bool decode_string(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
+{
+    s->op = OP_MOV;
+    s->string = true;
+    s->ea = regs->rdi;
+    if (i->opcode >= 0xaa) {
+        s->src = regs->rax;
+        return true;
+    }
+    s->src = 0;
+    return i->seg == SEG_DEFAULT &&
+           !copy_from_guest(&s->src, (const void __guest *)regs->rsi, s->bytes);
+}
+
+static bool decode_one_byte(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
+{
+    s->bytes = i->opcode & 1 ? i->op_bytes : 1;
+    switch (i->opcode) {
+    case 0x00 ... 0x3f:
+        if ((i->opcode & 7) > 1)
+            return false;
+        s->op = i->opcode >> 3;
+        s->src = reg_read(regs, i, s->bytes);
+        return true;
+    case 0x80:
+    case 0x81:
+    case 0x83:
+        s->op = i->reg & 7;
+        s->src = i->imm;
+        return true;
+    case 0x86:
+    case 0x87:
+    case 0x88:
+    case 0x89:
+        s->op = i->opcode < 0x88 ? OP_XCHG : OP_MOV;
+        s->src = reg_read(regs, i, s->bytes);
+        return true;
+    case 0xc6:
+    case 0xc7:
+        s->op = OP_MOV;
+        s->src = i->imm;
+        return !(i->reg & 7);
+    case 0xa4:
+    case 0xa5:
+    case 0xaa:
+    case 0xab: return decode_string(regs, i, s);
+    default: return false;
+    }
+}
+
+/* The bit number of a register operand reaches beyond the operand that the address names. */
+static void bit_from_register(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
+{
+    unsigned int bits = s->bytes * 8;
+    s64 nr = *insn_reg(regs, i->reg);
+
+    nr = s->bytes == 4 ? (s32)nr : s->bytes == 2 ? (s16)nr : nr;
+    s->src = nr & (bits - 1);
+    s->ea += (nr - (s64)s->src) / 8;
+}
+
+static bool decode_two_byte(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
+{
+    s->bytes = i->op_bytes;
+    switch (i->opcode) {
+    case 0xab:
+    case 0xb3:
+    case 0xbb:
+        s->op = i->opcode == 0xab ? OP_BTS : i->opcode == 0xb3 ? OP_BTR : OP_BTC;
+        bit_from_register(regs, i, s);
+        return true;
+    case 0xba:
+        if ((i->reg & 7) < 5)
+            return false;
+        s->op = OP_BTS + (i->reg & 7) - 5;
+        s->src = i->imm & (s->bytes * 8 - 1);
+        return true;
+    case 0xb0:
+    case 0xb1:
+    case 0xc0:
+    case 0xc1:
+        s->bytes = i->opcode & 1 ? i->op_bytes : 1;
+        s->op = i->opcode < 0xc0 ? OP_CMPXCHG : OP_XADD;
+        s->src = reg_read(regs, i, s->bytes);
+        return true;
+    case 0xc3: /* MOVNTI */
+        s->op = OP_MOV;
+        s->src = reg_read(regs, i, s->bytes);
+        return s->bytes >= 4;
+    default: return false;
+    }
+}
+
+static bool store_decode(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
+{
+    bool ok;
+
+    if (!i->mode64 || i->ad_bytes != 8 || i->seg == SEG_FS || i->seg == SEG_GS ||
+        (i->has_modrm && i->mod == 3))
+        return false;
+    s->string = false;
+    s->ea = i->ea;
+    ok = i->two_byte ? decode_two_byte(regs, i, s) : decode_one_byte(regs, i, s);
+    s->src &= mask_of(s->bytes);
+    return ok && s->op != OP_ADC && s->op != OP_SBB && s->op != OP_CMP;
+}
+
+/* ---- execution
+ * --------------------------------------------------------------------------------------------------
+ */
+
+/* Flags that the result of an operation of `bytes` sets, besides CF and OF. */
+static u64 result_flags(u64 a, u64 b, u64 r, unsigned int bytes)
+{
+    return (__builtin_parity(r & 0xff) ? 0 : FLAG_PF) | ((a ^ b ^ r) & FLAG_AF) |
+           (r ? 0 : FLAG_ZF) | (r >> (8 * bytes - 1) & 1 ? FLAG_SF : 0);
+}
+
+static u64 add_flags(u64 a, u64 b, u64 *r, unsigned int bytes)
+{
+    *r = (a + b) & mask_of(bytes);
+    return result_flags(a, b, *r, bytes) | (*r < a ? FLAG_CF : 0) |
+           (((a ^ *r) & (b ^ *r)) >> (8 * bytes - 1) & 1 ? FLAG_OF : 0);
+}
+
+static u64 sub_flags(u64 a, u64 b, u64 *r, unsigned int bytes)
+{
+    *r = (a - b) & mask_of(bytes);
+    return result_flags(a, b, *r, bytes) | (a < b ? FLAG_CF : 0) |
+           (((a ^ b) & (a ^ *r)) >> (8 * bytes - 1) & 1 ? FLAG_OF : 0);
+}
+
+/*
+ * What the operand `old` becomes, and the flags afterwards. False: nothing is to be written (a
+ * comparison that failed).
+ */
+static bool store_execute(const struct store *s, const struct cpu_user_regs *regs, u64 old,
+                          u64 *new, u64 *flags)
+{
+    u64 keep = *flags & ~FLAGS_ARITH, unused;
+
+    switch (s->op) {
+    case OP_MOV:
+    case OP_XCHG: *new = s->src; return true;
+    case OP_ADD:
+    case OP_XADD: *flags = keep | add_flags(old, s->src, new, s->bytes); return true;
+    case OP_SUB: *flags = keep | sub_flags(old, s->src, new, s->bytes); return true;
+    case OP_OR: *new = old | s->src; break;
+    case OP_AND: *new = old & s->src; break;
+    case OP_XOR: *new = old ^ s->src; break;
+    case OP_CMPXCHG:
+        *new = s->src;
+        *flags = keep | sub_flags(regs->rax & mask_of(s->bytes), old, &unused, s->bytes);
+        return *flags & FLAG_ZF;
+    default: /* bit operations */
+        *flags = (*flags & ~FLAG_CF) | (old >> s->src & 1 ? FLAG_CF : 0);
+        *new = s->op == OP_BTS   ? old | 1UL << s->src
+               : s->op == OP_BTR ? old & ~(1UL << s->src)
+                                 : old ^ 1UL << s->src;
+        return true;
+    }
+    *flags = keep | (result_flags(*new, 0, *new, s->bytes) & ~FLAG_AF);
+    return true;
+}
+
+/* Registers after the store: `old` is what the operand was. */
+static void store_finish(const struct store *s, struct cpu_user_regs *regs, const struct insn *i,
+                         u64 old, bool written)
+{
+    if (s->op == OP_XCHG || s->op == OP_XADD)
+        insn_write_reg(regs, i, i->reg, s->bytes, old);
+    else if (s->op == OP_CMPXCHG && !written)
+        insn_write_reg(regs, i, 0, s->bytes, old);
+    if (s->string) {
+        long step = regs->rflags & FLAG_DF ? -(long)s->bytes : (long)s->bytes;
+
+        regs->rdi += step;
+        if (i->opcode < 0xaa)
+            regs->rsi += step;
+        if ((i->rep || i->repne) && --regs->rcx)
+            return; /* once more by itself */
+    }
+    regs->rip += i->length;
+}
+
+/* Does the store to the entry p. 0, -ERESTART, or an error of the update. */
+static int store_entry(struct store *s, struct cpu_user_regs *regs, const struct insn *i, u64 *p,
+                       struct domain *d)
+{
+    unsigned int shift = (s->ea & 7) * 8;
+    u64 mask = mask_of(s->bytes), flags, entry, old, new;
+    bool written;
+    int rc = 0;
+
+    do {
+        entry = READ_ONCE(*p);
+        old = entry >> shift & mask;
+        flags = regs->rflags;
+        written = store_execute(s, regs, old, &new, &flags);
+        if (!written)
+            break;
+        new = (entry & ~(mask << shift)) | new << shift;
+    } while (!l1_compare_update(p, entry, new, d, &rc));
+    if (rc)
+        return rc;
+    regs->rflags = flags;
+    store_finish(s, regs, i, old, written);
+    return 0;
+}
+
+bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    struct table_hold h = TABLE_HOLD(d);
+    struct store s;
+    struct insn i;
+    u64 e;
+    int rc;
+
+    if (!(d->vm_assist >> VMASST_TYPE_writable_pagetables & 1) && !d->is_hardware)
+        return false;
+    e = l1_read(v, cr2);
+    if ((e & (PTE_P | PTE_RW)) != PTE_P || mfn_is_io(pte_mfn(e)) ||
+        (READ_ONCE(mfn_frame(pte_mfn(e))->type) & FT_MASK) != FT_L1)
+        return false;
+    if (pv_finish_puts(v))
+        return true; /* the guest comes again */
+    if (!pv_fetch_insn(regs, &i) || !store_decode(regs, &i, &s) || s.ea != cr2 ||
+        (s.ea & 7) + s.bytes > 8)
+        return false;
+    if (table_hold(&h, mfn_x(pte_mfn(e))))
+        return false;
+    rc = -EINVAL;
+    if (h.level == 1)
+        rc = store_entry(&s, regs, &i, (u64 *)mfn_to_virt(pte_mfn(e)) + (cr2 & ~PAGE_MASK) / 8, d);
+    table_release(&h);
+    return !rc || rc == -ERESTART;
+}
