@@ -30,6 +30,11 @@ bool panic_in_progress(void)
     return READ_ONCE(panicking) != 0;
 }
 
+bool panic_stays(void)
+{
+    return noreboot;
+}
+
 const struct cpu_user_regs *panic_registers(void)
 {
     return registers;

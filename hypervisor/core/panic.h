@@ -12,6 +12,8 @@
 struct cpu_user_regs;
 
 bool panic_in_progress(void);
+/* The option noreboot: after a crash, ours or dom0's, the host stands still. */
+bool panic_stays(void);
 /* Another CPU, interrupted by the panicking one: says what it was doing and stops for good. No
  * locks. */
 void panic_other_cpu(const struct cpu_user_regs *regs) __noreturn;
