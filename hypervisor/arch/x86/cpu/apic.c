@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The local APIC (Intel SDM vol. 3, chapter 11; AMD APM vol. 2, chapter 16): its set-up on each CPU, end of interrupt and
- * interrupts between CPUs. x2APIC mode is used wherever the CPU has it. What the interrupts mean is decided in
- * platform/irq.c, smp.c and tlb.c; the timer inside is driven by platform/lapic_timer.c.
+ * The local APIC (Intel SDM vol. 3, chapter 11; AMD APM vol. 2, chapter 16): its set-up on each
+ * CPU, end of interrupt and interrupts between CPUs. x2APIC mode is used wherever the CPU has it.
+ * What the interrupts mean is decided in platform/irq.c, smp.c and tlb.c; the timer inside is
+ * driven by platform/lapic_timer.c.
  */
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
@@ -73,7 +74,8 @@ void apic_send_raw(u32 apic_id, u32 what)
     unsigned long flags;
 
     if (x2apic_mode) {
-        /* The MSR write does not wait for stores before it: what the other CPU is to see must be visible first. */
+        /* The MSR write does not wait for stores before it: what the other CPU is to see must be
+         * visible first. */
         __asm__ __volatile__("mfence; lfence" ::: "memory");
         wrmsr(MSR_X2APIC_ICR, (u64)apic_id << 32 | what);
         return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The other CPUs: starting them, calling functions on them, stopping them. They are started all at once (INIT, then STARTUP,
- * Intel SDM vol. 3, 9.4.4): each finds out by its APIC id who it is (trampoline.S), sets itself up beside the others, and
- * goes idle.
+ * The other CPUs: starting them, calling functions on them, stopping them. They are started all at
+ * once (INIT, then STARTUP, Intel SDM vol. 3, 9.4.4): each finds out by its APIC id who it is
+ * (trampoline.S), sets itself up beside the others, and goes idle.
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>
@@ -25,7 +25,8 @@
 #include <time/timer.h>
 
 #define MSR_PAT 0x277
-/* The types that the ABI promises PV guests (xen/arch-x86/xen.h, XEN_MSR_PAT): WB, WT, UC-, UC, WC, WP, UC, UC. */
+/* The types that the ABI promises PV guests (xen/arch-x86/xen.h, XEN_MSR_PAT): WB, WT, UC-, UC, WC,
+ * WP, UC, UC. */
 #define PAT_VALUE 0x050100070406UL
 
 struct cpumask cpu_online_map = {.bits = {1}};
@@ -45,7 +46,8 @@ void cpu_common_init(void)
     wrmsr(MSR_PAT, PAT_VALUE);
 }
 
-/* ---- starting them -------------------------------------------------------------------------------------- */
+/* ---- starting them
+ * -------------------------------------------------------------------------------------- */
 
 static void __init delay_us(unsigned int us)
 {
@@ -67,7 +69,8 @@ void ap_start(unsigned int cpu)
     reset_stack_to_idle();
 }
 
-/* Numbers for the CPUs of the MADT, the boot CPU 0; what each needs before it runs. Returns how many there are. */
+/* Numbers for the CPUs of the MADT, the boot CPU 0; what each needs before it runs. Returns how
+ * many there are. */
 static unsigned int __init cpus_prepare(void)
 {
     unsigned int limit = want_smp ? min(max(max_cpus, 1U), NR_CPUS + 0U) : 1, cpu = 1;
@@ -136,7 +139,8 @@ void __init smp_boot(void)
     log_info("SMP: %u CPUs\n", cpumask_weight(&cpu_online_map));
 }
 
-/* ---- calling functions ---------------------------------------------------------------------------------- */
+/* ---- calling functions
+ * ---------------------------------------------------------------------------------- */
 
 /* Level 0, like the lock of TLB flushes: who waits for it serves others' calls meanwhile. */
 static struct spinlock call_lock;
@@ -200,49 +204,27 @@ void arch_send_event_check(unsigned int cpu)
     apic_send_ipi(cpu, VECTOR_EVENT_CHECK);
 }
 
-/* ---- stopping ------------------------------------------------------------------------------------------- */
+/* ---- stopping
+ * ------------------------------------------------------------------------------------------- */
 
-static bool stopping;
-static void (*stop_show)(const struct cpu_user_regs *regs);
-/* Whose turn it is to show its registers, ~0: nobody's; it writes ~0 when it is through. */
-static unsigned int stop_turn = ~0U;
-
-static void __noreturn halt_forever(void)
+void smp_stop_interrupt(void)
 {
+    cpumask_unset(&cpu_online_map, smp_processor_id());
     for (;;)
         __asm__ __volatile__("cli; hlt");
 }
 
-void smp_nmi(const struct cpu_user_regs *regs)
+void smp_stop_others(void)
 {
-    unsigned int cpu = smp_processor_id();
+    struct cpumask self = cpumask_of(smp_processor_id());
+    u64 end = rdtsc() + cpu_khz * 100UL;
+    unsigned int cpu;
 
-    if (!READ_ONCE(stopping) || !cpumask_test(&cpu_online_map, cpu))
-        return;
-    while (READ_ONCE(stop_turn) != cpu)
+    for_each_online_cpu (cpu)
+        if (cpu != smp_processor_id())
+            apic_send_ipi(cpu, VECTOR_STOP);
+    while (rdtsc() < end && memcmp(&cpu_online_map, &self, sizeof(self)) != 0) {
         cpu_relax();
-    if (stop_show)
-        stop_show(regs);
-    WRITE_ONCE(stop_turn, ~0U);
-    halt_forever();
-}
-
-void smp_stop_others(void (*show)(const struct cpu_user_regs *regs))
-{
-    unsigned int self = smp_processor_id(), cpu;
-
-    if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST))
-        halt_forever();
-    stop_show = show;
-    mb();
-    for_each_online_cpu (cpu) {
-        if (cpu == self)
-            continue;
-        WRITE_ONCE(stop_turn, cpu);
-        apic_send_ipi(cpu, APIC_DM_NMI);
-        for (u64 end = rdtsc() + cpu_khz * 100UL; rdtsc() < end && READ_ONCE(stop_turn) == cpu;)
-            cpu_relax();
-        if (READ_ONCE(stop_turn) == cpu)
-            log_error("CPU%u does not answer\n", cpu);
+        barrier();
     }
 }

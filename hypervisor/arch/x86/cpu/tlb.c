@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLB flushes across CPUs. One flush at a time goes round; its sender waits with interrupts on, so that two senders can
- * serve each other. Which CPUs must be asked is the caller's knowledge (arch_domain.dirty_cpus).
+ * TLB flushes across CPUs. One flush at a time goes round; its sender waits with interrupts on, so
+ * that two senders can serve each other. Which CPUs must be asked is the caller's knowledge
+ * (arch_domain.dirty_cpus).
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>

@@ -12,16 +12,17 @@
 #include <lib/cpumask.h>
 
 /*
- * The TLB clock (arch/x86/pv/types.c): frames whose use ended before a CPU was emptied need no flush of that CPU any more.
- * It moves on with the first flush after somebody read it, so that flushes of an idle clock cost no shared write.
+ * The TLB clock (arch/x86/pv/types.c): frames whose use ended before a CPU was emptied need no
+ * flush of that CPU any more. It moves on with the first flush after somebody read it, so that
+ * flushes of an idle clock cost no shared write.
  */
 extern u64 tlb_clock;
 extern bool tlb_clock_used;
 DECLARE_PER_CPU(u64, tlb_flushed);
 
 /*
- * Every load of CR3 goes through here: it empties the TLB of what is not global, and the CPU notes when.
- * Interrupts may come in between: that only makes the noted time older than it could be.
+ * Every load of CR3 goes through here: it empties the TLB of what is not global, and the CPU notes
+ * when. Interrupts may come in between: that only makes the noted time older than it could be.
  */
 static inline void load_cr3(unsigned long cr3)
 {

@@ -20,6 +20,8 @@ void clock_init(void);
 void irq_init(void);
 /* PCI configuration space (arch/x86/platform/pci.c). */
 void pci_init(void);
+/* EFI system table and runtime services, if any (arch/x86/platform/efi.c). */
+void efi_init(void);
 /* All other CPUs, up to the idle loop (arch/x86/cpu/smp.c). Needs everything that an idle loop
  * needs. */
 void smp_boot(void);

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * EFI's runtime services, called for dom0 (UEFI 2.10, chapter 8). The services run on page tables
+ * of their own in which their memory lies where the firmware put it (arch/x86/mm/efi.c), one call
+ * at a time, with buffers of ours: what dom0 gives is copied in, what comes back is copied out.
+ */
+#include <arch/x86/cpu/fpu.h>
+#include <arch/x86/entry/entry.h>
+#include <arch/x86/platform/efi.h>
+#include <asm/layout.h>
+#include <asm/paging.h>
+#include <asm/phases.h>
+#include <asm/system.h>
+#include <boot/boot.h>
+#include <core/domain.h>
+#include <hypercall/hypercall.h>
+#include <lib/errno.h>
+#include <lib/printk.h>
+#include <lib/spinlock.h>
+#include <lib/string.h>
+#include <mm/guest_access.h>
+#include <mm/heap.h>
+#include <xen/platform.h>
+
+/* Longest name in bytes and largest value that we pass on. */
+#define NAME_MAX    2048UL
+#define VALUE_MAX   65536UL
+#define VALUE_ORDER 4
+
+/* UEFI 2.10, 4.3 and 4.5; only what is used has a name. */
+struct efi_table_header {
+    u64 signature;
+    u32 revision, size, crc, reserved;
+};
+
+struct efi_system_table {
+    struct efi_table_header header;
+    u64 vendor;
+    u32 vendor_revision, pad;
+    u64 consoles[6];
+    u64 runtime, boot;
+    u64 nr_tables, tables;
+};
+
+struct efi_runtime_services {
+    struct efi_table_header header;
+    u64 get_time, set_time, get_wakeup_time, set_wakeup_time;
+    u64 set_virtual_map, convert_pointer;
+    u64 get_variable, get_next_variable_name, set_variable;
+    u64 get_next_high_monotonic_count, reset_system;
+    u64 update_capsule, query_capsule, query_variable_info;
+};
+
+struct efi_time {
+    u16 year;
+    u8 month, day, hour, minute, second, pad1;
+    u32 ns;
+    s16 zone;
+    u8 daylight, pad2;
+};
+
+typedef u64 __attribute__((ms_abi)) (*efi_service)(u64, u64, u64, u64, u64);
+
+static struct efi_system_table system_table;
+static struct efi_runtime_services services;
+static bool have_efi, have_services;
+
+/* One call at a time, and one user of the buffers below; level 0: held around firmware code that
+ * takes no lock of ours. */
+static struct spinlock efi_lock;
+static struct {
+    u16 name[NAME_MAX / 2];
+    struct xenpf_efi_guid guid;
+    struct efi_time time;
+    u64 words[3];
+    u8 flags[2];
+    u8 *value; /* VALUE_MAX bytes */
+} buffer;
+
+void __init efi_init(void)
+{
+    const struct efi_system_table *st;
+    const struct efi_runtime_services *rs;
+
+    if (!boot_info.efi_system_table)
+        return;
+    st = firmware_map(boot_info.efi_system_table, sizeof(*st));
+    if (!st || memcmp(&st->header.signature, "IBI SYST", 8) != 0) {
+        log_warning("EFI: no system table\n");
+        return;
+    }
+    system_table = *st;
+    have_efi = true;
+    rs = efi_page_tables() ? firmware_map(system_table.runtime, sizeof(*rs)) : NULL;
+    buffer.value = page_alloc(VALUE_ORDER);
+    if (!rs || !buffer.value || memcmp(&rs->header.signature, "RUNTSERV", 8) != 0) {
+        log_warning("EFI: no runtime services\n");
+        return;
+    }
+    services = *rs;
+    have_services = true;
+}
+
+/*
+ * Calls a service, interrupts off. The guest's descriptor tables are in a slot that EFI's page
+ * tables do not have, so this CPU uses its own meanwhile; the services may use vector registers,
+ * and a stack aligned for them.
+ */
+static u64 __attribute__((force_align_arg_pointer))
+call(u64 service, u64 a, u64 b, u64 c, u64 d, u64 e)
+{
+    struct vcpu *v = current;
+    unsigned long cr3 = read_cr3(), flags = irq_save();
+    u64 status;
+
+    fpu_save(v);
+    __asm__ __volatile__("clts");
+    gdt_load(gdt_idle_base());
+    write_cr3(efi_page_tables());
+    status = ((efi_service)service)(a, b, c, d, e);
+    irq_disable(); /* whatever the firmware did */
+    write_cr3(cr3);
+    gdt_load(GDT_WINDOW((unsigned long)v->id));
+    fpu_load(v);
+    irq_restore(flags);
+    return status;
+}
+
+/* A pointer as a service takes it. */
+static u64 at(const void *p)
+{
+    return (u64)p;
+}
+
+/* A NUL-terminated name into buffer.name. */
+static long name_copy(const void __guest *name)
+{
+    for (unsigned int i = 0; i < NAME_MAX / 2; i++) {
+        if (copy_from_guest(&buffer.name[i], (const u16 __guest *)name + i, sizeof(u16)))
+            return -EFAULT;
+        if (buffer.name[i] == 0)
+            return 0;
+    }
+    return -EINVAL;
+}
+
+static void time_out(struct xenpf_efi_time *out)
+{
+    const struct efi_time *t = &buffer.time;
+
+    *out = (struct xenpf_efi_time){
+        .year = t->year,
+        .month = t->month,
+        .day = t->day,
+        .hour = t->hour,
+        .min = t->minute,
+        .sec = t->second,
+        .ns = t->ns,
+        .tz = t->zone,
+        .daylight = t->daylight,
+    };
+}
+
+static void time_in(const struct xenpf_efi_time *in)
+{
+    buffer.time = (struct efi_time){
+        .year = in->year,
+        .month = in->month,
+        .day = in->day,
+        .hour = in->hour,
+        .minute = in->min,
+        .second = in->sec,
+        .ns = in->ns,
+        .zone = in->tz,
+        .daylight = in->daylight,
+    };
+}
+
+static long get_time(struct xenpf_efi_runtime_call *c)
+{
+    struct {
+        u32 resolution, accuracy;
+        u8 clears_ns;
+    } capabilities = {};
+
+    if (c->misc)
+        return -EINVAL;
+    c->status = call(services.get_time, at(&buffer.time), at(&capabilities), 0, 0, 0);
+    if (c->status)
+        return 0;
+    time_out(&c->u.get_time.time);
+    c->u.get_time.resolution = capabilities.resolution;
+    c->u.get_time.accuracy = capabilities.accuracy;
+    c->misc = capabilities.clears_ns ? XEN_EFI_GET_TIME_SET_CLEARS_NS : 0;
+    return 0;
+}
+
+static long set_time(struct xenpf_efi_runtime_call *c)
+{
+    if (c->misc)
+        return -EINVAL;
+    time_in(&c->u.set_time);
+    c->status = call(services.set_time, at(&buffer.time), 0, 0, 0, 0);
+    return 0;
+}
+
+static long get_wakeup_time(struct xenpf_efi_runtime_call *c)
+{
+    if (c->misc)
+        return -EINVAL;
+    c->status = call(services.get_wakeup_time, at(&buffer.flags[0]), at(&buffer.flags[1]),
+                     at(&buffer.time), 0, 0);
+    if (c->status)
+        return 0;
+    time_out(&c->u.get_wakeup_time);
+    c->misc = (buffer.flags[0] ? XEN_EFI_GET_WAKEUP_TIME_ENABLED : 0) |
+              (buffer.flags[1] ? XEN_EFI_GET_WAKEUP_TIME_PENDING : 0);
+    return 0;
+}
+
+static long set_wakeup_time(struct xenpf_efi_runtime_call *c)
+{
+    bool enable = c->misc & XEN_EFI_SET_WAKEUP_TIME_ENABLE;
+    bool keep = c->misc & XEN_EFI_SET_WAKEUP_TIME_ENABLE_ONLY;
+
+    if (c->misc & ~(XEN_EFI_SET_WAKEUP_TIME_ENABLE | XEN_EFI_SET_WAKEUP_TIME_ENABLE_ONLY))
+        return -EINVAL;
+    time_in(&c->u.set_wakeup_time);
+    c->status =
+        call(services.set_wakeup_time, enable, enable && !keep ? at(&buffer.time) : 0, 0, 0, 0);
+    return 0;
+}
+
+static long get_monotonic_count(struct xenpf_efi_runtime_call *c)
+{
+    u32 count = 0;
+
+    if (c->misc)
+        return -EINVAL;
+    c->status = call(services.get_next_high_monotonic_count, at(&count), 0, 0, 0, 0);
+    c->misc = count;
+    return 0;
+}
+
+static long get_variable(struct xenpf_efi_runtime_call *c)
+{
+    u32 attributes = 0;
+    u64 size;
+    long rc;
+
+    if (c->misc)
+        return -EINVAL;
+    rc = name_copy(c->u.get_variable.name.p);
+    if (rc)
+        return rc;
+    size = min((u64)c->u.get_variable.size, VALUE_MAX);
+    buffer.guid = c->u.get_variable.vendor_guid;
+    buffer.words[0] = size;
+    c->status = call(services.get_variable, at(buffer.name), at(&buffer.guid), at(&attributes),
+                     at(&buffer.words[0]), size ? at(buffer.value) : 0);
+    c->u.get_variable.size = buffer.words[0];
+    c->misc = attributes;
+    if (c->status == 0 && buffer.words[0] <= size &&
+        copy_to_guest(c->u.get_variable.data.p, buffer.value, buffer.words[0]))
+        return -EFAULT;
+    return 0;
+}
+
+static long set_variable(struct xenpf_efi_runtime_call *c)
+{
+    long rc;
+
+    if (c->misc & ~(XEN_EFI_VARIABLE_NON_VOLATILE | XEN_EFI_VARIABLE_BOOTSERVICE_ACCESS |
+                    XEN_EFI_VARIABLE_RUNTIME_ACCESS))
+        return -EINVAL;
+    if (c->u.set_variable.size > VALUE_MAX)
+        return -E2BIG;
+    rc = name_copy(c->u.set_variable.name.p);
+    if (rc)
+        return rc;
+    if (copy_from_guest(buffer.value, c->u.set_variable.data.p, c->u.set_variable.size))
+        return -EFAULT;
+    buffer.guid = c->u.set_variable.vendor_guid;
+    c->status = call(services.set_variable, at(buffer.name), at(&buffer.guid), c->misc,
+                     c->u.set_variable.size, at(buffer.value));
+    return 0;
+}
+
+static long get_next_variable_name(struct xenpf_efi_runtime_call *c)
+{
+    u64 size = min((u64)c->u.get_next_variable_name.size, NAME_MAX);
+    long rc;
+
+    if (c->misc)
+        return -EINVAL;
+    rc = name_copy(c->u.get_next_variable_name.name.p);
+    if (rc)
+        return rc;
+    buffer.guid = c->u.get_next_variable_name.vendor_guid;
+    buffer.words[0] = size;
+    c->status = call(services.get_next_variable_name, at(&buffer.words[0]), at(buffer.name),
+                     at(&buffer.guid), 0, 0);
+    c->u.get_next_variable_name.size = buffer.words[0];
+    if (c->status)
+        return 0;
+    c->u.get_next_variable_name.vendor_guid = buffer.guid;
+    if (buffer.words[0] <= size &&
+        copy_to_guest(c->u.get_next_variable_name.name.p, buffer.name, buffer.words[0]))
+        return -EFAULT;
+    return 0;
+}
+
+static long query_variable_info(struct xenpf_efi_runtime_call *c)
+{
+    if (c->misc & ~XEN_EFI_VARINFO_BOOT_SNAPSHOT)
+        return -EINVAL;
+    /* Only services of EFI 2.00 and later have it. */
+    if (services.header.revision < 0x20000 || !services.query_variable_info)
+        return -EOPNOTSUPP;
+    c->status = call(services.query_variable_info, c->u.query_variable_info.attr,
+                     at(&buffer.words[0]), at(&buffer.words[1]), at(&buffer.words[2]), 0);
+    c->u.query_variable_info.max_store_size = buffer.words[0];
+    c->u.query_variable_info.remain_store_size = buffer.words[1];
+    c->u.query_variable_info.max_size = buffer.words[2];
+    return 0;
+}
+
+static long (*const functions[])(struct xenpf_efi_runtime_call *c) = {
+    [XEN_EFI_get_time] = get_time,
+    [XEN_EFI_set_time] = set_time,
+    [XEN_EFI_get_wakeup_time] = get_wakeup_time,
+    [XEN_EFI_set_wakeup_time] = set_wakeup_time,
+    [XEN_EFI_get_next_high_monotonic_count] = get_monotonic_count,
+    [XEN_EFI_get_variable] = get_variable,
+    [XEN_EFI_set_variable] = set_variable,
+    [XEN_EFI_get_next_variable_name] = get_next_variable_name,
+    [XEN_EFI_query_variable_info] = query_variable_info,
+};
+
+long efi_runtime_call(struct xen_platform_op *op)
+{
+    struct xenpf_efi_runtime_call *c = &op->u.efi_runtime_call;
+    long rc;
+
+    if (!have_efi)
+        return -ENOSYS;
+    if (!have_services)
+        return -EOPNOTSUPP;
+    if (c->function == XEN_EFI_query_capsule_capabilities || c->function == XEN_EFI_update_capsule)
+        return hypercall_unknown("efi_runtime_call", c->function, -EOPNOTSUPP);
+    if (c->function >= ARRAY_SIZE(functions) || !functions[c->function])
+        return -ENOSYS;
+    spin_lock(&efi_lock);
+    rc = functions[c->function](c);
+    spin_unlock(&efi_lock);
+    return rc;
+}
+
+/* ---- what the tables say
+ * ------------------------------------------------------------------------------------- */
+
+static long vendor_name(union xenpf_efi_info *info)
+{
+    u32 room = info->vendor.bufsz, n = 0;
+    const u16 *name = firmware_map(system_table.vendor, 2);
+
+    if (room < 2 || !name)
+        return -EINVAL;
+    info->vendor.revision = system_table.vendor_revision;
+    for (; n < room / 2 && n < 256; n++) {
+        u16 c = n < room / 2 - 1 ? name[n] : 0;
+
+        if (copy_to_guest((u16 __guest *)info->vendor.name.p + n, &c, sizeof(c)))
+            return -EFAULT;
+        if (c == 0)
+            break;
+    }
+    return 0;
+}
+
+/* The region of the firmware's memory map that holds info->mem.addr. */
+static long memory_info(union xenpf_efi_info *info)
+{
+    struct {
+        u32 type, pad;
+        u64 start, virt, pages, attribute;
+    } const *d;
+    const u8 *map = firmware_map(boot_info.efi_memmap, boot_info.efi_memmap_size);
+
+    if (!map || boot_info.efi_desc_size < sizeof(*d))
+        return -ENODATA;
+    for (u32 i = 0; i + boot_info.efi_desc_size <= boot_info.efi_memmap_size;
+         i += boot_info.efi_desc_size) {
+        u64 size;
+
+        d = (const void *)(map + i);
+        size = d->pages << PAGE_SHIFT;
+        if (info->mem.addr < d->start || info->mem.addr - d->start >= size)
+            continue;
+        info->mem.type = d->type;
+        info->mem.attr = d->attribute;
+        if (info->mem.addr + info->mem.size < info->mem.addr ||
+            info->mem.addr + info->mem.size > d->start + size)
+            info->mem.size = d->start + size - info->mem.addr;
+        return 0;
+    }
+    return -ESRCH;
+}
+
+long efi_firmware_info(struct xenpf_firmware_info *fw)
+{
+    union xenpf_efi_info *info = &fw->u.efi_info;
+
+    if (!have_efi)
+        return -ENOSYS;
+    switch (fw->index) {
+    case XEN_FW_EFI_VERSION: info->version = system_table.header.revision; return 0;
+    case XEN_FW_EFI_RT_VERSION:
+        if (!have_services)
+            return -ENODATA;
+        info->version = services.header.revision;
+        return 0;
+    case XEN_FW_EFI_CONFIG_TABLE:
+        info->cfg.addr = system_table.tables;
+        info->cfg.nent = system_table.nr_tables;
+        return 0;
+    case XEN_FW_EFI_VENDOR: return vendor_name(info);
+    case XEN_FW_EFI_MEM_INFO: return memory_info(info);
+    case XEN_FW_EFI_PCI_ROM:
+    case XEN_FW_EFI_APPLE_PROPERTIES: return -ENODATA;
+    default: return -EINVAL;
+    }
+}
