@@ -10,7 +10,6 @@
 #include <boot/param.h>
 #include <core/console.h>
 #include <core/panic.h>
-#include <lib/bitops.h>
 #include <lib/printf.h>
 #include <lib/printk.h>
 #include <time/timer.h>
@@ -21,7 +20,6 @@ BOOT_PARAM_BOOL("noreboot", noreboot, noreboot);
 
 static u32 panicking; /* CPU + 1 */
 static const struct cpu_user_regs *registers;
-static unsigned long told[BITS_TO_LONGS(NR_CPUS)];
 
 #define REBOOT_DELAY SECONDS(5)
 
@@ -40,24 +38,12 @@ const struct cpu_user_regs *panic_registers(void)
     return registers;
 }
 
-bool panic_cpu_told(unsigned int cpu)
-{
-    return test_bit(cpu, told);
-}
-
 static void __noreturn halt_for_good(void)
 {
     for (;;) {
         irq_disable();
         cpu_relax();
     }
-}
-
-void panic_other_cpu(const struct cpu_user_regs *regs)
-{
-    arch_dump_cpu(regs);
-    set_bit(smp_processor_id(), told);
-    halt_for_good();
 }
 
 /* The clock may be what is broken: the count of rounds ends it as well. */

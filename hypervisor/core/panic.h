@@ -14,15 +14,9 @@ struct cpu_user_regs;
 bool panic_in_progress(void);
 /* The option noreboot: after a crash, ours or dom0's, the host stands still. */
 bool panic_stays(void);
-/* Another CPU, interrupted by the panicking one: says what it was doing and stops for good. No
- * locks. */
-void panic_other_cpu(const struct cpu_user_regs *regs) __noreturn;
 /* The registers that the panic is about, NULL: those of the caller of panic(). For
  * arch_panic_dump(). */
 const struct cpu_user_regs *panic_registers(void);
-/* Has this CPU told what it was doing (panic_other_cpu)? */
-bool panic_cpu_told(unsigned int cpu);
-
 /* By the architecture: registers, current vCPU and backtrace of this CPU, for a panic or a debug
  * key. No locks. */
 void arch_dump_cpu(const struct cpu_user_regs *regs);

@@ -11,8 +11,9 @@
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
 
-#include <lib/types.h>
 #include <asm/mm.h>
+#include <lib/bitops.h>
+#include <lib/types.h>
 
 struct domain;
 
@@ -54,7 +55,10 @@ _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 by
 /* bits 45..32: when the last use ended, by the TLB clock (arch/x86/pv/types.c) */
 #define FT_COUNT     ((1UL << 32) - 1)
 
-extern struct frame *const frame_table;
+/* The table's address, where the architecture does not fix it (asm/mm.h). */
+#ifndef frame_table
+extern struct frame *frame_table;
+#endif
 /* One past the highest RAM frame. */
 extern unsigned long max_frame;
 
@@ -69,8 +73,14 @@ static inline struct frame *mfn_frame(mfn_t mfn)
     return frame_table + mfn_x(mfn);
 }
 
+/* Bit n: frame n is RAM and has a struct frame. [max_frame] bits. */
+extern unsigned long *ram_map;
+
 /* Is it RAM with a struct frame? */
-bool mfn_valid(mfn_t mfn);
+static inline bool mfn_valid(mfn_t mfn)
+{
+    return mfn_x(mfn) < max_frame && test_bit(mfn_x(mfn), ram_map);
+}
 
 /* The frame's address in the direct map; any RAM frame, any context. */
 static inline void *mfn_to_virt(mfn_t mfn)

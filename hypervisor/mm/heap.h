@@ -12,6 +12,9 @@
 
 struct domain;
 
+/* The NUMA node of a frame, 0 when there are none; given by the architecture. */
+unsigned int numa_node_of(mfn_t mfn);
+
 #define HEAP_MAX_ORDER 18 /* 1 GB */
 #define HEAP_ANY_NODE  0xffU
 
@@ -27,7 +30,8 @@ struct domain;
 /* Boot: gives [start, end) to the heap. */
 void heap_add(mfn_t start, mfn_t end);
 
-/* 1 << order frames, owned by nobody, contents undefined but nobody's secrets. NULL: none. Any context that may take LOCK_HEAP. */
+/* 1 << order frames, owned by nobody, contents undefined but nobody's secrets. NULL: none. Any context that may
+ * take LOCK_HEAP; with interrupts on when guests run already (stale TLB entries of former owners are flushed). */
 struct frame *heap_alloc(unsigned int order, u32 flags);
 void heap_free(struct frame *f, unsigned int order);
 
@@ -55,6 +59,7 @@ int domain_steal_frame(struct domain *d, struct frame *f);
 unsigned long heap_free_frames(void);
 unsigned long heap_total_frames(void);
 unsigned long heap_scrub_frames(void);
+unsigned long heap_own_frames(void); /* page_alloc and what is built on it */
 /* node: 0..n-1; free and total of it. */
 unsigned int heap_nr_nodes(void);
 void heap_node_info(unsigned int node, unsigned long *total, unsigned long *free);

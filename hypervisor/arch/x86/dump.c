@@ -4,7 +4,7 @@
  * stack. Used by panic and debug keys. Takes no locks.
  */
 #include <arch/arch.h>
-#include <arch/x86/cpu/apic.h>
+#include <arch/x86/cpu/smp.h>
 #include <asm/current.h>
 #include <asm/system.h>
 #include <core/domain.h>
@@ -80,23 +80,6 @@ void arch_dump_cpu(const struct cpu_user_regs *regs)
         dump_stack(regs->rsp);
 }
 
-/* Each other CPU in turn, so that their lines do not mix. One that does not answer within a while
- * is said to be stuck. */
-static void dump_others(void)
-{
-    unsigned int cpu;
-
-    for_each_online_cpu (cpu) {
-        if (cpu == smp_processor_id())
-            continue;
-        apic_send_ipi(cpu, APIC_DM_NMI);
-        for (unsigned int i = 0; i < 2000000 && !panic_cpu_told(cpu); i++)
-            cpu_relax();
-        if (!panic_cpu_told(cpu))
-            log_error("CPU %u does not answer\n", cpu);
-    }
-}
-
 void arch_panic_dump(void)
 {
     const struct cpu_user_regs *regs = panic_registers();
@@ -108,5 +91,5 @@ void arch_panic_dump(void)
         dump_current();
         dump_stack((unsigned long)__builtin_frame_address(0));
     }
-    dump_others();
+    smp_stop_others(arch_dump_cpu);
 }

@@ -207,6 +207,7 @@ entry64:
         mov     %rax, boot_gdt_high + 2(%rip)
         lgdt    boot_gdt_high(%rip)
         lea     boot_stack_end - CPUINFO_sizeof(%rip), %rsp
+        and     $-16, %rsp
         mov     %edi, %esi             /* information */
         mov     boot_magic(%rip), %edi /* magic */
         mov     %ebp, %edx             /* where the image lies */
@@ -214,10 +215,12 @@ entry64:
         call    boot_entry
         ud2
 
+        .text
 /* void boot_switch_stack(void *top, void (*fn)(void)): goes on in fn, which does not return, on another stack. */
         .globl boot_switch_stack
 boot_switch_stack:
         mov     %rdi, %rsp
+        and     $-16, %rsp
         xor     %ebp, %ebp
         call    *%rsi
         ud2

@@ -3,16 +3,15 @@
  * NMIs: sent by a CPU that panics so that the others show what they were doing, or by the machine, for dom0's first vCPU.
  */
 #include <arch/arch.h>
+#include <arch/x86/cpu/smp.h>
 #include <arch/x86/entry/entry.h>
 #include <core/domain.h>
-#include <core/panic.h>
 #include <lib/printk.h>
 #include <sched/sched.h>
 
 void arch_nmi(struct cpu_user_regs *regs)
 {
-    if (panic_in_progress())
-        panic_other_cpu(regs);
+    smp_nmi(regs);
     if (dom0 && dom0->max_vcpus && dom0->vcpu[0])
         arch_vcpu_nmi(dom0->vcpu[0]);
 }

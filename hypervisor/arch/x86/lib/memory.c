@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memcpy, memmove and memset with the string instructions: eight bytes at a time, the rest singly.
+ * memcpy, memmove, memset and clearing pages with the string instructions: eight bytes at a time, the rest singly.
  * The direction flag is always clear in the hypervisor. Any context.
  */
+#include <arch/arch.h>
 #include <lib/string.h>
 
 void *memcpy(void *dst, const void *src, size_t n)
@@ -35,4 +36,11 @@ void *memset(void *dst, int c, size_t n)
     __asm__ __volatile__("rep stosq" : "+D"(d), "+c"(words) : "a"(pattern) : "memory");
     __asm__ __volatile__("rep stosb" : "+D"(d), "+c"(bytes) : "a"(pattern) : "memory");
     return dst;
+}
+
+void arch_clear_page(void *page_va)
+{
+    size_t words = PAGE_SIZE / 8;
+
+    __asm__ __volatile__("rep stosq" : "+D"(page_va), "+c"(words) : "a"(0UL) : "memory");
 }

@@ -8,6 +8,9 @@
 #include <asm/layout.h>
 #include <lib/types.h>
 
+/* struct frame of each frame, backed where there is RAM (mm/frame.h). */
+#define frame_table ((struct frame *)FRAME_TABLE_START)
+
 /* Any RAM address; RAM is mapped whole. */
 static inline void *paddr_to_virt(paddr_t pa)
 {

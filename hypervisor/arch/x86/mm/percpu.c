@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each CPU has of its own: a stack area between pages that are not mapped, and a copy of the
+ * per-CPU variables. The first CPU uses the variables where they were linked.
+ */
+#include <arch/x86/mm/setup.h>
+#include <arch/x86/mm/tables.h>
+#include <asm/current.h>
+#include <asm/percpu.h>
+#include <boot/boot.h>
+#include <lib/errno.h>
+#include <lib/printk.h>
+#include <lib/string.h>
+#include <mm/heap.h>
+
+unsigned long percpu_offset[NR_CPUS];
+
+/* Which of the eight pages of a stack area stays unmapped: below the main stack (asm/layout.h). */
+#define GUARD_PAGE 4
+
+static unsigned long area_start(unsigned int cpu)
+{
+    return STACK_TOP((unsigned long)cpu) - STACK_SIZE;
+}
+
+static int stack_alloc(unsigned int cpu)
+{
+    for (unsigned int page = 0; page < 1U << STACK_ORDER; page++) {
+        struct page_table *p;
+
+        if (page == GUARD_PAGE)
+            continue;
+        p = table_alloc(); /* any zeroed page */
+        if (!p || map_range(hyp_l4, area_start(cpu) + page * PAGE_SIZE, virt_to_paddr(p), PAGE_SIZE,
+                            MAP_RW))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static void cpu_info_init(unsigned int cpu)
+{
+    struct cpu_info *info = (struct cpu_info *)STACK_TOP((unsigned long)cpu) - 1;
+
+    info->cpu = cpu;
+    info->percpu_offset = percpu_offset[cpu];
+}
+
+int cpu_areas_alloc(unsigned int cpu)
+{
+    size_t size = __percpu_end - __percpu_start;
+    unsigned int order = 0;
+    char *copy;
+
+    while ((PAGE_SIZE << order) < size)
+        order++;
+    copy = page_alloc(order);
+    if (!copy || stack_alloc(cpu))
+        return -ENOMEM;
+    percpu_offset[cpu] = copy - __percpu_start;
+    cpu_info_init(cpu);
+    return 0;
+}
+
+void __init boot_stack_init(void)
+{
+    if (stack_alloc(0))
+        panic("no memory for the first CPU's stack");
+    cpu_info_init(0);
+}
