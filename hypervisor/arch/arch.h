@@ -93,14 +93,25 @@ void arch_set_m2p(mfn_t mfn, unsigned long gfn);
 unsigned long arch_get_m2p(mfn_t mfn);
 /* PV: gfn is the mfn itself, checked for validity only where the ABI says so. */
 mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn);
-/* The frame had a type that a TLB may still hold a writable or other mapping of: must be flushed before the type changes. */
-void arch_flush_frame_tlb(struct frame *f);
-/* Before a freed frame gets a new owner: no CPU's TLB may hold a mapping of it any more. */
+/*
+ * The last reference of f is gone: notes in its type word (not 0 then) that TLBs may still hold mappings of it. Any context.
+ * Before it is used anew or cleared for that, arch_flush_frame_tlb() makes sure that none does; type word 0. Interrupts on.
+ */
 void arch_frame_freed(struct frame *f, struct domain *owner);
+void arch_flush_frame_tlb(struct frame *f);
+/*
+ * Entries of d's page tables were taken out by arch_grant_unmap(): no CPU remembers them afterwards. Once for a batch, before the
+ * references are given back. Interrupts on, no lock that is ever taken with interrupts off.
+ */
+void arch_flush_domain_tlb(struct domain *d);
 /* Copies for the scrubber and zeroing: page_va is direct-map. */
 void arch_clear_page(void *page_va);
 
-/* PV grants: puts mfn into the current domain's page tables, see core/grant.h. */
+/*
+ * PV grants: puts mfn into the current domain's page tables, see core/grant.h. Once mapped, reference and type are the entry's: an
+ * unmap that succeeds gives them back to the caller (who puts them after arch_flush_domain_tlb()); when the domain dies, its
+ * page tables put them.
+ */
 int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags);
 int arch_grant_unmap(u64 host_addr, mfn_t mfn, u64 new_addr, unsigned int flags);
 

@@ -108,7 +108,7 @@ static void stale_flush(const struct frame *f, u64 x)
 void arch_frame_freed(struct frame *f, struct domain *owner)
 {
     (void)owner;
-    f->type = (f->type & FT_FOREIGN) | tlb_stamp();
+    f->type = FT_FOREIGN | tlb_stamp();
 }
 
 /* From the heap, before f gets an owner: the last one may have been anybody. */
@@ -120,6 +120,13 @@ void arch_flush_frame_tlb(struct frame *f)
     if (!cpumask_empty(&m))
         flush_tlb_mask(&m);
     f->type = 0;
+}
+
+void arch_flush_domain_tlb(struct domain *d)
+{
+    struct cpumask m = d->arch.dirty_cpus;
+
+    flush_tlb_mask(&m);
 }
 
 /* ---- entries
