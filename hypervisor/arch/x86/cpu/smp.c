@@ -46,8 +46,7 @@ void cpu_common_init(void)
     wrmsr(MSR_PAT, PAT_VALUE);
 }
 
-/* ---- starting them
- * -------------------------------------------------------------------------------------- */
+/* ---- starting them -------------------------------------------------------------------------- */
 
 static void __init delay_us(unsigned int us)
 {
@@ -139,8 +138,7 @@ void __init smp_boot(void)
     log_info("SMP: %u CPUs\n", cpumask_weight(&cpu_online_map));
 }
 
-/* ---- calling functions
- * ---------------------------------------------------------------------------------- */
+/* ---- calling functions ---------------------------------------------------------------------- */
 
 /* Level 0, like the lock of TLB flushes: who waits for it serves others' calls meanwhile. */
 static struct spinlock call_lock;
@@ -204,27 +202,54 @@ void arch_send_event_check(unsigned int cpu)
     apic_send_ipi(cpu, VECTOR_EVENT_CHECK);
 }
 
-/* ---- stopping
- * ------------------------------------------------------------------------------------------- */
+/* ---- stopping ------------------------------------------------------------------------------- */
 
-void smp_stop_interrupt(void)
+static u32 stopping; /* the CPU that stops the others, plus 1 */
+static void (*stop_show)(const struct cpu_user_regs *regs);
+/* Whose turn it is to show its registers, ~0: nobody's; it writes ~0 when it is through. */
+static unsigned int stop_turn = ~0U;
+
+static void __noreturn halt_forever(void)
 {
-    cpumask_unset(&cpu_online_map, smp_processor_id());
     for (;;)
         __asm__ __volatile__("cli; hlt");
 }
 
-void smp_stop_others(void)
+void smp_nmi(const struct cpu_user_regs *regs)
 {
-    struct cpumask self = cpumask_of(smp_processor_id());
-    u64 end = rdtsc() + cpu_khz * 100UL;
-    unsigned int cpu;
+    unsigned int cpu = smp_processor_id();
 
-    for_each_online_cpu (cpu)
-        if (cpu != smp_processor_id())
-            apic_send_ipi(cpu, VECTOR_STOP);
-    while (rdtsc() < end && memcmp(&cpu_online_map, &self, sizeof(self)) != 0) {
+    if (!READ_ONCE(stopping) || !cpumask_test(&cpu_online_map, cpu))
+        return;
+    while (READ_ONCE(stop_turn) != cpu)
         cpu_relax();
-        barrier();
+    if (stop_show)
+        stop_show(regs);
+    WRITE_ONCE(stop_turn, ~0U);
+    halt_forever();
+}
+
+void smp_stop_others(void (*show)(const struct cpu_user_regs *regs))
+{
+    unsigned int self = smp_processor_id(), cpu;
+    u32 nobody = 0;
+
+    if (!__atomic_compare_exchange_n(&stopping, &nobody, self + 1, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST)) {
+        if (nobody != self + 1)
+            halt_forever();
+        return;
+    }
+    stop_show = show;
+    mb();
+    for_each_online_cpu (cpu) {
+        if (cpu == self)
+            continue;
+        WRITE_ONCE(stop_turn, cpu);
+        apic_send_ipi(cpu, APIC_DM_NMI);
+        for (u64 end = rdtsc() + cpu_khz * 100UL; rdtsc() < end && READ_ONCE(stop_turn) == cpu;)
+            cpu_relax();
+        if (READ_ONCE(stop_turn) == cpu)
+            log_error("CPU%u does not answer\n", cpu);
     }
 }

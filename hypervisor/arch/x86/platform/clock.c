@@ -257,8 +257,7 @@ void __init clock_start(void)
     timer_set(&calibration_timer, arch_read_clock() + SECONDS(1));
 }
 
-/* ---- what guests see
- * ------------------------------------------------------------------------------------ */
+/* ---- what guests see ------------------------------------------------------------------------ */
 
 /* The version is odd while the rest changes, for readers on other CPUs (xen/xen.h, vcpu_time_info).
  */

@@ -356,8 +356,7 @@ long efi_runtime_call(struct xen_platform_op *op)
     return rc;
 }
 
-/* ---- what the tables say
- * ------------------------------------------------------------------------------------- */
+/* ---- what the tables say -------------------------------------------------------------------- */
 
 static long vendor_name(union xenpf_efi_info *info)
 {

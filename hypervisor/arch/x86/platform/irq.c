@@ -216,7 +216,6 @@ void do_irq(struct cpu_user_regs *regs)
         apic_eoi();
         smp_call_interrupt();
         break;
-    case VECTOR_STOP: smp_stop_interrupt();
     case VECTOR_ERROR: apic_error_interrupt(); break;
     default: this_cpu(unexpected)++; break; /* spurious ones, of the APIC or an 8259: no EOI */
     }

@@ -40,9 +40,7 @@ static u32 message_address(const struct irq *irq)
     return MESSAGE_ADDRESS | cpu_apic_id[irq->cpu] << 12;
 }
 
-/* ---- MSI
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- MSI ------------------------------------------------------------------------------------ */
 
 static unsigned int msi_data_register(u16 control)
 {
@@ -103,9 +101,7 @@ static void msi_route(struct irq *irq)
 static const struct irq_chip msi_chip = {
     .name = "MSI", .mask = msi_mask, .unmask = msi_unmask, .route = msi_route};
 
-/* ---- MSI-X
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- MSI-X ---------------------------------------------------------------------------------- */
 
 static volatile u32 *msix_entry(const struct irq *irq)
 {
@@ -197,9 +193,7 @@ static int msix_table_map(struct pci_device *dev)
     return dev->msix_table ? 0 : -ENOMEM;
 }
 
-/* ---- both
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- both ----------------------------------------------------------------------------------- */
 
 static int msix_slot(struct pci_device *dev, unsigned int entry, struct irq ***slot)
 {

@@ -121,43 +121,31 @@ unsigned int pci_find_capability(struct pci_address a, u8 id)
     return 0;
 }
 
-/* ---- dom0's ports
- * ------------------------------------------------------------------------------------------ */
+/* ---- dom0's ports --------------------------------------------------------------------------- */
 
 static struct pci_address cf8_address(u32 cf8)
 {
     return (struct pci_address){.bus = cf8 >> 16 & 255, .devfn = cf8 >> 8 & 255};
 }
 
-u32 pci_port_read(struct domain *d, u16 port, unsigned int size)
+u32 pci_guest_read(struct domain *d, unsigned int lane, unsigned int size)
 {
     u32 cf8 = d->arch.pci_cf8;
 
-    if (port < CONFIG_DATA)
-        return port == CONFIG_ADDRESS && size == 4 ? cf8 : ~0U;
-    if (!(cf8 & CONFIG_ENABLE) || (port & 3) + size > 4)
+    if (!(cf8 & CONFIG_ENABLE) || lane + size > 4)
         return ~0U;
-    return pci_conf_read(cf8_address(cf8), (cf8 & 0xfc) | (port & 3), size);
+    return pci_conf_read(cf8_address(cf8), (cf8 & 0xfc) | lane, size);
 }
 
-void pci_port_write(struct domain *d, u16 port, unsigned int size, u32 value)
+void pci_guest_write(struct domain *d, unsigned int lane, unsigned int size, u32 value)
 {
     u32 cf8 = d->arch.pci_cf8;
 
-    if (port < CONFIG_DATA) {
-        if (port == CONFIG_ADDRESS && size == 4)
-            d->arch.pci_cf8 = value;
-        else if (port == CONFIG_ADDRESS + 1 && size == 1)
-            outb(port, value); /* the reset control register of PC chipsets */
-        return;
-    }
-    if ((cf8 & CONFIG_ENABLE) && (port & 3) + size <= 4)
-        pci_conf_write(cf8_address(cf8), (cf8 & 0xfc) | (port & 3), size, value);
+    if ((cf8 & CONFIG_ENABLE) && lane + size <= 4)
+        pci_conf_write(cf8_address(cf8), (cf8 & 0xfc) | lane, size, value);
 }
 
-/* ---- devices
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- devices -------------------------------------------------------------------------------- */
 
 struct pci_device *pci_device_find(struct pci_address a)
 {

@@ -63,9 +63,7 @@ unsigned int pirq_limit(const struct domain *d)
     return d->arch.pirqs ? d->arch.pirqs->nr : 0;
 }
 
-/* ---- numbers
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
 /* A GSI's own number needs no mapping first. Table lock held. */
 static struct irq *pirq_irq(struct pirq_table *t, u32 pirq)
@@ -175,9 +173,7 @@ int pirq_unmap(struct domain *d, int pirq)
     return irq ? 0 : -EINVAL;
 }
 
-/* ---- binding
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- binding -------------------------------------------------------------------------------- */
 
 int pirq_guest_bind(struct vcpu *v, u32 pirq, bool share)
 {
@@ -282,8 +278,7 @@ void pirq_set_affinity(struct domain *d, u32 pirq, const struct vcpu *v)
     spin_unlock(&t->lock);
 }
 
-/* ---- what the guest must do at the end
- * ----------------------------------------------------------------------- */
+/* ---- what the guest must do at the end ------------------------------------------------------ */
 
 int pirq_set_eoi_page(struct domain *d, u64 gfn)
 {

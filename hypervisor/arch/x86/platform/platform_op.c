@@ -107,7 +107,7 @@ static long enter_acpi_sleep(struct xen_platform_op *op)
         return -ENODEV;
     log_info("dom0 turns the power off\n");
     irq_disable();
-    smp_stop_others();
+    smp_stop_others(NULL);
     acpi_enter_sleep(s->val_a, s->val_b);
     panic("the machine does not turn off");
 }

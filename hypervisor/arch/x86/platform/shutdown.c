@@ -54,7 +54,7 @@ void arch_host_shutdown(u32 reason)
 {
     irq_disable();
     if (!panic_in_progress())
-        smp_stop_others();
+        smp_stop_others(NULL);
     switch (reason) {
     case SHUTDOWN_poweroff:
         log_info("power off\n");

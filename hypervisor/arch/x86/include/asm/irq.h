@@ -20,7 +20,6 @@ struct vcpu;
 #define VECTOR_LEGACY       0x20
 #define VECTOR_FIRST_DEVICE 0x30
 #define VECTOR_LAST_DEVICE  0xef
-#define VECTOR_STOP         0xf7
 #define VECTOR_TIMER        0xf8
 #define VECTOR_CALL         0xf9
 #define VECTOR_TLB          0xfa
