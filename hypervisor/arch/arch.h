@@ -44,6 +44,9 @@ void arch_get_guest_context(struct vcpu *v, void *context);
 void arch_shared_info_init(struct domain *d);
 void arch_vcpu_info_init(struct vcpu *v);
 
+/* Boot: d gets ports, addresses and interrupts of the machine. */
+void arch_dom0_grant_hardware(struct domain *d);
+
 /* ---- running ------------------------------------------------------------------------------------------ */
 
 /* From schedule(), interrupts off, no locks; saves prev, loads next, calls sched_context_saved(prev), does not return on x86. */

@@ -69,6 +69,7 @@ void dom0_create(void);
  * -EOPNOTSUPP for an unknown format. Boot context, interrupts on, one caller.
  */
 ssize_t decompress(const void *in, size_t in_size, void *out, size_t out_size);
-/* The unpacked size if the format or bzImage trailer tells it, else 0. */
+/* Has it the magic of one of these formats? */
+bool is_compressed(const void *in, size_t in_size);
 
 #endif
