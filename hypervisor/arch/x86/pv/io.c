@@ -59,7 +59,7 @@ u32 pv_io_read(struct vcpu *v, u16 port, unsigned int size)
 
     if (d->is_hardware) {
         if (is_pci(port, size))
-            return port == 0xcf8 ? d->arch.pci_cf8 : pci_guest_read(d, port & 3, size);
+            return pci_port_read(d, port, size);
         if ((port & ~1) == 0x70 && size == 1)
             return rtc_guest_read(d, port);
     }
@@ -74,10 +74,7 @@ void pv_io_write(struct vcpu *v, u16 port, unsigned int size, u32 value)
 
     if (d->is_hardware) {
         if (is_pci(port, size)) {
-            if (port == 0xcf8)
-                d->arch.pci_cf8 = value;
-            else
-                pci_guest_write(d, port & 3, size, value);
+            pci_port_write(d, port, size, value);
             return;
         }
         if ((port & ~1) == 0x70 && size == 1) {
