@@ -9,6 +9,7 @@
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H
 
+#include <lib/types.h> /* the ABI headers expect the integer types */
 #include <xen/xen.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
@@ -16,7 +17,6 @@
 #include <lib/cpumask.h>
 #include <lib/list.h>
 #include <lib/spinlock.h>
-#include <lib/types.h>
 #include <mm/frame.h>
 #include <time/timer.h>
 #include <asm/domain.h>
