@@ -1,29 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deferred work of a CPU, done before it returns to a guest and in the idle loop, interrupts on, no locks held.
+ * Deferred work of a CPU, done before it returns to a guest and in the idle loop, interrupts on, no
+ * locks held.
  */
 #ifndef CORE_SOFTIRQ_H
 #define CORE_SOFTIRQ_H
 
+#include <asm/percpu.h>
 #include <lib/types.h>
 
+/* In the order in which they are done; SOFTIRQ_SCHEDULE is last because it may leave the context
+ * for good. */
 enum softirq {
     SOFTIRQ_TIMER,
-    SOFTIRQ_SCHEDULE,   /* may switch to another vCPU and then not return */
     SOFTIRQ_NEW_TLBFLUSH_CLOCK,
-    SOFTIRQ_TASKLET,    /* functions handed over by softirq_call_on */
-    SOFTIRQ_CLOCK,      /* calibration of this CPU's clock, guest time pages */
-    SOFTIRQ_CONSOLE,    /* tells dom0 that the log has grown */
+    SOFTIRQ_TASKLET,
+    SOFTIRQ_CLOCK,    /* calibration of this CPU's clock, guest time pages */
+    SOFTIRQ_CONSOLE,  /* tells dom0 that the log has grown */
+    SOFTIRQ_SCHEDULE, /* may switch to another vCPU and then not return */
     NR_SOFTIRQS
 };
 
+DECLARE_PER_CPU(u32, softirq_pending); /* 1 << enum softirq; entry code tests it against zero */
+
 /* Boot: who does it. */
 void softirq_register(enum softirq nr, void (*fn)(void));
+
 /* Marks it for this CPU (any context); for another CPU it also interrupts it. */
-void softirq_raise(enum softirq nr);
+static inline void softirq_raise(enum softirq nr)
+{
+    __atomic_fetch_or(&this_cpu(softirq_pending), 1U << nr, __ATOMIC_SEQ_CST);
+}
+
 void softirq_raise_on(unsigned int cpu, enum softirq nr);
+
 /* Something to do on this CPU? */
-bool softirq_pending(void);
+static inline bool softirq_pending(void)
+{
+    return READ_ONCE(this_cpu(softirq_pending)) != 0;
+}
+
 /* Does all that is pending. SOFTIRQ_SCHEDULE last. */
 void softirq_run(void);
 /* The same without SOFTIRQ_SCHEDULE: for long loops during boot. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timers in system time: each lives on one CPU's heap; its function runs there from the timer softirq.
+ * Timers in system time: each lives on one CPU's heap; its function runs there from the timer
+ * softirq.
  */
 #ifndef TIME_TIMER_H
 #define TIME_TIMER_H
@@ -8,16 +9,18 @@
 #include <lib/types.h>
 
 struct timer {
-    s_time_t expires;       /* system time, ns */
+    s_time_t expires; /* system time, ns */
     void (*fn)(void *data);
     void *data;
-    u32 heap_index;         /* 1-based place in the CPU's heap; 0: not set */
+    /* Private to time/timer.c: links of a pairing heap, guarded by the CPU's timer lock. */
+    struct timer *child, *sibling, *prev;
     u16 cpu;
-    bool running, killed;
+    u8 running; /* CPUs inside fn */
+    bool set, killed;
 };
 
-#define STIME_MAX ((s_time_t)~0UL >> 1)
-#define SECONDS(n)  ((s_time_t)(n)*1000000000L)
+#define STIME_MAX    ((s_time_t)(~0UL >> 1))
+#define SECONDS(n)   ((s_time_t)(n)*1000000000L)
 #define MILLISECS(n) ((s_time_t)(n)*1000000L)
 #define MICROSECS(n) ((s_time_t)(n)*1000L)
 
@@ -30,16 +33,19 @@ void timer_stop(struct timer *t);
 void timer_migrate(struct timer *t, unsigned int cpu);
 /* Stops for good and waits until fn does not run any more. Not from fn itself. */
 void timer_kill(struct timer *t);
-bool timer_is_set(const struct timer *t);
 
-/* Moves all timers of a CPU (going offline) to another one. */
-void timers_migrate_all(unsigned int from, unsigned int to);
+static inline bool timer_is_set(const struct timer *t)
+{
+    return t->set;
+}
+
 /* Each CPU once. */
 void timers_cpu_init(unsigned int cpu);
 /* The softirq's function: runs what is due and programs the hardware for the next. */
 void timer_softirq(void);
 
-/* System time: ns since boot, monotonic on every CPU. Any context. (time/clock.c over arch_read_clock) */
+/* System time: ns since boot, monotonic on every CPU. Any context. (time/clock.c over
+ * arch_read_clock) */
 s_time_t now(void);
 
 #endif
