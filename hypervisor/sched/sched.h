@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The scheduler as others see it. Mechanism (sched/core.c) and policy (sched/fair.c) are told apart by struct sched_policy;
- * both link into the simulation of tests/unit over arch/host.
+ * The scheduler as others see it. Mechanism (sched/core.c) and policy (sched/fair.c) are told apart
+ * by struct sched_policy; both link into the simulation of tests/unit over arch/host.
  */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
@@ -47,7 +47,8 @@ void sched_get_params(struct domain *d, unsigned int *weight, unsigned int *cap)
 
 /* Runstate with times up to now; cumulated ns that v ran. */
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
-/* Writes the guest's copy (v->runstate_guest), if it wants one. v is current and its page tables are loaded. */
+/* Writes the guest's copy (v->runstate_guest), if it wants one. v is current and its page tables
+ * are loaded. */
 void vcpu_runstate_publish(struct vcpu *v);
 u64 vcpu_cpu_time(struct vcpu *v);
 /* ns that this CPU was idle (sysctl getcpuinfo). */
@@ -59,7 +60,8 @@ long do_set_timer_op(s_time_t timeout);
 
 void sched_dump(void); /* debug key 'r' */
 
-/* The softirq: picks the next vCPU of this CPU and switches (arch_context_switch; may not return). */
+/* The softirq: picks the next vCPU of this CPU and switches (arch_context_switch; may not return).
+ */
 void schedule(void);
 /* After a switch, on the new side: prev's registers are saved now. Called by the architecture. */
 void sched_context_saved(struct vcpu *prev);

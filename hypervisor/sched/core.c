@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mechanism of scheduling: one run queue for each CPU, who runs there, waking, sleeping,
+ * affinity, run states, and the switch. Who comes first, for how long and where is the policy's
+ * (fair.c). Called by everyone who lets a vCPU run or wait; schedule() comes from the softirq.
+ *
+ * A vCPU belongs to the queue of v->processor; whoever wants to change its state locks that queue
+ * and looks again. v->processor changes under the old queue's lock, and only while the registers
+ * are not on a CPU (!v->is_running).
+ */
+#include <sched/private.h>
+#include <arch/arch.h>
+#include <asm/system.h>
+#include <core/evtchn.h>
+#include <core/softirq.h>
+#include <lib/errno.h>
+#include <lib/printk.h>
+#include <lib/string.h>
+#include <mm/guest_access.h>
+#include <mm/heap.h>
+
+DEFINE_PER_CPU(struct run_queue, run_queue);
+struct cpumask sched_idle_cpus;
+
+static const struct sched_policy *const policy = &sched_fair;
+
+/* ---- queues
+ * --------------------------------------------------------------------------------------- */
+
+struct run_queue *vcpu_lock_queue(struct vcpu *v, unsigned long *flags)
+{
+    for (;;) {
+        unsigned int cpu = READ_ONCE(v->processor);
+        struct run_queue *rq = &per_cpu(run_queue, cpu);
+
+        *flags = spin_lock_irqsave(&rq->lock);
+        if (likely(v->processor == cpu))
+            return rq;
+        spin_unlock_irqrestore(&rq->lock, *flags);
+    }
+}
+
+void sched_kick(struct run_queue *rq)
+{
+    if (rq->cpu == smp_processor_id())
+        softirq_raise(SOFTIRQ_SCHEDULE);
+    else
+        softirq_raise_on(rq->cpu, SOFTIRQ_SCHEDULE);
+}
+
+#define SLICE_MIN MICROSECS(20)
+
+/* The running vCPU must give way in `left` ns: a timer that fires too early is left alone. */
+static inline void arm_slice(struct run_queue *rq, s_time_t left, s_time_t t)
+{
+    if (left == STIME_MAX)
+        return;
+    left = max(left, SLICE_MIN);
+    if (!timer_is_set(&rq->slice_timer) || rq->slice_timer.expires > t + left)
+        timer_set(&rq->slice_timer, t + left);
+}
+
+void sched_check_preempt(struct run_queue *rq, s_time_t t)
+{
+    s_time_t left;
+
+    if (rq_is_idle(rq)) {
+        sched_kick(rq);
+        return;
+    }
+    left = policy->remaining(rq, t);
+    if (left <= 0)
+        sched_kick(rq);
+    else
+        arm_slice(rq, left, t);
+}
+
+static void slice_timer_fn(void *data)
+{
+    struct run_queue *rq = data;
+
+    policy->push(rq);
+    sched_kick(rq);
+}
+
+/* ---- run states
+ * ----------------------------------------------------------------------------------- */
+
+static inline void runstate_set(struct vcpu *v, int state, s_time_t t)
+{
+    struct vcpu_runstate_info *r = &v->runstate;
+
+    /* Two CPUs' clocks may be a few ns apart: time never runs backwards here. */
+    if (t > (s_time_t)r->state_entry_time) {
+        r->time[r->state] += t - r->state_entry_time;
+        r->state_entry_time = t;
+    }
+    r->state = state;
+}
+
+/* The state of one that does not run: RUNSTATE_blocked dominates (xen/vcpu.h). */
+static inline int runstate_waiting(const struct vcpu *v)
+{
+    if (vcpu_runnable(v))
+        return RUNSTATE_runnable;
+    return v->pause_flags & (VPF_BLOCKED | VPF_POLLING) ? RUNSTATE_blocked : RUNSTATE_offline;
+}
+
+void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
+{
+    unsigned long flags;
+    struct run_queue *rq = vcpu_lock_queue(v, &flags);
+    s_time_t t = now();
+
+    *out = v->runstate;
+    if (t > (s_time_t)out->state_entry_time)
+        out->time[out->state] += t - out->state_entry_time;
+    spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+u64 vcpu_cpu_time(struct vcpu *v)
+{
+    struct vcpu_runstate_info r;
+
+    vcpu_runstate_get(v, &r);
+    return r.time[RUNSTATE_running];
+}
+
+u64 sched_idle_time(unsigned int cpu)
+{
+    struct run_queue *rq = &per_cpu(run_queue, cpu);
+    unsigned long flags = spin_lock_irqsave(&rq->lock);
+    u64 ns = rq->idle_time + (rq_is_idle(rq) ? now() - rq->idle_since : 0);
+
+    spin_unlock_irqrestore(&rq->lock, flags);
+    return ns;
+}
+
+void vcpu_runstate_publish(struct vcpu *v)
+{
+    struct vcpu_runstate_info __guest *g = v->runstate_guest;
+    struct vcpu_runstate_info r = v->runstate;
+    u64 entry = r.state_entry_time;
+    bool flag = v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag);
+
+    if (!g || arch_runstate_deferred(v))
+        return;
+    /* A failure is the guest's own loss: it unmapped the area. */
+    if (flag) {
+        entry |= XEN_RUNSTATE_UPDATE;
+        if (copy_to_guest(&g->state_entry_time, &entry, sizeof(entry)))
+            return;
+        wmb();
+        r.state_entry_time = entry;
+    }
+    if (copy_to_guest(g, &r, sizeof(r)))
+        return;
+    if (flag) {
+        wmb();
+        entry &= ~XEN_RUNSTATE_UPDATE;
+        if (copy_to_guest(&g->state_entry_time, &entry, sizeof(entry)))
+            return;
+    }
+}
+
+/* ---- waking and sleeping
+ * -------------------------------------------------------------------------- */
+
+/* v (SCHED_OFF, runnable) starts to wait on its queue, which is locked; it came from `from`. */
+static void wake_on(struct run_queue *rq, struct vcpu *v, struct run_queue *from)
+{
+    s_time_t t = now();
+
+    v->sched->woken = true;
+    policy->enqueue(rq, v->sched, from, t);
+    runstate_set(v, RUNSTATE_runnable, t);
+    if (v->sched->state == SCHED_QUEUED)
+        sched_check_preempt(rq, t);
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+    unsigned long flags;
+    struct run_queue *rq = vcpu_lock_queue(v, &flags), *from = rq;
+
+    if (v->sched->state == SCHED_OFF && vcpu_runnable(v)) {
+        unsigned int cpu = policy->place(v);
+
+        if (cpu != rq->cpu && !v->is_running) {
+            v->processor = cpu;
+            spin_unlock_irqrestore(&rq->lock, flags);
+            rq = vcpu_lock_queue(v, &flags);
+        }
+        if (v->sched->state == SCHED_OFF && vcpu_runnable(v))
+            wake_on(rq, v, from);
+        else
+            sched_kick(rq); /* place() took an idle CPU off the list in vain: it puts itself back */
+    } else if (v->sched->state == SCHED_OFF) {
+        runstate_set(v, runstate_waiting(v), now());
+    }
+    spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void vcpu_sleep_nosync(struct vcpu *v)
+{
+    unsigned long flags;
+    struct run_queue *rq = vcpu_lock_queue(v, &flags);
+
+    if (!vcpu_runnable(v)) {
+        if (v->sched->state == SCHED_RUNNING) {
+            sched_kick(rq);
+        } else {
+            if (v->sched->state != SCHED_OFF)
+                policy->dequeue(rq, v->sched);
+            runstate_set(v, runstate_waiting(v), now());
+        }
+    }
+    spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+void vcpu_sleep_sync(struct vcpu *v)
+{
+    vcpu_sleep_nosync(v);
+    while (!vcpu_runnable(v) && __atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE))
+        cpu_relax();
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    /* Whatever made the caller kick is seen by v's CPU before it enters the guest, or it gets the
+     * interrupt. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (v != current && READ_ONCE(v->is_running))
+        arch_send_event_check(READ_ONCE(v->processor));
+}
+
+void vcpu_block(void)
+{
+    struct vcpu *v = current;
+
+    set_bit(_VPF_BLOCKED, &v->pause_flags);
+    /* The bit first, then the look: who sends after the look finds the bit and wakes. */
+    if (vcpu_event_pending(v))
+        clear_bit(_VPF_BLOCKED, &v->pause_flags);
+    else
+        softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+void vcpu_unblock(struct vcpu *v)
+{
+    unsigned long waits = VPF_BLOCKED | VPF_POLLING;
+
+    if (!(READ_ONCE(v->pause_flags) & waits))
+        return;
+    if (__atomic_fetch_and(&v->pause_flags, ~waits, __ATOMIC_SEQ_CST) & waits)
+        vcpu_wake(v);
+}
+
+void vcpu_yield(void)
+{
+    struct run_queue *rq = &this_cpu(run_queue);
+
+    if (!READ_ONCE(rq->nr_waiting))
+        return;
+    current->sched->yielding = true;
+    softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+void sched_unpark(struct vcpu *v)
+{
+    unsigned long flags;
+    struct run_queue *rq = vcpu_lock_queue(v, &flags);
+
+    if (v->sched->state == SCHED_PARKED) {
+        v->sched->state = SCHED_OFF;
+        wake_on(rq, v, rq);
+    }
+    spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+/* ---- affinity and moving
+ * -------------------------------------------------------------------------- */
+
+void sched_move(struct run_queue *from, struct run_queue *to, struct sched_vcpu *s, s_time_t t)
+{
+    policy->dequeue(from, s);
+    s->vcpu->processor = to->cpu;
+    policy->enqueue(to, s, from, t);
+}
+
+/* v waits, or is off, on a CPU where it may not be: finds it another. No locks. */
+static void vcpu_rehome(struct vcpu *v)
+{
+    unsigned long flags;
+    struct run_queue *from = vcpu_lock_queue(v, &flags), *to;
+    bool queued = v->sched->state == SCHED_QUEUED || v->sched->state == SCHED_PARKED;
+
+    if (v->sched->state == SCHED_RUNNING || v->is_running ||
+        cpumask_test(&v->hard_affinity, from->cpu)) {
+        spin_unlock_irqrestore(&from->lock, flags);
+        return;
+    }
+    if (queued)
+        policy->dequeue(from, v->sched);
+    to = &per_cpu(run_queue, policy->place(v));
+    v->processor = to->cpu;
+    spin_unlock_irqrestore(&from->lock, flags);
+    if (!queued)
+        return;
+    to = vcpu_lock_queue(v, &flags);
+    if (v->sched->state == SCHED_OFF && vcpu_runnable(v))
+        wake_on(to, v, from);
+    spin_unlock_irqrestore(&to->lock, flags);
+}
+
+int vcpu_set_hard_affinity(struct vcpu *v, const struct cpumask *m)
+{
+    unsigned long flags;
+    struct run_queue *rq;
+    bool running;
+
+    if (!cpumask_intersects(m, &cpu_online_map))
+        return -EINVAL;
+    rq = vcpu_lock_queue(v, &flags);
+    v->hard_affinity = *m;
+    mb(); /* see sched_context_saved */
+    running = v->sched->state == SCHED_RUNNING || v->is_running;
+    if (running && !cpumask_test(m, rq->cpu))
+        sched_kick(rq);
+    spin_unlock_irqrestore(&rq->lock, flags);
+    if (!running)
+        vcpu_rehome(v);
+    return 0;
+}
+
+int vcpu_set_soft_affinity(struct vcpu *v, const struct cpumask *m)
+{
+    unsigned long flags;
+    struct run_queue *rq;
+
+    if (!cpumask_intersects(m, &cpu_online_map))
+        return -EINVAL;
+    rq = vcpu_lock_queue(v, &flags);
+    v->soft_affinity = *m;
+    spin_unlock_irqrestore(&rq->lock, flags);
+    return 0;
+}
+
+/* ---- the switch
+ * ----------------------------------------------------------------------------------- */
+
+static inline void switch_runstates(struct run_queue *rq, struct vcpu *prev, struct vcpu *next,
+                                    s_time_t t)
+{
+    if (prev == rq->idle) {
+        rq->idle_time += t - rq->idle_since;
+        cpumask_unset(&sched_idle_cpus, rq->cpu);
+    } else {
+        runstate_set(prev, runstate_waiting(prev), t);
+    }
+    if (next == rq->idle)
+        rq->idle_since = t;
+    else
+        runstate_set(next, RUNSTATE_running, t);
+}
+
+void schedule(void)
+{
+    struct run_queue *rq = &this_cpu(run_queue);
+    struct vcpu *prev = current, *next;
+    bool may = false;
+    s_time_t t;
+
+    irq_disable();
+    spin_lock(&rq->lock);
+    t = now();
+    if (prev != rq->idle) {
+        policy->charge(rq, t);
+        may = vcpu_runnable(prev) && cpumask_test(&prev->hard_affinity, rq->cpu);
+    }
+    if (!may && !rq->nr_waiting && nr_cpu_ids > 1)
+        policy->pull(rq, t);
+    next = policy->pick(rq, may, t);
+    if (!next) {
+        next = rq->idle;
+        cpumask_set(&sched_idle_cpus, rq->cpu);
+    } else if (rq->nr_waiting || next->sched->domain->cap) {
+        arm_slice(rq, policy->remaining(rq, t), t);
+    }
+    if (next == prev) {
+        spin_unlock(&rq->lock);
+        arch_continue_running(prev);
+        return;
+    }
+    switch_runstates(rq, prev, next, t);
+    next->is_running = true;
+    spin_unlock(&rq->lock);
+    arch_context_switch(prev, next);
+}
+
+void sched_context_saved(struct vcpu *prev)
+{
+    __atomic_store_n(&prev->is_running, false, __ATOMIC_RELEASE);
+    if (prev->is_idle)
+        return;
+    /*
+     * Until now nobody could move it. Whoever changed its affinity meanwhile saw is_running and
+     * left the moving to us, or we see the new affinity here: each writes first and looks then.
+     */
+    mb();
+    if (unlikely(!cpumask_test(&prev->hard_affinity, prev->processor)))
+        vcpu_rehome(prev);
+    if (unlikely(READ_ONCE(prev->sched->state) == SCHED_OFF && vcpu_runnable(prev)))
+        vcpu_wake(prev);
+}
+
+void idle_loop(void)
+{
+    for (;;) {
+        if (softirq_pending()) {
+            softirq_run();
+            continue;
+        }
+        if (heap_scrub_some())
+            continue;
+        irq_disable();
+        if (softirq_pending())
+            irq_enable();
+        else
+            arch_idle_wait();
+    }
+}
+
+/* ---- life
+ * ----------------------------------------------------------------------------------------- */
+
+int sched_domain_init(struct domain *d)
+{
+    d->sched = mem_alloc_object(struct sched_domain);
+    if (!d->sched)
+        return -ENOMEM;
+    d->sched->domain = d;
+    policy->domain_init(d);
+    return 0;
+}
+
+void sched_domain_free(struct domain *d)
+{
+    if (!d->sched)
+        return;
+    policy->domain_free(d);
+    mem_free(d->sched);
+    d->sched = NULL;
+}
+
+/* CPUs in turn, so that vCPUs start spread. */
+static unsigned int first_processor(void)
+{
+    static unsigned int last;
+    unsigned int cpu = cpumask_next(&cpu_online_map, READ_ONCE(last) + 1);
+
+    if (cpu >= NR_CPUS)
+        cpu = cpumask_next(&cpu_online_map, 0);
+    WRITE_ONCE(last, cpu);
+    return cpu;
+}
+
+int sched_vcpu_init(struct vcpu *v)
+{
+    struct sched_vcpu *s = mem_alloc_object(struct sched_vcpu);
+
+    if (!s)
+        return -ENOMEM;
+    list_init(&s->link);
+    s->vcpu = v;
+    s->domain = v->domain->sched;
+    v->sched = s;
+    v->processor = v->is_idle ? v->id : first_processor();
+    cpumask_setall(&v->hard_affinity);
+    cpumask_setall(&v->soft_affinity);
+    v->runstate.state = RUNSTATE_offline;
+    v->runstate.state_entry_time = now();
+    if (!v->is_idle)
+        policy->vcpu_init(s);
+    return 0;
+}
+
+void sched_vcpu_free(struct vcpu *v)
+{
+    unsigned long flags;
+    struct run_queue *rq;
+
+    if (!v->sched)
+        return;
+    rq = vcpu_lock_queue(v, &flags);
+    if (v->sched->state != SCHED_OFF)
+        policy->dequeue(rq, v->sched);
+    spin_unlock_irqrestore(&rq->lock, flags);
+    mem_free(v->sched);
+    v->sched = NULL;
+}
+
+int sched_set_params(struct domain *d, unsigned int weight, unsigned int cap)
+{
+    if (!weight || weight > 65535 || cap > 100 * d->max_vcpus)
+        return -EINVAL;
+    policy->set_params(d, weight, cap);
+    return 0;
+}
+
+void sched_get_params(struct domain *d, unsigned int *weight, unsigned int *cap)
+{
+    *weight = d->sched->weight;
+    *cap = d->sched->cap;
+}
+
+int sched_cpu_init(unsigned int cpu)
+{
+    struct run_queue *rq = &per_cpu(run_queue, cpu);
+    struct vcpu *idle = vcpu_create(idle_domain, cpu);
+
+    if (!idle)
+        return -ENOMEM;
+    idle->is_running = true;
+    idle->processor = cpu;
+    idle->pause_flags = 0;
+    spin_lock_init(&rq->lock, LOCK_SCHED);
+    rq->cpu = cpu;
+    rq->curr = rq->idle = idle;
+    rq->idle_since = now();
+    list_init(&rq->waiting);
+    timer_init(&rq->slice_timer, slice_timer_fn, rq, cpu);
+    policy->cpu_init(rq);
+    cpumask_set(&sched_idle_cpus, cpu);
+    if (cpu == smp_processor_id())
+        current = idle;
+    return 0;
+}
+
+void sched_init(void)
+{
+    softirq_register(SOFTIRQ_SCHEDULE, schedule);
+    if (sched_cpu_init(smp_processor_id()))
+        panic("no memory for the first CPU's run queue");
+}
+
+void sched_dump(void)
+{
+    unsigned int cpu;
+
+    log_info("scheduler: %s\n", policy->name);
+    for_each_online_cpu (cpu) {
+        struct run_queue *rq = &per_cpu(run_queue, cpu);
+        unsigned long flags = spin_lock_irqsave(&rq->lock);
+
+        if (rq_is_idle(rq))
+            log_info("CPU%u: idle, %u wait\n", cpu, rq->nr_waiting);
+        else
+            log_info("CPU%u: d%uv%u for %ld us, %u wait\n", cpu, rq->curr->domain->id, rq->curr->id,
+                     (now() - rq->curr_since) / 1000, rq->nr_waiting);
+        policy->dump(rq);
+        spin_unlock_irqrestore(&rq->lock, flags);
+    }
+}
