@@ -18,6 +18,7 @@ const char test_title[] = "host of a guest domain";
 static uint64_t witness[WITNESS_WORDS];
 static volatile unsigned int ticks;
 static uint64_t free_before;
+static evtchn_port_t exception_port; /* VIRQ_DOM_EXC: a domain has changed its state */
 
 static void tick(evtchn_port_t port)
 {
@@ -42,6 +43,7 @@ static void check_witness(void)
 
     for (unsigned int i = 0; i < WITNESS_WORDS; i++)
         check_eq(witness[i], i * 0x9e3779b97f4a7c15ul);
+    check_eq(hc_set_timer(now() + 1000000), 0);
     while (ticks == before && now() < end)
         cpu_relax();
     check(ticks != before);
@@ -70,6 +72,18 @@ static void note_line(struct verdict *v, const char *line)
         format(v->result, sizeof(v->result), "%s", result + 13);
 }
 
+/* Sleep until the domain has something to say, or something has become of it. */
+static void wait_for(struct built_domain *d)
+{
+    evtchn_port_t ports[2] = {d->console_port, exception_port};
+    struct sched_poll poll = {.nr_ports = 2, .timeout = now() + 1000000000ul};
+
+    set_xen_guest_handle(poll.ports, ports);
+    hc_sched_op(SCHEDOP_poll, &poll);
+    port_clear(ports[0]);
+    port_clear(ports[1]);
+}
+
 static void watch(struct built_domain *d, struct verdict *v)
 {
     uint64_t end = now() + CASE_SECONDS * 1000000000ul;
@@ -77,13 +91,13 @@ static void watch(struct built_domain *d, struct verdict *v)
     char line[256];
 
     while (now() < end && !v->over) {
+        wait_for(d);
         v->over = domain_info(d->id, &info) && (info.flags & XEN_DOMINF_shutdown);
         v->reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
         while (domain_console_line(d, line, sizeof(line))) {
             printk("d%u| %s\n", d->id, line);
             note_line(v, line);
         }
-        hc_sched_op(SCHEDOP_yield, 0);
     }
 }
 
@@ -126,6 +140,8 @@ void test_main(void)
     check_eq(event_bind_virq(VIRQ_TIMER, 0, &port), 0);
     event_handler(port, tick);
     check_eq(event_unmask(port), 0);
+    check_eq(event_bind_virq(VIRQ_DOM_EXC, 0, &exception_port), 0);
+    hc_vcpu_op(VCPUOP_stop_periodic_timer, 0, 0);
     events_on();
     for (unsigned int i = first;; i++) {
         format(args, sizeof(args), arg_present("once") ? "domu" : "domu case=%u", i);

@@ -56,10 +56,11 @@ static void check_runstate(void)
     static struct vcpu_runstate_info area __attribute__((aligned(64)));
     struct vcpu_runstate_info got, later;
     struct vcpu_register_runstate_memory_area op;
-    struct sched_poll poll = {.timeout = now() + 5000000};
+    struct sched_poll poll = {0};
 
     check_eq(hc_vcpu_op(VCPUOP_get_runstate_info, 0, &got), 0);
     check_eq(got.state, RUNSTATE_running);
+    poll.timeout = now() + 5000000;
     check_eq(hc_sched_op(SCHEDOP_poll, &poll), 0);
     check_eq(hc_vcpu_op(VCPUOP_get_runstate_info, 0, &later), 0);
     check(later.time[RUNSTATE_running] > got.time[RUNSTATE_running]);
