@@ -197,6 +197,12 @@ void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg, bool w
     }
 }
 
+/* STI takes effect behind the HLT, so an interrupt that came in between still ends the wait. */
+void arch_idle_wait(void)
+{
+    __asm__ __volatile__("sti; hlt" ::: "memory");
+}
+
 void arch_send_event_check(unsigned int cpu)
 {
     apic_send_ipi(cpu, VECTOR_EVENT_CHECK);
