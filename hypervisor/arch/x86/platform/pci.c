@@ -128,21 +128,25 @@ static struct pci_address cf8_address(u32 cf8)
     return (struct pci_address){.bus = cf8 >> 16 & 255, .devfn = cf8 >> 8 & 255};
 }
 
-u32 pci_guest_read(struct domain *d, unsigned int lane, unsigned int size)
+u32 pci_port_read(struct domain *d, u16 port, unsigned int size)
 {
     u32 cf8 = d->arch.pci_cf8;
 
-    if (!(cf8 & CONFIG_ENABLE) || lane + size > 4)
+    if (port < CONFIG_DATA)
+        return cf8;
+    if (!(cf8 & CONFIG_ENABLE) || (port & 3) + size > 4)
         return ~0U;
-    return pci_conf_read(cf8_address(cf8), (cf8 & 0xfc) | lane, size);
+    return pci_conf_read(cf8_address(cf8), (cf8 & 0xfc) | (port & 3), size);
 }
 
-void pci_guest_write(struct domain *d, unsigned int lane, unsigned int size, u32 value)
+void pci_port_write(struct domain *d, u16 port, unsigned int size, u32 value)
 {
     u32 cf8 = d->arch.pci_cf8;
 
-    if ((cf8 & CONFIG_ENABLE) && lane + size <= 4)
-        pci_conf_write(cf8_address(cf8), (cf8 & 0xfc) | lane, size, value);
+    if (port < CONFIG_DATA)
+        d->arch.pci_cf8 = value;
+    else if ((cf8 & CONFIG_ENABLE) && (port & 3) + size <= 4)
+        pci_conf_write(cf8_address(cf8), (cf8 & 0xfc) | (port & 3), size, value);
 }
 
 /* ---- devices -------------------------------------------------------------------------------- */

@@ -42,11 +42,11 @@ void pci_conf_write(struct pci_address a, unsigned int reg, unsigned int size, u
 unsigned int pci_find_capability(struct pci_address a, u8 id);
 
 /*
- * A PV dom0's access to the data port 0xcfc + lane (0..3), size 1, 2 or 4, at the address in
- * d->arch.pci_cf8, which its accesses to port 0xcf8 set.
+ * A PV dom0's accesses to port 0xcf8 (4 bytes; kept per domain in d->arch.pci_cf8) and to
+ * 0xcfc..0xcff (1, 2 or 4 bytes).
  */
-u32 pci_guest_read(struct domain *d, unsigned int lane, unsigned int size);
-void pci_guest_write(struct domain *d, unsigned int lane, unsigned int size, u32 value);
+u32 pci_port_read(struct domain *d, u16 port, unsigned int size);
+void pci_port_write(struct domain *d, u16 port, unsigned int size, u32 value);
 
 /* Known devices: guarded by pci_lock, which is also the lock of all changes to message interrupts.
  */
