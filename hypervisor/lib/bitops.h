@@ -61,6 +61,15 @@ static inline unsigned int fls64(u64 x)
     return 63 - __builtin_clzl(x);
 }
 
+/* How many bits are set: sums of 2, 4, 8 bits side by side, then all bytes by one multiplication. */
+static inline unsigned int popcount64(u64 x)
+{
+    x -= x >> 1 & 0x5555555555555555;
+    x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
+    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    return (x * 0x0101010101010101) >> 56;
+}
+
 /* First set (clear) bit at or after start; size when there is none. */
 unsigned int find_next_bit(const unsigned long *p, unsigned int size, unsigned int start);
 unsigned int find_next_zero_bit(const unsigned long *p, unsigned int size, unsigned int start);

@@ -81,7 +81,7 @@ static inline unsigned int cpumask_weight(const struct cpumask *m)
     unsigned int n = 0;
 
     for (unsigned int i = 0; i < BITS_TO_LONGS(NR_CPUS); i++)
-        n += __builtin_popcountl(m->bits[i]);
+        n += popcount64(m->bits[i]);
     return n;
 }
 
