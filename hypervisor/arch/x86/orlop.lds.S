@@ -9,7 +9,7 @@
 
 OUTPUT_FORMAT("elf64-x86-64")
 OUTPUT_ARCH(i386:x86-64)
-ENTRY(entry_paddr)
+ENTRY(boot_entry32)
 
 PHDRS
 {
@@ -21,7 +21,6 @@ SECTIONS
 {
     . = IMAGE_START;
     __image_start = .;
-    entry_paddr = boot_entry32 - IMAGE_START + IMAGE_LOAD_PADDR;
 
     .init : AT(ADDR(.init) - IMAGE_START + IMAGE_LOAD_PADDR) {
         KEEP(*(.head))
