@@ -143,6 +143,12 @@ void __init apic_init(void)
 {
     u64 base = rdmsr(MSR_APIC_BASE);
 
+    /*
+     * All lines of the 8259s off, before the APIC stops to pass their interrupts on: one that waits
+     * then would stay with the CPU (QEMU's) and come as no interrupt at all.
+     */
+    outb(0x21, 0xff);
+    outb(0xa1, 0xff);
     x2apic_mode = (base & APIC_BASE_X2APIC) || (want_x2apic && cpu_has(X2APIC));
     if (!(base & APIC_BASE_X2APIC)) {
         apic_page = device_map(base & APIC_BASE_ADDRESS, PAGE_SIZE);
