@@ -2,7 +2,7 @@
 /*
  * Memory for the decoders (whole pages, freed after the boot), and the entry points by which a hardened build of theirs
  * reports damage. They come compiled for user space: with SSE, which the boot CPU has on, and with stack protectors,
- * which read a word behind the FS base.
+ * which read a word behind the FS base, and with a red zone below the stack pointer, which an interrupt would overwrite.
  */
 #include <asm/system.h>
 #include <asm/trapnr.h>
@@ -48,14 +48,30 @@ void __init free(void *p)
 
 static u8 thread_area[64] __initdata __aligned(16);
 
+static unsigned long irq_flags_outside __initdata;
+
 void __init decompress_libc_enter(void)
 {
+    irq_flags_outside = irq_save();
     wrmsr(MSR_FS_BASE, (u64)thread_area);
 }
 
 void __init decompress_libc_leave(void)
 {
     wrmsr(MSR_FS_BASE, 0);
+    irq_restore(irq_flags_outside);
+}
+
+/* zstd's hooks for tracing; 0: not this time. */
+unsigned long long ZSTD_trace_decompress_begin(const void *context);
+unsigned long long __init ZSTD_trace_decompress_begin(const void *context __unused)
+{
+    return 0;
+}
+
+void ZSTD_trace_decompress_end(unsigned long long trace, const void *result);
+void __init ZSTD_trace_decompress_end(unsigned long long trace __unused, const void *result __unused)
+{
 }
 
 void __stack_chk_fail(void) __noreturn;
