@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A kernel file as distributions ship it, down to the ELF image inside: bzImage unwrapped, payload
+ * decompressed. Reading the ELF itself is elf.h's business. Files are untrusted: every offset is
+ * checked before it is used.
+ */
+#ifndef ORLOP_DOMAIN_IMAGE_H
+#define ORLOP_DOMAIN_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+struct image {
+    uint8_t *data;
+    size_t size;
+    size_t mapped; /* bytes of a file mapping to undo, 0: data is from malloc */
+};
+
+/* Map a whole file read-only. An empty file is an error. */
+int image_open(const char *path, struct image *img, struct err **err);
+
+/*
+ * Open a kernel file and give the ELF image in it (bzImage of boot protocol 2.08 or later, or
+ * plain or gzipped ELF).
+ */
+int image_open_kernel(const char *path, struct image *img, struct err **err);
+
+/* The part of image_open_kernel after the file is in memory: takes over `file`. For tests too. */
+int image_unwrap(struct image *file, struct image *img, struct err **err);
+
+void image_close(struct image *img);
+
+#endif
