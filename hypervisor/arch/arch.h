@@ -124,6 +124,11 @@ int arch_grant_unmap(u64 host_addr, mfn_t mfn, u64 new_addr, unsigned int flags)
 long arch_do_domctl(struct xen_domctl *op, struct domain *d, bool *copyback);
 struct xen_sysctl;
 long arch_do_sysctl(struct xen_sysctl *op, bool *copyback);
+/* XEN_SYSCTL_physinfo: what the architecture adds (clock, topology, capabilities). */
+struct xen_sysctl_physinfo;
+void arch_physinfo(struct xen_sysctl_physinfo *p);
+/* Width of the physical addresses that d's guest may use. */
+unsigned int arch_gpaddr_bits(const struct domain *d);
 /* XENMEM_* subops that only the architecture knows. */
 long arch_memory_op(unsigned long cmd, void __guest *arg);
 

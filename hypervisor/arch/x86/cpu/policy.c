@@ -228,6 +228,16 @@ int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned
     return 0;
 }
 
+void policy_features(const struct cpu_policy *p, u32 *words)
+{
+    for (unsigned int w = 0; w < NR_CPUID_WORDS; w++) {
+        const xen_cpuid_leaf_t *l = find(p, word_place[w].leaf, word_place[w].subleaf);
+
+        if (l)
+            words[w] = *leaf_reg((xen_cpuid_leaf_t *)l, word_place[w].reg);
+    }
+}
+
 bool policy_has(const struct domain *d, unsigned int feature)
 {
     unsigned int w = feature / 32;

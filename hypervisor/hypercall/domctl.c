@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HYPERVISOR_domctl (xen/domctl.h): what the toolstack does to domains. Here: creation and end, pausing, limits, rights, and who may
+ * call. vCPUs: domctl_vcpu.c; what only the architecture knows: arch_do_domctl.
+ *
+ * One operation at a time: who finds the lock taken tries again later. Long ones give way through hypercall_again.
+ */
+#include <arch/arch.h>
+#include <core/domain.h>
+#include <core/evtchn.h>
+#include <core/rangeset.h>
+#include <hypercall/control.h>
+#include <hypercall/hypercall.h>
+#include <lib/printk.h>
+#include <lib/string.h>
+#include <mm/guest_access.h>
+#include <mm/heap.h>
+#include <sched/sched.h>
+
+static DEFINE_SPINLOCK(domctl_lock, LOCK_DOMCTL);
+
+#define MAX_VCPUS 8192
+
+struct vcpu *domain_vcpu(struct domain *d, unsigned int id)
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
+int bitmap_from_guest(struct cpumask *m, const struct xenctl_bitmap *b)
+{
+    unsigned int bits = min(b->nr_bits, (u32)NR_CPUS);
+
+    cpumask_clear(m);
+    if (copy_from_guest(m->bits, (const void __guest *)b->bitmap.p, DIV_ROUND_UP(bits, 8)))
+        return -EFAULT;
+    for (unsigned int bit = bits; bit < ROUNDUP(bits, 8U); bit++)
+        cpumask_unset(m, bit);
+    return 0;
+}
+
+int bitmap_to_guest(struct xenctl_bitmap *b, const struct cpumask *m, unsigned int nr_bits)
+{
+    unsigned int guest_bytes = DIV_ROUND_UP(b->nr_bits, 8U);
+    unsigned int bytes = min(guest_bytes, (unsigned int)sizeof(*m));
+    u8 __guest *dst = (u8 __guest *)b->bitmap.p;
+
+    nr_bits = min(nr_bits, (unsigned int)NR_CPUS);
+    bytes = min(bytes, DIV_ROUND_UP(nr_bits, 8U));
+    if (copy_to_guest(dst, m->bits, bytes) || raw_clear_guest(dst + bytes, guest_bytes - bytes))
+        return -EFAULT;
+    return 0;
+}
+
+/* ---- create and destroy ------------------------------------------------------------------------------------- */
+
+/* The next id after the last one given, so that ids are not soon used again. DOMID_INVALID: all are taken. */
+static domid_t free_domain_id(void)
+{
+    static domid_t last;
+
+    for (unsigned int tries = 1; tries < DOMID_FIRST_RESERVED; tries++) {
+        if (++last >= DOMID_FIRST_RESERVED)
+            last = 1;
+        if (!domain_peek(last))
+            return last;
+    }
+    return DOMID_INVALID;
+}
+
+static long create(struct xen_domctl *op, bool *copyback)
+{
+    const struct xen_domctl_createdomain *c = &op->u.createdomain;
+    domid_t id = op->domain;
+    struct domain *d;
+    int rc;
+
+    if (id == 0 || id >= DOMID_FIRST_RESERVED) {
+        id = free_domain_id();
+        if (id == DOMID_INVALID)
+            return -ENOMEM;
+    } else if (domain_peek(id)) {
+        return -EEXIST;
+    }
+    if (c->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1) || c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
+        return -EINVAL;
+    if (c->flags & (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_iommu |
+                    XEN_DOMCTL_CDF_nested_virt | XEN_DOMCTL_CDF_vpmu) || c->iommu_opts || c->vmtrace_size)
+        return -EINVAL;
+    if (c->cpupool_id)
+        return -ENOENT;
+    rc = domain_create(id, c, false, &d);
+    if (rc)
+        return rc;
+    op->domain = id;
+    *copyback = true;
+    return 0;
+}
+
+static long max_vcpus(struct domain *d, unsigned int max)
+{
+    int rc = 0;
+
+    if (d == current->domain || !max || max > d->max_vcpus)
+        return -EINVAL;
+    domain_pause(d);
+    for (unsigned int i = 0; i < max && !rc; i++)
+        if (!d->vcpu[i] && !vcpu_create(d, i))
+            rc = -ENOMEM;
+    domain_unpause(d);
+    return rc;
+}
+
+static long max_mem(struct domain *d, u64 kb)
+{
+    u64 pages = kb >> (PAGE_SHIFT - 10);
+
+    if (pages > ~0U)
+        pages = ~0U;
+    spin_lock(&d->page_lock);
+    d->max_pages = pages;
+    spin_unlock(&d->page_lock);
+    return 0;
+}
+
+static long unpause(struct domain *d)
+{
+    struct vcpu *v = domain_vcpu(d, 0);
+
+    if (!v)
+        return -EINVAL;
+    d->created = true;
+    return domain_unpause_by_controller(d);
+}
+
+/* ---- facts ------------------------------------------------------------------------------------------------------ */
+
+static void vcpus_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    u32 flags = XEN_DOMINF_blocked;
+    struct vcpu *v;
+
+    for_each_vcpu(d, v) {
+        info->cpu_time += vcpu_cpu_time(v);
+        info->max_vcpu_id = v->id;
+        if (READ_ONCE(v->pause_flags) & VPF_DOWN)
+            continue;
+        info->nr_online_vcpus++;
+        if (!(READ_ONCE(v->pause_flags) & VPF_BLOCKED))
+            flags &= ~XEN_DOMINF_blocked;
+        if (READ_ONCE(v->is_running))
+            flags |= XEN_DOMINF_running;
+    }
+    info->flags |= flags;
+}
+
+void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    memset(info, 0, sizeof(*info));
+    info->domain = d->id;
+    info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
+    vcpus_info(d, info);
+    info->flags |= (d->dying == DOMDYING_DEAD ? XEN_DOMINF_dying : 0) |
+                   (d->is_shut_down ? XEN_DOMINF_shutdown : 0) |
+                   (d->controller_pauses ? XEN_DOMINF_paused : 0) |
+                   (d->create_flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0) |
+                   d->shutdown_code << XEN_DOMINF_shutdownshift;
+    info->tot_pages = d->tot_pages;
+    info->max_pages = d->max_pages;
+    info->shared_info_frame = arch_get_m2p(virt_to_mfn(d->shared_info));
+    info->ssidref = d->ssidref;
+    memcpy(info->handle, d->handle, sizeof(d->handle));
+    info->cpupool = d->cpupool;
+    info->gpaddr_bits = arch_gpaddr_bits(d);
+}
+
+/* ---- rights ------------------------------------------------------------------------------------------------------ */
+
+static long set_right(struct rangeset *r, u64 first, u64 nr, u64 limit, bool allow)
+{
+    if (!nr || first > limit || nr - 1 > limit - first)
+        return -EINVAL;
+    return allow ? rangeset_add(r, first, first + nr - 1) : rangeset_remove(r, first, first + nr - 1);
+}
+
+/* Nobody can give what he has not got. */
+static long iomem_permission(struct domain *d, const struct xen_domctl_iomem_permission *p)
+{
+    if (!p->nr_mfns || p->first_mfn + p->nr_mfns - 1 < p->first_mfn)
+        return -EINVAL;
+    if (!rangeset_contains(current->domain->iomem_caps, p->first_mfn, p->first_mfn + p->nr_mfns - 1))
+        return -EPERM;
+    return set_right(d->iomem_caps, p->first_mfn, p->nr_mfns, ~0UL >> PAGE_SHIFT, p->allow_access);
+}
+
+static long irq_permission(struct domain *d, const struct xen_domctl_irq_permission *p)
+{
+    if (!rangeset_contains(current->domain->irq_caps, p->pirq, p->pirq))
+        return -EPERM;
+    return set_right(d->irq_caps, p->pirq, 1, ~0U, p->allow_access);
+}
+
+static long set_handle(struct domain *d, const xen_domain_handle_t handle)
+{
+    memcpy(d->handle, handle, sizeof(d->handle));
+    return 0;
+}
+
+static long set_time_offset(struct domain *d, s64 seconds)
+{
+    d->time_offset_seconds = seconds;
+    arch_update_wallclock(d);
+    return 0;
+}
+
+/* ---- the scheduler's view ------------------------------------------------------------------------------------------ */
+
+static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op, bool *copyback)
+{
+    unsigned int weight, cap;
+
+    if (op->sched_id != XEN_SCHEDULER_CREDIT2)
+        return -EINVAL;
+    sched_get_params(d, &weight, &cap);
+    switch (op->cmd) {
+    case XEN_DOMCTL_SCHEDOP_getinfo:
+        op->u.credit2.weight = weight;
+        op->u.credit2.cap = cap;
+        *copyback = true;
+        return 0;
+    case XEN_DOMCTL_SCHEDOP_putinfo: /* weight 0 and cap ~0 leave it as it is */
+        return sched_set_params(d, op->u.credit2.weight ?: weight,
+                                op->u.credit2.cap == (u16)~0 ? cap : op->u.credit2.cap);
+    default:
+        return -EINVAL;
+    }
+}
+
+static long node_affinity(struct xen_domctl *op, bool *copyback)
+{
+    struct cpumask nodes = {};
+
+    if (op->cmd == XEN_DOMCTL_setnodeaffinity) { /* a wish: memory comes from where there is some */
+        int rc = bitmap_from_guest(&nodes, &op->u.nodeaffinity.nodemap);
+
+        return rc ? rc : cpumask_empty(&nodes) ? -EINVAL : 0;
+    }
+    for (unsigned int n = 0; n < heap_nr_nodes(); n++)
+        cpumask_set(&nodes, n);
+    *copyback = true;
+    return bitmap_to_guest(&op->u.nodeaffinity.nodemap, &nodes, heap_nr_nodes());
+}
+
+/* ---- dispatch -------------------------------------------------------------------------------------------------------- */
+
+static long domain_op(struct xen_domctl *op, struct domain *d, bool *copyback)
+{
+    switch (op->cmd) {
+    case XEN_DOMCTL_destroydomain:
+        return domain_kill(d);
+    case XEN_DOMCTL_pausedomain:
+        return d == current->domain ? -EINVAL : domain_pause_by_controller(d);
+    case XEN_DOMCTL_unpausedomain:
+        return unpause(d);
+    case XEN_DOMCTL_resumedomain:
+        if (d == current->domain)
+            return -EINVAL;
+        domain_resume(d);
+        return 0;
+    case XEN_DOMCTL_max_vcpus:
+        return max_vcpus(d, op->u.max_vcpus.max);
+    case XEN_DOMCTL_max_mem:
+        return max_mem(d, op->u.max_mem.max_memkb);
+    case XEN_DOMCTL_getdomaininfo:
+        domain_info(d, &op->u.getdomaininfo);
+        op->domain = d->id;
+        *copyback = true;
+        return 0;
+    case XEN_DOMCTL_setdomainhandle:
+        return set_handle(d, op->u.setdomainhandle.handle);
+    case XEN_DOMCTL_settimeoffset:
+        return set_time_offset(d, op->u.settimeoffset.time_offset_seconds);
+    case XEN_DOMCTL_scheduler_op:
+        return scheduler_op(d, &op->u.scheduler_op, copyback);
+    case XEN_DOMCTL_iomem_permission:
+        return iomem_permission(d, &op->u.iomem_permission);
+    case XEN_DOMCTL_irq_permission:
+        return irq_permission(d, &op->u.irq_permission);
+    case XEN_DOMCTL_set_virq_handler:
+        return evtchn_set_global_virq_handler(d, op->u.set_virq_handler.virq);
+    case XEN_DOMCTL_setnodeaffinity:
+    case XEN_DOMCTL_getnodeaffinity:
+        return node_affinity(op, copyback);
+    default:
+        return -ENOSYS;
+    }
+}
+
+static long locked_op(struct xen_domctl *op, struct domain *d, bool *copyback)
+{
+    long rc;
+
+    if (op->cmd == XEN_DOMCTL_createdomain)
+        return create(op, copyback);
+    rc = domain_op(op, d, copyback);
+    if (rc == -ENOSYS)
+        rc = domctl_vcpu_op(op, d, copyback);
+    if (rc == -ENOSYS)
+        rc = arch_do_domctl(op, d, copyback);
+    return rc == -ENOSYS ? hypercall_unknown("domctl", op->cmd, -ENOSYS) : rc;
+}
+
+/* Which domain is meant: getdomaininfo means the first one from the given id on. */
+static struct domain *target(const struct xen_domctl *op)
+{
+    struct domain *d, *found = NULL;
+
+    if (op->cmd != XEN_DOMCTL_getdomaininfo)
+        return domain_get_by_id_or_self(op->domain);
+    spin_lock(&domlist_lock);
+    list_for_each(d, &domain_list, link)
+        if (d->id >= op->domain && domain_get(d)) {
+            found = d;
+            break;
+        }
+    spin_unlock(&domlist_lock);
+    return found;
+}
+
+/*
+ * HYPERVISOR_domctl(op): 0 or what the operation gives; -EFAULT, -EACCES for another interface version, -EPERM for a caller
+ * without privilege, -ESRCH for a domain that there is not, -ENOSYS.
+ */
+long do_domctl(void __guest *arg)
+{
+    struct domain *d = NULL;
+    struct xen_domctl op;
+    bool copyback = false;
+    long rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
+        return -EACCES;
+    if (!current->domain->is_privileged)
+        return -EPERM;
+    if (op.cmd != XEN_DOMCTL_createdomain) {
+        d = target(&op);
+        if (!d)
+            return -ESRCH;
+    }
+    if (!spin_trylock(&domctl_lock)) {
+        if (d)
+            domain_put(d);
+        return hypercall_again(1, (unsigned long)arg);
+    }
+    rc = locked_op(&op, d, &copyback);
+    spin_unlock(&domctl_lock);
+    if (d)
+        domain_put(d);
+    if (rc == -ERESTART)
+        return hypercall_again(1, (unsigned long)arg);
+    if (copyback && copy_to_guest(arg, &op, sizeof(op)))
+        return -EFAULT;
+    return rc;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HYPERVISOR_sysctl (xen/sysctl.h): what the toolstack asks of the host. Topology, features and policies of CPUs are the architecture's:
+ * arch_do_sysctl.
+ */
+#include <arch/arch.h>
+#include <core/console.h>
+#include <core/domain.h>
+#include <core/keyhandler.h>
+#include <hypercall/control.h>
+#include <hypercall/hypercall.h>
+#include <lib/string.h>
+#include <mm/guest_access.h>
+#include <mm/heap.h>
+#include <sched/sched.h>
+
+static long read_console(struct xen_sysctl_readconsole *c)
+{
+    char chunk[256];
+    u32 pos = c->incremental ? c->index : console_ring_start(), done = 0;
+    size_t n;
+
+    while (done < c->count && (n = console_ring_read(&pos, chunk, min(c->count - done, (u32)sizeof(chunk))))) {
+        if (copy_to_guest((char __guest *)c->buffer.p + done, chunk, n))
+            return -EFAULT;
+        done += n;
+    }
+    if (c->clear)
+        console_ring_clear();
+    c->count = done;
+    c->index = pos;
+    return 0;
+}
+
+static long domain_info_list(struct xen_sysctl_getdomaininfolist *l)
+{
+    struct xen_domctl_getdomaininfo info;
+    unsigned int n = 0, next = l->first_domain;
+
+    while (n < l->max_domains) {
+        struct domain *d, *found = NULL;
+
+        spin_lock(&domlist_lock);
+        list_for_each(d, &domain_list, link)
+            if (d->id >= next && domain_get(d)) {
+                found = d;
+                break;
+            }
+        spin_unlock(&domlist_lock);
+        if (!found)
+            break;
+        domain_info(found, &info);
+        next = found->id + 1;
+        domain_put(found);
+        if (guest_write(l->buffer, n, &info))
+            return -EFAULT;
+        n++;
+    }
+    l->num_domains = n;
+    return 0;
+}
+
+static long debug_keys(const struct xen_sysctl_debug_keys *k)
+{
+    char c;
+
+    for (u32 i = 0; i < k->nr_keys; i++) {
+        if (copy_from_guest(&c, (const char __guest *)k->keys.p + i, 1))
+            return -EFAULT;
+        key_handle(c);
+    }
+    return 0;
+}
+
+static long cpu_info_list(struct xen_sysctl_getcpuinfo *c)
+{
+    unsigned int n = min(c->max_cpus, (u32)nr_cpu_ids);
+    xen_sysctl_cpuinfo_t info;
+
+    for (unsigned int cpu = 0; cpu < n; cpu++) {
+        info.idletime = cpumask_test(&cpu_online_map, cpu) ? sched_idle_time(cpu) : 0;
+        if (guest_write(c->info, cpu, &info))
+            return -EFAULT;
+    }
+    c->nr_cpus = n;
+    return 0;
+}
+
+static long avail_heap(struct xen_sysctl_availheap *a)
+{
+    unsigned long total, free = heap_free_frames();
+
+    if (a->node >= 0) {
+        if ((unsigned int)a->node >= heap_nr_nodes())
+            return -EINVAL;
+        heap_node_info(a->node, &total, &free);
+    }
+    a->avail_bytes = (u64)free << PAGE_SHIFT;
+    return 0;
+}
+
+static long numa_info(struct xen_sysctl_numainfo *n)
+{
+    unsigned int nodes = heap_nr_nodes(), max = min(n->num_nodes, nodes);
+
+    if (!n->meminfo.p && !n->distance.p) {
+        n->num_nodes = nodes;
+        return 0;
+    }
+    for (unsigned int i = 0; i < max; i++) {
+        xen_sysctl_meminfo_t mem;
+        unsigned long total, free;
+
+        heap_node_info(i, &total, &free);
+        mem.memsize = (u64)total << PAGE_SHIFT;
+        mem.memfree = (u64)free << PAGE_SHIFT;
+        if (n->meminfo.p && guest_write(n->meminfo, i, &mem))
+            return -EFAULT;
+        for (unsigned int j = 0; n->distance.p && j < max; j++) {
+            u32 distance = i == j ? 10 : 20; /* ACPI: local, and the usual remote value */
+
+            if (copy_to_guest((u32 __guest *)n->distance.p + i * nodes + j, &distance, sizeof(distance)))
+                return -EFAULT;
+        }
+    }
+    n->num_nodes = max;
+    return 0;
+}
+
+/* One pool with all CPUs: it can be looked at, not changed. */
+static long cpupool(struct xen_sysctl_cpupool_op *p)
+{
+    struct domain *d;
+    struct cpumask none = {};
+
+    switch (p->op) {
+    case XEN_SYSCTL_CPUPOOL_OP_INFO:
+        if (p->cpupool_id != 0)
+            return -ENOENT;
+        p->sched_id = XEN_SCHEDULER_CREDIT2;
+        p->n_dom = 0;
+        spin_lock(&domlist_lock);
+        list_for_each(d, &domain_list, link)
+            p->n_dom++;
+        spin_unlock(&domlist_lock);
+        return bitmap_to_guest(&p->cpumap, &cpu_online_map, nr_cpu_ids);
+    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
+        return bitmap_to_guest(&p->cpumap, &none, nr_cpu_ids);
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
+static long phys_info(struct xen_sysctl_physinfo *p)
+{
+    memset(p, 0, sizeof(*p));
+    p->nr_cpus = cpumask_weight(&cpu_online_map);
+    p->max_cpu_id = nr_cpu_ids - 1;
+    p->nr_nodes = heap_nr_nodes();
+    p->max_node_id = p->nr_nodes - 1;
+    p->total_pages = heap_total_frames();
+    p->free_pages = heap_free_frames();
+    p->scrub_pages = heap_scrub_frames();
+    p->max_mfn = max_frame - 1;
+    p->capabilities = XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
+    arch_physinfo(p);
+    return 0;
+}
+
+static long sysctl_op(struct xen_sysctl *op, bool *copyback)
+{
+    *copyback = true;
+    switch (op->cmd) {
+    case XEN_SYSCTL_readconsole:
+        return read_console(&op->u.readconsole);
+    case XEN_SYSCTL_physinfo:
+        return phys_info(&op->u.physinfo);
+    case XEN_SYSCTL_sched_id:
+        op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
+        return 0;
+    case XEN_SYSCTL_getdomaininfolist:
+        return domain_info_list(&op->u.getdomaininfolist);
+    case XEN_SYSCTL_debug_keys:
+        return debug_keys(&op->u.debug_keys);
+    case XEN_SYSCTL_getcpuinfo:
+        return cpu_info_list(&op->u.getcpuinfo);
+    case XEN_SYSCTL_availheap:
+        return avail_heap(&op->u.availheap);
+    case XEN_SYSCTL_numainfo:
+        return numa_info(&op->u.numainfo);
+    case XEN_SYSCTL_cpupool_op:
+        return cpupool(&op->u.cpupool_op);
+    default:
+        *copyback = false;
+        return arch_do_sysctl(op, copyback);
+    }
+}
+
+/* HYPERVISOR_sysctl(op): 0 or what the operation gives; -EFAULT, -EACCES for another interface version, -EPERM, -ENOSYS. */
+long do_sysctl(void __guest *arg)
+{
+    struct xen_sysctl op;
+    bool copyback = false;
+    long rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
+        return -EACCES;
+    if (!current->domain->is_privileged)
+        return -EPERM;
+    rc = sysctl_op(&op, &copyback);
+    if (rc == -ENOSYS)
+        return hypercall_unknown("sysctl", op.cmd, -ENOSYS);
+    if (!rc && copyback && copy_to_guest(arg, &op, sizeof(op)))
+        return -EFAULT;
+    return rc;
+}
