@@ -3,11 +3,14 @@
  * The whole boot as one list: each phase has a name, runs on the first CPU and panics when the host
  * cannot go on. arch/x86/boot/head.S calls in; nothing returns.
  */
+#include <arch/x86/cpu/policy.h>
+#include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/mm/setup.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/platform/console_devices.h>
 #include <asm/current.h>
+#include <asm/irq.h>
 #include <asm/layout.h>
 #include <asm/paging.h>
 #include <asm/phases.h>
@@ -17,10 +20,12 @@
 #include <boot/multiboot.h>
 #include <boot/param.h>
 #include <core/console.h>
+#include <core/domain.h>
 #include <core/keyhandler.h>
 #include <lib/printk.h>
 #include <lib/string.h>
 #include <sched/sched.h>
+#include <time/timer.h>
 #include <version.h>
 
 /* From head.S: what the loader left in its registers, and where the image lies. */
@@ -33,10 +38,33 @@ extern char __image_start[], __bss_end[];
 
 struct boot_info boot_info;
 
+static void __init processor_start(void)
+{
+    cpu_identify();
+    spec_ctrl_init();
+    policy_init();
+}
+
 static void __init traps_start(void)
 {
     traps_init();
     traps_cpu_init();
+}
+
+/* From here on there is a current vCPU, the idle one. */
+static void __init scheduler_start(void)
+{
+    if (idle_domain_init(NR_CPUS))
+        panic("no memory for the idle vCPUs");
+    timers_cpu_init(0);
+    sched_init();
+}
+
+/* The first interrupts come. */
+static void __init timers_start(void)
+{
+    clock_start();
+    irq_enable();
 }
 
 static void __init console_input_start(void)
@@ -45,14 +73,31 @@ static void __init console_input_start(void)
     serial_input_init();
 }
 
+/* The keys that nobody else registers. */
+static void __init keys_start(void)
+{
+    register_key('r', sched_dump, "run queues");
+    register_key('i', irq_dump, "interrupts");
+}
+
 /* Before these: the loader's information is read, the console works. The order is what each phase's
  * header says it needs. */
 static const struct boot_phase phases[] __section(".init.rodata") = {
-    {"processor", cpu_identify}, {"firmware tables", acpi_init},
-    {"heap", memory_heap_init},  {"EFI", efi_tables_init},
-    {"traps", traps_start},      {"interrupt controller", apic_init},
-    {"clocks", clock_init},      {"interrupts", irq_init},
-    {"PCI", pci_init},           {"console input", console_input_start},
+    {"processor", processor_start},
+    {"firmware tables", acpi_init},
+    {"heap", memory_heap_init},
+    {"EFI", efi_tables_init},
+    {"traps", traps_start},
+    {"interrupt controller", apic_init},
+    {"clocks", clock_init},
+    {"interrupts", irq_init},
+    {"PCI", pci_init},
+    {"scheduler", scheduler_start},
+    {"timers", timers_start},
+    {"other processors", smp_boot},
+    {"console input", console_input_start},
+    {"debug keys", keys_start},
+    {"dom0", dom0_create},
 };
 
 /* Time since the first instruction; cycles while nobody knows how long one takes. */

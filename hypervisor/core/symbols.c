@@ -7,7 +7,22 @@
 #include <lib/printf.h>
 
 extern const u32 __start_symbols[];
-extern const char __image_start[], __text_start[], __text_end[];
+extern const char __image_start[], __init_text_end[], __text_start[], __text_end[];
+
+static bool init_gone;
+
+void symbols_forget_init(void)
+{
+    init_gone = true;
+}
+
+bool is_code(unsigned long addr)
+{
+    if (addr >= (unsigned long)__text_start && addr < (unsigned long)__text_end)
+        return true;
+    return !init_gone && addr >= (unsigned long)__image_start &&
+           addr < (unsigned long)__init_text_end;
+}
 
 const char *symbol_find(unsigned long addr, unsigned long *offset)
 {
@@ -15,7 +30,7 @@ const char *symbol_find(unsigned long addr, unsigned long *offset)
     const u32 *offsets = &__start_symbols[1], *names = offsets + count;
     unsigned long at = addr - (unsigned long)__image_start;
 
-    if (addr < (unsigned long)__image_start || addr >= (unsigned long)__text_end || count == 0)
+    if (!is_code(addr) || count == 0)
         return NULL;
     /* offsets[low] <= at < offsets[high] */
     while (high - low > 1) {

@@ -22,6 +22,22 @@ static bool on_own_stack(unsigned long sp)
     return sp < top && sp >= ROUNDDOWN(top, STACK_SIZE) && sp % sizeof(long) == 0;
 }
 
+/* Does a CALL end just before addr (AMD APM vol. 3, CALL): near relative, or indirect by register
+ * or memory? */
+static bool behind_call(unsigned long addr)
+{
+    const u8 *p = (const u8 *)addr;
+
+    if (!is_code(addr - 8) || !is_code(addr))
+        return false;
+    if (p[-5] == 0xe8)
+        return true;
+    for (int n = 2; n <= 7; n++)
+        if (p[-n] == 0xff && (p[-n + 1] >> 3 & 7) == 2)
+            return true;
+    return false;
+}
+
 /*
  * There are no frame pointers: every word of the stack that is an address behind a call is shown,
  * so some lines may be left over from earlier calls. Ends at the page's end where the next one is a
@@ -40,9 +56,7 @@ static void dump_stack(unsigned long sp)
     if (sp < (unsigned long)end - 3 * PAGE_SIZE)
         end = (const unsigned long *)ROUNDUP(sp + 1, PAGE_SIZE);
     for (; p < end && shown < BACKTRACE_MAX; p++) {
-        unsigned long offset;
-
-        if (!symbol_find(*p, &offset) || offset == 0)
+        if (!behind_call(*p))
             continue;
         log_error("   [%p] %s\n", (void *)*p, symbol_format(name, sizeof(name), *p));
         shown++;

@@ -11,6 +11,7 @@
 #include <asm/system.h>
 #include <boot/boot.h>
 #include <boot/memmap.h>
+#include <core/symbols.h>
 #include <lib/printk.h>
 #include <lib/string.h>
 #include <mm/frame.h>
@@ -251,6 +252,7 @@ void memory_boot_done(void)
 {
     u64 image = __bss_end - __image_start, used;
 
+    symbols_forget_init();
     image -= free_image_part(__image_start, __init_end);
     image -= free_image_part(__bss_start, __init_bss_end);
     unmap_range(hyp_l4, (unsigned long)__data_start, __ro_after_init_end - __data_start);
