@@ -3,6 +3,7 @@
  * The tables that the CPU reads by itself: IDT (one for all), GDT and TSS (one a CPU), and the registers that say where a
  * SYSCALL goes. Filled at boot; a context switch changes GDTR, LDTR and this CPU's LDT descriptor only.
  */
+#include <arch/x86/cpu/control.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/entry/entry.h>
 #include <asm/current.h>
@@ -156,6 +157,7 @@ void traps_cpu_init(void)
     __asm__ __volatile__("ltr %w0" ::"r"(SEL_TSS));
     ldt_load(0, 0);
     syscall_init();
+    control_cpu_init();
 }
 
 u64 *this_cpu_gdt(void)
