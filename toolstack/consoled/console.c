@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -379,5 +380,10 @@ void console_guest_died(struct console *c)
 
 bool console_finished(const struct console *c)
 {
-    return c->dead && (!c->buffer.len || c->dead_periods > DEAD_PERIODS);
+    int unread = 0;
+
+    /* Closing the terminal would throw away what its reader has not fetched yet. */
+    if (c->slave >= 0)
+        ioctl(c->slave, FIONREAD, &unread);
+    return c->dead && ((!c->buffer.len && !unread) || c->dead_periods > DEAD_PERIODS);
 }

@@ -6,10 +6,12 @@
  * a hypervisor. Nothing of the daemon is in here. conformance.py is the other side.
  *
  * $FAKEXEN_DIR/domains      lines "DOMID FLAGS", flags of letters d(ying) s(hutdown) or -
- * $FAKEXEN_DIR/ring-DOMID   the shared page (4096 bytes)
+ * $FAKEXEN_DIR/ring-DOMID   the page shared for the store (4096 bytes)
+ * $FAKEXEN_DIR/console-DOMID  the page shared for the console
  * $FAKEXEN_DIR/xsd_port     text, the port of dom0's own ring
- * $FAKEXEN_DIR/evtchn       FIFO: the test writes 32-bit local ports to wake the daemon
- * Local ports: 1 is the domain exception VIRQ, 1000 + DOMID is a domain's channel.
+ * $FAKEXEN_DIR/evtchn       FIFO: the test writes 32-bit local ports to wake the daemon; another
+ * name is in $FAKEXEN_EVTCHN where two daemons run Local ports: 1 is the domain exception VIRQ,
+ * 1000 + DOMID is a domain's channel.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -69,7 +71,7 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int 
 
     (void)logger;
     (void)flags;
-    fake_path(path, sizeof(path), "evtchn");
+    fake_path(path, sizeof(path), getenv("FAKEXEN_EVTCHN") ? getenv("FAKEXEN_EVTCHN") : "evtchn");
     if (mkfifo(path, 0600) && errno != EEXIST)
         return NULL;
     event_fd = open(path, O_RDWR | O_CLOEXEC); /* blocks when empty, as the device does */
@@ -159,8 +161,8 @@ void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t re
     int fd;
 
     (void)xgt;
-    (void)ref;
-    snprintf(name, sizeof(name), "ring-%u", domid);
+    snprintf(name, sizeof(name), "%s-%u", ref == GNTTAB_RESERVED_CONSOLE ? "console" : "ring",
+             domid);
     fake_path(path, sizeof(path), name);
     fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
