@@ -75,6 +75,7 @@ static void va_updates(void)
     unsigned int turn = 0;
     uint64_t pte = pte_make(frame[0], PTE_KRW);
 
+    hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables);
     hc_update_va(AREA, pte, UVM_FLUSH);
 #define REMAP(name, flags) \
     BENCH_PREPARED(name, 1, pte = other(&turn, PTE_KRW), hc_update_va(AREA, pte, flags))

@@ -5,7 +5,8 @@
  * Its module is the guest to run. It builds a domain of it, relays its console, waits for its end
  * and destroys it; with the word "once" a single time, else once per case until the guest says that
  * there are no more. After each it looks whether the host is as before: its own memory, its timer,
- * and the machine's free memory to the page. Any result but SUCCESS of a domain, a death that was
+ * and the machine's free memory but for a few pages that a heap
+ * may keep. Any result but SUCCESS of a domain, a death that was
  * not expected, or a change of the host is a failure.
  */
 #include "lib/guest.h"
@@ -14,6 +15,8 @@ const char test_title[] = "host of a guest domain";
 
 #define CASE_SECONDS  60
 #define WITNESS_WORDS 512
+/* Pages that the hypervisor may keep for its own small allocations, over all domains of a run. */
+#define FREE_SLACK 8
 
 static uint64_t witness[WITNESS_WORDS];
 static volatile unsigned int ticks;
@@ -38,7 +41,7 @@ static uint64_t free_pages(void)
 /* The host is as it was, or the reason is printed as a failure. */
 static void check_witness(void)
 {
-    uint64_t end = now() + 2000000000ul, now_free;
+    uint64_t end = now() + 10000000000ul, now_free;
     unsigned int before = ticks;
 
     for (unsigned int i = 0; i < WITNESS_WORDS; i++)
@@ -49,10 +52,8 @@ static void check_witness(void)
     check(ticks != before);
     do
         now_free = free_pages();
-    while (free_before && now_free != free_before && now() < end);
-    if (free_before)
-        check_eq(now_free, free_before);
-    free_before = now_free;
+    while (now_free + FREE_SLACK < free_before && now() < end);
+    check(now_free + FREE_SLACK >= free_before);
 }
 
 /* What a domain came to. */
@@ -133,6 +134,7 @@ void test_main(void)
 
     plan.elf = module_find(&plan.elf_size);
     plan.vcpus = (unsigned int)arg_number("vcpus", 1);
+    plan.tsc_mode = (unsigned int)arg_number("tsc_mode", 0);
     if (!plan.elf)
         test_error("no guest was given as module");
     for (unsigned int i = 0; i < WITNESS_WORDS; i++)
@@ -143,6 +145,7 @@ void test_main(void)
     check_eq(event_bind_virq(VIRQ_DOM_EXC, 0, &exception_port), 0);
     hc_vcpu_op(VCPUOP_stop_periodic_timer, 0, 0);
     events_on();
+    free_before = free_pages();
     for (unsigned int i = first;; i++) {
         format(args, sizeof(args), arg_present("once") ? "domu" : "domu case=%u", i);
         if (!run_domain(&plan))

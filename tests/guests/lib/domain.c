@@ -96,6 +96,12 @@ static long create(const struct domain_plan *plan, struct built_domain *d)
     rc = domctl(&op, XEN_DOMCTL_max_vcpus, d->id);
     if (rc)
         return rc;
+    if (plan->tsc_mode) {
+        op = (struct xen_domctl){.u.tsc_info.tsc_mode = plan->tsc_mode};
+        rc = domctl(&op, XEN_DOMCTL_settscinfo, d->id);
+        if (rc)
+            return rc;
+    }
     op = (struct xen_domctl){.u.max_mem.max_memkb = plan->pages * 4 + 1024};
     return domctl(&op, XEN_DOMCTL_max_mem, d->id);
 }

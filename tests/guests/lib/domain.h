@@ -13,6 +13,7 @@ struct domain_plan {
     const char *args;
     unsigned int pages; /* memory in pages, at most DOMAIN_PAGES_MAX */
     unsigned int vcpus;
+    unsigned int tsc_mode; /* 0: the hypervisor's choice, 2: never emulated */
 };
 #define DOMAIN_PAGES_MAX 8192
 
