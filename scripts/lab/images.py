@@ -72,6 +72,8 @@ def overlay(extra=None):
     for path, content in (extra or {}).items():
         if isinstance(content, bytes):
             archive.file(path, content, 0o755)
+        elif os.access(content, os.X_OK):
+            archive.program(content, path)
         else:
             archive.copy(content, path)
     return archive.tobytes()
@@ -117,6 +119,9 @@ def _base(init, modules):
     for name in names.split():
         if name != "bin/busybox":
             archive.link(name, "/usr/bin/busybox")
+    # The kernel calls these two when it is told to shut down from outside; init here is no daemon to ask.
+    for name in ("poweroff", "reboot"):
+        archive.file(f"/usr/sbin/{name}", f"#!/bin/sh\nexec /usr/bin/busybox {name} -f\n", 0o755)
     _add_modules(archive, modules)
     archive.copy(os.path.join(paths.DATA, init), "/init", 0o755)
     archive.copy(os.path.join(paths.DATA, "profile"), "/etc/profile", 0o644)

@@ -38,13 +38,12 @@ class Context:
             raise Failure(reason)
 
     def machine(self, dom0_memory="512M", dom0_cpus=2, files=None, kernel=None, kernel_args="", hypervisor_args="",
-                root=None, run="testshell", **rest):
-        """A Machine with the small dom0 on the hypervisor under test. files: {path in dom0: bytes or path here}."""
-        initrd = images.joined(os.path.join(self.folder, f"initrd-{self.runs}.img"),
-                               images.dom0_small(self.on == "xen"), files)
+                run="testshell", initrd=None, **rest):
+        """A Machine with the small dom0 on the hypervisor under test. files: {path in dom0: bytes or path here};
+        initrd: a whole image instead of the small one."""
+        initrd = initrd or images.joined(os.path.join(self.folder, f"initrd-{self.runs}.img"),
+                                         images.dom0_small(self.on == "xen"), files)
         args = f"{DOM0_KERNEL_ARGS} tools={self.on} run={run} {kernel_args}"
-        if root:
-            args += f" root={root}"
         return Machine(
             hypervisor=paths.hypervisor(self.on),
             hypervisor_args=f"com1=115200,8n1 console=com1 loglvl=info guest_loglvl=info dom0_mem={dom0_memory} "
