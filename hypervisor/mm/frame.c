@@ -10,12 +10,6 @@
 #include <mm/heap.h>
 #include <mm/heap_internal.h>
 
-unsigned long max_frame;
-unsigned long *ram_map;
-#ifndef frame_table
-struct frame *frame_table;
-#endif
-
 struct domain *frame_owner(const struct frame *f)
 {
     u32 refs = READ_ONCE(f->refs);

@@ -57,9 +57,9 @@ _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 by
 
 /* The table's address, where the architecture does not fix it (asm/mm.h). */
 #ifndef frame_table
-extern struct frame *frame_table;
+extern struct frame *const frame_table;
 #endif
-/* One past the highest RAM frame. */
+/* One past the highest RAM frame; by the architecture, as the map below. */
 extern unsigned long max_frame;
 
 static inline mfn_t frame_mfn(const struct frame *f)

@@ -117,11 +117,6 @@ void page_free(void *va, unsigned int order)
     frame_give(virt_frame(va));
 }
 
-bool mfn_valid(mfn_t mfn)
-{
-    return mfn_x(mfn) && mfn_x(mfn) < max_frame;
-}
-
 bool frame_get(struct frame *f, const struct domain *d)
 {
     u32 refs = __atomic_load_n(&f->refs, __ATOMIC_RELAXED);

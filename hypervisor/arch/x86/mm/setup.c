@@ -20,6 +20,8 @@
 static struct page_table root __section(".bss.page_aligned") __aligned(4096);
 struct page_table *hyp_l4 = &root;
 paddr_t image_start_paddr;
+unsigned long max_frame;
+unsigned long *ram_map;
 static paddr_t trampoline;
 
 paddr_t image_paddr(const void *va)
