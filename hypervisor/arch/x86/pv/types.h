@@ -139,8 +139,10 @@ void table_pin_mark(struct frame *f);
  * -ERESTART. */
 int type_forget(struct frame *f);
 
-/* How many references of each kind the page tables of d and its vCPUs hold: audit.c. Returns the
- * number of faults, each logged. */
-unsigned int types_audit(struct domain *d);
+/*
+ * Recounts everything and logs what disagrees; returns how many faults. exact: nothing but page tables, roots and
+ * descriptor windows holds counts (a test); else others may hold more. While no guest runs. (audit.c)
+ */
+unsigned int types_audit(bool exact);
 
 #endif
