@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See machine.h. A CPU's memory of translations is filled by the guest's accesses and emptied by the hypervisor's flushes only, so
- * that a flush that is missing shows as a remembered translation that must not be there any more.
+ * See machine.h. A CPU's memory of translations is filled by the guest's accesses and emptied by
+ * the hypervisor's flushes only, so that a flush that is missing shows as a remembered translation
+ * that must not be there any more.
  */
 #include "machine.h"
 #include <arch/arch.h>
@@ -51,7 +52,9 @@ u64 machine_random(void)
     return machine_seed * 0x2545f4914f6cdd1d >> 11;
 }
 
-/* ---- TLBs ------------------------------------------------------------------------------------------------------ */
+/* ---- TLBs
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 #define TLB_SIZE 32
 
@@ -148,8 +151,13 @@ static struct remembered *tlb_find(struct tlb *t, unsigned long va, unsigned int
     return NULL;
 }
 
+/* What the CPU walked anew takes the place of what it knew of this address. */
 static void tlb_remember(struct tlb *t, unsigned long va, unsigned int level, u64 e)
 {
+    struct remembered *old;
+
+    while ((old = tlb_find(t, va, level)) != NULL)
+        old->valid = false;
     t->e[t->next++ % TLB_SIZE] = (struct remembered){.va = va & PAGE_MASK,
                                                      .mfn = mfn_x(pte_mfn(e)),
                                                      .level = level,
@@ -235,14 +243,17 @@ unsigned int machine_audit(void)
             if (!why)
                 continue;
             faults++;
-            printf("CPU %u remembers %s: va %#lx level %u frame %#lx type %#lx refs %#x\n", cpu, why, r->va,
-                   r->level, r->mfn, (unsigned long)frames[r->mfn].type, frames[r->mfn].refs);
+            printf("CPU %u remembers %s: va %#lx level %u frame %#lx type %#lx refs %#x\n", cpu,
+                   why, r->va, r->level, r->mfn, (unsigned long)frames[r->mfn].type,
+                   frames[r->mfn].refs);
         }
     }
     return faults;
 }
 
-/* ---- domains ----------------------------------------------------------------------------------------------------- */
+/* ---- domains
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 void machine_init(void)
 {
@@ -305,6 +316,7 @@ void machine_domain_end(struct domain *d)
             machine_run(cpu, NULL);
     while (arch_domain_relinquish(d) == -ERESTART)
         ;
+    domain_put(d);
 }
 
 void domain_put(struct domain *d)
@@ -375,7 +387,8 @@ void machine_run(unsigned int cpu, struct vcpu *v)
     sim_cpu = self;
 }
 
-/* ---- the hypervisor's other parts ----------------------------------------------------------------------------------- */
+/* ---- the hypervisor's other parts
+ * ----------------------------------------------------------------------------------- */
 
 bool hypercall_preempt_check(void)
 {
@@ -427,10 +440,7 @@ void ldt_load(unsigned long base, unsigned int entries)
     (void)base, (void)entries;
 }
 
-bool softirq_pending(void)
-{
-    return false;
-}
+DEFINE_PER_CPU(u32, softirq_pending);
 
 void arch_send_event_check(unsigned int cpu)
 {

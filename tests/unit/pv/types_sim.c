@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Simulation of the rule of page types: domains that do everything a guest can do to its page tables, in random order, on CPUs that
- * remember translations; after each step all counts are recounted and no CPU may remember what it must not. With --threads the
- * CPUs do so at the same time, and the counting comes when they have met. Usage: types_sim [--steps N] [--seed N] [--threads]
+ * Simulation of the rule of page types: domains that do everything a guest can do to its page
+ * tables, in random order, on CPUs that remember translations; after each step all counts are
+ * recounted and no CPU may remember what it must not. Then the CPUs do so at the same time, and the
+ * counting comes when they have met. Usage: types_sim [--steps N] [--seed N]; N steps one by one,
+ * ten times as many at once.
  */
 #include "machine.h"
 #include <arch/arch.h>
@@ -27,6 +29,7 @@ static domid_t ids[DOMAINS];
 static bool threaded;
 
 static unsigned long done_ok, done_refused;
+
 static void count(long rc)
 {
     __atomic_fetch_add(rc ? &done_refused : &done_ok, 1, __ATOMIC_RELAXED);
@@ -37,7 +40,9 @@ static unsigned int rnd(unsigned int n)
     return machine_random() % n;
 }
 
-/* ---- choices --------------------------------------------------------------------------------------------------- */
+/* ---- choices
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static struct domain *some_domain(void)
 {
@@ -101,7 +106,8 @@ static u64 some_entry(struct domain *d)
     return e | (u64)mfn << PAGE_SHIFT;
 }
 
-/* ---- hypercalls that are taken up again --------------------------------------------------------------------------- */
+/* ---- hypercalls that are taken up again
+ * --------------------------------------------------------------------------- */
 
 /* Now and then a guest does not come back to what was interrupted. */
 static bool resume(long rc)
@@ -131,7 +137,9 @@ static long mmuext(struct mmuext_op *op, unsigned int foreign)
     return rc;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------------- */
+/* ---- steps
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static void step_update(struct domain *d)
 {
@@ -153,7 +161,8 @@ static void step_build(struct domain *d)
 
         for (unsigned int i = rnd(3) + 1; i; i--)
             count(mmu_update((u64)table << PAGE_SHIFT | (rnd(2) ? 0 : some_index()) * 8,
-                             (u64)below << PAGE_SHIFT | PTE_P | PTE_US | (level > 1 || rnd(2) ? PTE_RW : 0),
+                             (u64)below << PAGE_SHIFT | PTE_P | PTE_US |
+                                 (level > 1 || rnd(2) ? PTE_RW : 0),
                              d->id));
         below = table;
     }
@@ -164,9 +173,9 @@ static void step_build(struct domain *d)
 
 static void step_pin(struct domain *d)
 {
-    count(mmuext(&(struct mmuext_op){.cmd = rnd(2) ? MMUEXT_UNPIN_TABLE : rnd(4),
-                                     .arg1.mfn = some_frame(d)},
-                 d->id));
+    count(mmuext(
+        &(struct mmuext_op){.cmd = rnd(2) ? MMUEXT_UNPIN_TABLE : rnd(4), .arg1.mfn = some_frame(d)},
+        d->id));
 }
 
 static void step_root(struct domain *d)
@@ -187,7 +196,8 @@ static void step_fill(struct domain *d)
 static void step_va(struct domain *d)
 {
     unsigned long *a = machine_again;
-    long rc = do_update_va_mapping(some_va(), rnd(5) ? some_entry(d) : 0, rnd(3) | (rnd(2) ? UVMF_ALL : 0));
+    long rc = do_update_va_mapping(some_va(), rnd(5) ? some_entry(d) : 0,
+                                   rnd(3) | (rnd(2) ? UVMF_ALL : 0));
 
     while (resume(rc))
         rc = do_update_va_mapping(a[0], a[1], a[2]);
@@ -202,15 +212,21 @@ static void step_descriptors(struct domain *d)
     ldt.arg2.nr_ents = rnd(1025);
     switch (rnd(4)) {
     case 0: count(do_set_gdt(frames, rnd(1025))); break;
-    case 1: count(do_update_descriptor((u64)some_frame(d) << PAGE_SHIFT | rnd(512) * 8, machine_random())); break;
+    case 1:
+        count(do_update_descriptor((u64)some_frame(d) << PAGE_SHIFT | rnd(512) * 8,
+                                   machine_random()));
+        break;
     case 2: count(mmuext(&ldt, d->id)); break;
-    default: count(!pv_ldt_fault(current, LDT_WINDOW((unsigned long)current->id) + rnd(8192))); break;
+    default:
+        count(!pv_ldt_fault(current, LDT_WINDOW((unsigned long)current->id) + rnd(8192)));
+        break;
     }
 }
 
 static void step_memory(struct domain *d)
 {
-    xen_pfn_t list[4] = {some_frame(d), some_frame(d), some_frame(d), some_frame(d)}, out[4] = {1, 2, 3, 4};
+    xen_pfn_t list[4] = {some_frame(d), some_frame(d), some_frame(d), some_frame(d)},
+              out[4] = {1, 2, 3, 4};
     struct xen_memory_reservation r = {.nr_extents = 1 + rnd(4), .domid = DOMID_SELF};
     struct xen_memory_exchange ex = {.in = {.nr_extents = 1, .domid = DOMID_SELF},
                                      .out = {.nr_extents = 1, .domid = DOMID_SELF}};
@@ -237,8 +253,10 @@ static void grant_map(struct domain *d, struct grant *g)
 {
     struct domain *from = some_domain();
     struct frame *f = mfn_frame(_mfn(some_frame(from)));
-    unsigned int flags = GNTMAP_host_map | (rnd(2) ? GNTMAP_readonly : 0) | (rnd(2) ? GNTMAP_contains_pte : 0);
-    u64 addr = flags & GNTMAP_contains_pte ? (u64)some_frame(d) << PAGE_SHIFT | some_index() * 8 : some_va();
+    unsigned int flags =
+        GNTMAP_host_map | (rnd(2) ? GNTMAP_readonly : 0) | (rnd(2) ? GNTMAP_contains_pte : 0);
+    u64 addr = flags & GNTMAP_contains_pte ? (u64)some_frame(d) << PAGE_SHIFT | some_index() * 8
+                                           : some_va();
 
     if (!frame_get(f, from))
         return;
@@ -298,9 +316,9 @@ static void step_touch(struct domain *d)
 static void step(void)
 {
     static void (*const steps[])(struct domain *) = {
-        step_update, step_update, step_update, step_build, step_build, step_pin,    step_root,
-        step_fill,   step_va,     step_va,     step_touch, step_touch, step_memory, step_grant,
-        step_grant,  step_descriptors,
+        step_update, step_update, step_update, step_build,       step_build, step_pin,
+        step_root,   step_fill,   step_va,     step_va,          step_touch, step_touch,
+        step_memory, step_grant,  step_grant,  step_descriptors,
     };
 
     steps[rnd(ARRAY_SIZE(steps))](current->domain);
@@ -360,7 +378,9 @@ static void run_single(unsigned long steps)
     }
 }
 
+/* Steps of each CPU between two audits. */
 #define ROUND 200
+
 static void *thread(void *arg)
 {
     sim_cpu = (unsigned long)arg & 0xff;
@@ -393,13 +413,10 @@ static void run_threads(unsigned long steps)
 
 int main(int argc, char **argv)
 {
-    unsigned long steps = 100000;
-    bool threads = false;
+    unsigned long steps = 20000;
 
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--threads"))
-            threads = true;
-        else if (!strcmp(argv[i], "--steps") && i + 1 < argc)
+        if (!strcmp(argv[i], "--steps") && i + 1 < argc)
             steps = strtoul(argv[++i], NULL, 0);
         else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
             machine_seed = strtoul(argv[++i], NULL, 0) | 1;
@@ -410,16 +427,20 @@ int main(int argc, char **argv)
     machine_preempt = 4;
     for (unsigned int i = 0; i < DOMAINS; i++)
         renew(i);
-    if (threads)
-        run_threads(steps);
-    else
-        run_single(steps);
+    run_single(steps);
+    run_threads(steps * 10);
     for (unsigned int i = 0; i < DOMAINS; i++)
         machine_domain_end(machine_domain_of(ids[i]));
     if (!list_empty(&domain_list)) {
-        printf("frames of ended domains were not given back\n");
+        printf("frames of ended domains were not given back:");
+        for (unsigned long mfn = 0x100; mfn < SIM_FRAMES; mfn++)
+            if (mfn_frame(_mfn(mfn))->refs & FR_COUNT)
+                printf(" %#lx (type %#lx refs %#x owner %u)", mfn,
+                       (unsigned long)mfn_frame(_mfn(mfn))->type, mfn_frame(_mfn(mfn))->refs,
+                       mfn_frame(_mfn(mfn))->owner);
+        printf("\n");
         return 1;
     }
-    printf("%lu steps: %lu done, %lu refused, no fault\n", steps, done_ok, done_refused);
+    printf("%lu operations done, %lu refused, no fault\n", done_ok, done_refused);
     return 0;
 }

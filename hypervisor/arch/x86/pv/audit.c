@@ -59,6 +59,8 @@ static void audit_frame(struct audit *a, struct frame *f)
     unsigned int level = type_level(f->type), n = 0;
     const u64 *e;
 
+    if (!(f->refs & FR_COUNT))
+        return; /* the heap's, or ours alone: the type word is used otherwise */
     if (f->refs & FR_ALLOCATED)
         found(a, f, 1, 0);
     if (f->refs & FR_HYPERVISOR)
@@ -108,7 +110,7 @@ static void audit_vcpu(struct audit *a, const struct vcpu *v)
 static void audit_compare(struct audit *a, const struct frame *f, bool exact)
 {
     u32 refs = a->refs[f - frame_table], types = a->types[f - frame_table];
-    u32 have_refs = f->refs & FR_COUNT, have_types = f->type & FT_COUNT;
+    u32 have_refs = f->refs & FR_COUNT, have_types = have_refs ? f->type & FT_COUNT : 0;
 
     if (refs > have_refs || (exact && refs != have_refs))
         FAULT(a, f, "%u references found\n", refs);

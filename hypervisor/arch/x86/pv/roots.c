@@ -132,14 +132,23 @@ static int frame_untype(struct frame *f)
     return type_forget(f);
 }
 
-/* The first frame of d that was not released yet, with a reference; NULL: all are. */
-static struct frame *frame_unreleased(struct domain *d)
+/* Does d itself still hold f: as its owner, by a pin, or by a check that was given up half way? */
+static bool frame_held(const struct frame *f)
+{
+    u64 x = READ_ONCE(f->type);
+
+    return (READ_ONCE(f->refs) & FR_ALLOCATED) || (x & FT_PINNED) ||
+           ((x & FT_PARTIAL) && !(x & FT_COUNT));
+}
+
+/* The first such frame of d, with a reference; NULL: there is none. */
+static struct frame *frame_first_held(struct domain *d)
 {
     struct frame *f;
 
     spin_lock(&d->page_lock);
     for (f = domain_first_frame(d); f; f = domain_next_frame(f))
-        if ((READ_ONCE(f->refs) & FR_ALLOCATED) && frame_get(f, d))
+        if (frame_held(f) && frame_get(f, d))
             break;
     spin_unlock(&d->page_lock);
     return f;
@@ -156,7 +165,7 @@ int arch_domain_relinquish(struct domain *d)
             return -ERESTART;
         pv_drop_gdt(v);
     }
-    while ((f = frame_unreleased(d)) != NULL) {
+    while ((f = frame_first_held(d)) != NULL) {
         int rc = frame_untype(f);
 
         if (!rc)
