@@ -94,6 +94,7 @@ static const struct boot_phase phases[] __section(".init.rodata") = {
     {"clocks", clock_init},
     {"interrupts", irq_init},
     {"PCI", pci_init},
+    {"EFI services", efi_init},
     {"scheduler", scheduler_start},
     {"timers", timers_start},
     {"other processors", smp_boot},
