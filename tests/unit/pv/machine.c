@@ -30,7 +30,10 @@
 u8 sim_memory[SIM_FRAMES << 12] __aligned(4096);
 unsigned long sim_m2p[SIM_FRAMES];
 static struct frame frames[SIM_FRAMES];
+struct frame *const frame_table = frames;
+unsigned long max_frame = SIM_FRAMES;
 static unsigned long ram_bits[SIM_FRAMES / 64];
+unsigned long *ram_map = ram_bits;
 
 __thread unsigned int sim_cpu;
 struct vcpu *sim_current[NR_CPUS];
@@ -257,10 +260,7 @@ unsigned int machine_audit(void)
 
 void machine_init(void)
 {
-    frame_table = frames;
-    max_frame = SIM_FRAMES;
     memset(ram_bits, 0xff, sizeof(ram_bits));
-    ram_map = ram_bits;
     heap_add(_mfn(0x100), _mfn(SIM_FRAMES));
     hyp_l4 = page_alloc(0);
     for (unsigned int i = HYPERVISOR_FIRST_SLOT; i <= HYPERVISOR_LAST_SLOT; i++)
