@@ -96,8 +96,9 @@ int cmd_domname(struct cli *cli, int argc, char **argv)
         return EXIT_FAIL;
     name = domain_name(&cli->ctx, domid);
     if (!name) {
-        fprintf(stderr, "Can't get domain name of domain id '%lu', maybe this domain does not "
-                        "exist.\n",
+        fprintf(stderr,
+                "Can't get domain name of domain id '%lu', maybe this domain does not "
+                "exist.\n",
                 domid);
         return EXIT_FAIL;
     }

@@ -244,8 +244,8 @@ static int uptime_one(struct cli *cli, const struct xen_domctl_getdomaininfo *d,
     else if (s >= 86400)
         snprintf(text, sizeof(text), "1 day, %2ld:%02ld", s / 3600 % 24, s / 60 % 60);
     else
-        snprintf(text, sizeof(text), *(bool *)arg ? "%2ld:%02ld" : "%2ld:%02ld:%02ld",
-                 s / 3600, s / 60 % 60, s % 60);
+        snprintf(text, sizeof(text), *(bool *)arg ? "%2ld:%02ld" : "%2ld:%02ld:%02ld", s / 3600,
+                 s / 60 % 60, s % 60);
     if (*(bool *)arg) {
         strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now));
         printf(" %s up %s, %s (%d)\n", clock, text, name, d->domain);

@@ -135,9 +135,8 @@ static int pin(struct cli *cli, const struct xen_domctl_getdomaininfo *d, void *
 
 int cmd_vcpu_pin(struct cli *cli, int argc, char **argv)
 {
-    static const struct option longs[] = {{"force", 0, 0, 'f'},
-                                          {"ignore-global-affinity-masks", 0, 0, 'i'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"force", 0, 0, 'f'}, {"ignore-global-affinity-masks", 0, 0, 'i'}, {NULL, 0, NULL, 0}};
     struct cpu_set sets[2];
     struct pin p = {.force = cli->force};
     struct err *err = NULL;
@@ -176,8 +175,9 @@ static int vcpu_set(struct cli *cli, const struct xen_domctl_getdomaininfo *d, v
     int rc = 0;
 
     if (!s->ignore_host && s->want > cpus) {
-        fprintf(stderr, "You are overcommmitting! You have %u physical CPUs and want %u vCPUs! "
-                        "Aborting, use --ignore-host to continue\n",
+        fprintf(stderr,
+                "You are overcommmitting! You have %u physical CPUs and want %u vCPUs! "
+                "Aborting, use --ignore-host to continue\n",
                 cpus, s->want);
         return EXIT_FAIL;
     }
@@ -245,8 +245,9 @@ static int mem_max(struct cli *cli, const struct xen_domctl_getdomaininfo *d, vo
     int rc = -1;
 
     if (kb < store_read_long(&cli->ctx.store, path, "target", 0))
-        err_new(&err, ERR_INVAL, "memory_static_max must be greater than or or equal to "
-                                 "memory_dynamic_max");
+        err_new(&err, ERR_INVAL,
+                "memory_static_max must be greater than or or equal to "
+                "memory_dynamic_max");
     else if (!hyp_set_max_mem(cli->ctx.hyp, d->domain, kb + 1024, &err))
         rc = store_writef(&cli->ctx.store, &err, path, "static-max", "%lld", (long long)kb);
     free(path);
@@ -271,8 +272,9 @@ static int mem_set(struct cli *cli, const struct xen_domctl_getdomaininfo *d, vo
 
     max = store_read_long(&cli->ctx.store, path, "static-max", 0);
     if (max && kb > max)
-        err_new(&err, ERR_INVAL, "memory_dynamic_max must be less than or equal to "
-                                 "memory_static_max");
+        err_new(&err, ERR_INVAL,
+                "memory_dynamic_max must be less than or equal to "
+                "memory_static_max");
     else if (!hyp_set_max_mem(cli->ctx.hyp, d->domain, kb + 1024, &err))
         rc = store_writef(&cli->ctx.store, &err, path, "target", "%lld", (long long)kb);
     free(path);
@@ -364,8 +366,7 @@ static int sched_ratelimit(struct cli *cli, long set)
         return cli_fail(cli, err);
     }
     if (set < 0)
-        printf("Cpupool Pool-0: ratelimit=%uus\n",
-               op.u.scheduler_op.u.sched_credit2.ratelimit_us);
+        printf("Cpupool Pool-0: ratelimit=%uus\n", op.u.scheduler_op.u.sched_credit2.ratelimit_us);
     return EXIT_OK;
 }
 
@@ -396,9 +397,7 @@ int cmd_sched_credit2(struct cli *cli, int argc, char **argv)
         case 'c': rc = sched_number(optarg, 65535, &s.cap); break;
         case 'r': rc = sched_number(optarg, INT_MAX, &rate); break;
         case 's': own = true; break;
-        case 'p':
-            rc = strcmp(optarg, "Pool-0") && strcmp(optarg, "0") ? -1 : 0;
-            break;
+        case 'p': rc = strcmp(optarg, "Pool-0") && strcmp(optarg, "0") ? -1 : 0; break;
         default: break;
         }
         if (rc < 0) {

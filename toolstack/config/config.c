@@ -336,8 +336,8 @@ static int take_kernel(struct parse *p)
         rc = err_new(p->err, ERR_NONSPECIFIC, "%s: no kernel= to start the guest with", p->file);
     else if (c->cmdline && (root || extra))
         fprintf(p->warn, "Warning: ignoring root= and extra= in favour of cmdline=\n");
-    else if (root && asprintf(&c->cmdline, "root=%s%s%s", root, extra ? " " : "",
-                              extra ? extra : "") < 0)
+    else if (root &&
+             asprintf(&c->cmdline, "root=%s%s%s", root, extra ? " " : "", extra ? extra : "") < 0)
         abort();
     else if (!root && extra)
         c->cmdline = strdup(extra);

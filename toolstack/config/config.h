@@ -94,8 +94,7 @@ const char *action_json_name(enum action a);
 long disk_devid(const char *vdev);
 
 /* "0-3,^1,5", "all": into a set. `host_cpus` is the number that "all" stands for. */
-int cpu_set_parse(const char *text, unsigned int host_cpus, struct cpu_set *set,
-                  struct err **err);
+int cpu_set_parse(const char *text, unsigned int host_cpus, struct cpu_set *set, struct err **err);
 static inline bool cpu_set_has(const struct cpu_set *set, unsigned int cpu)
 {
     return cpu < CPU_MAX && set->bits[cpu / 8] & 1 << cpu % 8;

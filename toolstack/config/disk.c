@@ -53,9 +53,9 @@ static long letters(const char *s, size_t *len)
 static long encode(char kind, long disk, long part)
 {
     if (kind == 'x')
-        return disk < 16 && part < 16 ? 202 << 8 | disk << 4 | part
-                                      : disk < 1 << 20 && part < 256 ? 1 << 28 | disk << 8 | part
-                                                                     : -1;
+        return disk < 16 && part < 16         ? 202 << 8 | disk << 4 | part
+               : disk < 1 << 20 && part < 256 ? 1 << 28 | disk << 8 | part
+                                              : -1;
     if (kind == 's')
         return disk < 16 && part < 16 ? 8 << 8 | disk << 4 | part : -1;
     if (disk >= 4 || part >= 64)
@@ -119,6 +119,10 @@ static void disk_take(const libxl_device_disk *x, struct disk_config *d)
     d->removable = x->removable;
     d->direct_io_safe = x->direct_io_safe;
     d->discard = x->discard_enable.val == 0 ? -1 : x->discard_enable.val > 0;
+}
+
+static void disk_drop(libxl_device_disk *x)
+{
     free(x->pdev_path);
     free(x->vdev);
     free(x->backend_domname);
@@ -147,10 +151,12 @@ int disk_parse(const char *spec, struct disk_config *d, struct err **err)
             *end = '\0';
         err_new(err, ERR_INVAL, "%s", strstr(text, ": ") ? strstr(text, ": ") + 2 : text);
         free(text);
+        disk_drop(&x);
         return -1;
     }
     free(text);
     disk_take(&x, d);
+    disk_drop(&x);
     devid = disk_devid(d->vdev);
     if (devid < 0) {
         err_new(err, ERR_INVAL, "there is no disk called `%s' in `%s'", d->vdev, spec);

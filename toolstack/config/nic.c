@@ -71,11 +71,10 @@ static int take(const char *key, const char *v, struct nic_config *n, struct err
     const struct {
         const char *key;
         char **to;
-    } strings[] = {
-        {"bridge", &n->bridge},        {"ip", &n->ip},
-        {"script", &n->script},        {"vifname", &n->ifname},
-        {"model", &n->model},          {"backend", &n->backend_domain},
-        {"gatewaydev", &n->gatewaydev}};
+    } strings[] = {{"bridge", &n->bridge},        {"ip", &n->ip},
+                   {"script", &n->script},        {"vifname", &n->ifname},
+                   {"model", &n->model},          {"backend", &n->backend_domain},
+                   {"gatewaydev", &n->gatewaydev}};
     size_t i;
 
     for (i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {

@@ -86,8 +86,8 @@ static int set_scheduling(struct create *k, struct err **err)
         const uint8_t *hard = set_for(cfg->hard, cfg->nr_hard, i);
         const uint8_t *soft = set_for(cfg->soft, cfg->nr_soft, i);
 
-        if ((hard || soft) && hyp_affinity_set(k->c->hyp, k->g.domid, i, hard, soft, CPU_BYTES,
-                                               false, err) < 0)
+        if ((hard || soft) &&
+            hyp_affinity_set(k->c->hyp, k->g.domid, i, hard, soft, CPU_BYTES, false, err) < 0)
             return -1;
     }
     if (cfg->cpu_weight < 0 && cfg->cpu_cap < 0)

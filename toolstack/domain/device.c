@@ -84,8 +84,7 @@ int device_write(struct ctx *c, const struct device *d, const struct node *front
             return -1;
         if (write_all(&c->store, d, front, back, err) < 0) {
             store_abort(&c->store);
-            return err_wrap(err, "cannot describe %s %u of domain %u", d->kind, d->devid,
-                            d->domid);
+            return err_wrap(err, "cannot describe %s %u of domain %u", d->kind, d->devid, d->domid);
         }
         done = store_commit(&c->store, err);
     }

@@ -14,10 +14,17 @@
 
 /* Nodes below the domain that the guest itself owns and writes, all empty. */
 static const char *const guest_nodes[] = {
-    "device/suspend/event-channel", "control/shutdown",        "control/feature-poweroff",
-    "control/feature-reboot",       "control/feature-suspend", "control/sysrq",
-    "data",                         "drivers",                 "feature",
-    "attr",                         "error",
+    "device/suspend/event-channel",
+    "control/shutdown",
+    "control/feature-poweroff",
+    "control/feature-reboot",
+    "control/feature-suspend",
+    "control/sysrq",
+    "data",
+    "drivers",
+    "feature",
+    "attr",
+    "error",
 };
 
 static int write_guest_nodes(struct store *s, uint32_t domid, const char *dom, struct err **err)
@@ -83,8 +90,7 @@ static int write_all(struct store *s, uint32_t domid, const char *dom,
         store_writef(s, err, dom, "memory/target", "%llu", (unsigned long long)cfg->memory_kb) <
             0 ||
         store_write(s, dom, "memory/videoram", "0", err) < 0 ||
-        store_write(s, dom, "device", "", err) < 0 ||
-        write_guest_nodes(s, domid, dom, err) < 0 ||
+        store_write(s, dom, "device", "", err) < 0 || write_guest_nodes(s, domid, dom, err) < 0 ||
         store_write(s, dom, "control/platform-feature-multiprocessor-suspend", "1", err) < 0 ||
         store_write(s, dom, "control/platform-feature-xs_reset_watches", "1", err) < 0 ||
         store_writef(s, err, dom, "domid", "%u", domid) < 0)
@@ -126,9 +132,8 @@ int nodes_introduce(struct ctx *c, const struct pv_guest *g, struct err **err)
     char *ref = store_fmt("%llu", (unsigned long long)g->console_mfn);
     char *port = store_fmt("%u", g->console_port);
     /* The console daemon looks at every change here and starts when ring and port are there. */
-    const struct node front[] = {{"limit", "1048576"}, {"type", "xenconsoled"},
-                                 {"output", "pty"},    {"tty", ""},
-                                 {"port", port},       {"ring-ref", ref},
+    const struct node front[] = {{"limit", "1048576"}, {"type", "xenconsoled"}, {"output", "pty"},
+                                 {"tty", ""},          {"port", port},          {"ring-ref", ref},
                                  {NULL, NULL}};
     const struct node back[] = {{"protocol", "vt100"}, {NULL, NULL}};
     int rc = -1;

@@ -187,6 +187,6 @@ void pv_layout_tables(const struct pv_layout *l, const uint64_t *p2m, uint64_t *
 {
     map_range(l, p2m, main, main + ENTRIES, l->tables_pfn + 1, l->virt_base, l->map_pages, 0);
     if (own)
-        map_range(l, p2m, main, own, l->p2m_pfn + l->p2m_list_pages, l->p2m_virt,
-                  l->p2m_list_pages, l->p2m_pfn);
+        map_range(l, p2m, main, own, l->p2m_pfn + l->p2m_list_pages, l->p2m_virt, l->p2m_list_pages,
+                  l->p2m_pfn);
 }

@@ -84,8 +84,7 @@ static int vbd_open(struct ctx *c, const struct disk_config *d, char **node, cha
     }
     if (!S_ISREG(st.st_mode))
         return err_new(err, ERR_INVAL, "%s is neither a file nor a block device", d->path);
-    if (vbd_check_shared(c, d, NULL, err) < 0 ||
-        loop_attach(d->path, d->writable, node, err) < 0)
+    if (vbd_check_shared(c, d, NULL, err) < 0 || loop_attach(d->path, d->writable, node, err) < 0)
         return -1;
     if (stat(*node, &st) < 0) {
         loop_detach(*node);

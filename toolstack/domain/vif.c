@@ -128,8 +128,7 @@ static void set_name(char *to, const char *name)
 }
 
 /* Rename, take over the bridge's (or the given) MTU, join the bridge, come up. Gives the MTU. */
-static int vif_join(const char *kernel_name, const struct nic_config *n, int *mtu,
-                    struct err **err)
+static int vif_join(const char *kernel_name, const struct nic_config *n, int *mtu, struct err **err)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = -1;
     struct ifreq dev = {0}, bridge = {0};

@@ -293,8 +293,8 @@ static void bitmap_point(struct xenctl_bitmap *map, void *buf, size_t bytes)
     map->nr_bits = bytes * 8;
 }
 
-int hyp_affinity_get(struct hyp *h, uint32_t domid, unsigned int vcpu, uint8_t *hard,
-                     uint8_t *soft, size_t bytes, struct err **err)
+int hyp_affinity_get(struct hyp *h, uint32_t domid, unsigned int vcpu, uint8_t *hard, uint8_t *soft,
+                     size_t bytes, struct err **err)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_getvcpuaffinity, .domain = domid};
     uint8_t *buf = hyp_buffer(h, 2 * bytes);
@@ -382,8 +382,7 @@ int hyp_credit2_set(struct hyp *h, uint32_t domid, const struct xen_domctl_sched
 long hyp_populate(struct hyp *h, uint32_t domid, xen_pfn_t *pfns, unsigned long count,
                   unsigned int order, struct err **err)
 {
-    struct xen_memory_reservation r = {
-        .nr_extents = count, .extent_order = order, .domid = domid};
+    struct xen_memory_reservation r = {.nr_extents = count, .extent_order = order, .domid = domid};
     xen_pfn_t *buf = hyp_buffer(h, count * sizeof(*buf));
     long rc;
 

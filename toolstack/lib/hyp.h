@@ -76,8 +76,8 @@ int hyp_vcpu_info(struct hyp *h, uint32_t domid, unsigned int vcpu,
                   struct xen_domctl_getvcpuinfo *info, struct err **err);
 
 /* CPU masks are byte arrays of `bytes` bytes, bit n of byte n/8. A NULL mask is left alone. */
-int hyp_affinity_get(struct hyp *h, uint32_t domid, unsigned int vcpu, uint8_t *hard,
-                     uint8_t *soft, size_t bytes, struct err **err);
+int hyp_affinity_get(struct hyp *h, uint32_t domid, unsigned int vcpu, uint8_t *hard, uint8_t *soft,
+                     size_t bytes, struct err **err);
 int hyp_affinity_set(struct hyp *h, uint32_t domid, unsigned int vcpu, const uint8_t *hard,
                      const uint8_t *soft, size_t bytes, bool force, struct err **err);
 
@@ -102,8 +102,7 @@ int hyp_mmuext(struct hyp *h, uint32_t domid, unsigned int cmd, uint64_t mfn, st
 int hyp_evtchn_alloc(struct hyp *h, uint32_t domid, uint32_t remote, struct err **err);
 
 /* Map `count` frames of a domain in order, readable and writable; hyp_unmap takes the count. */
-void *hyp_map(struct hyp *h, uint32_t domid, const xen_pfn_t *mfns, size_t count,
-              struct err **err);
+void *hyp_map(struct hyp *h, uint32_t domid, const xen_pfn_t *mfns, size_t count, struct err **err);
 void hyp_unmap(struct hyp *h, void *p, size_t count);
 
 /* Write one entry of a new domain's grant table: `frame` may be mapped by `to`. */

@@ -136,8 +136,7 @@ int store_set_perms(struct store *s, const char *path, unsigned int owner, int r
     return 0;
 }
 
-int store_mkdir(struct store *s, const char *path, unsigned int owner, int reader,
-                struct err **err)
+int store_mkdir(struct store *s, const char *path, unsigned int owner, int reader, struct err **err)
 {
     if (!xs_mkdir(s->xs, s->t, path))
         return err_sys(err, errno, "cannot make %s", path);

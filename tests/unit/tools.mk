@@ -1,0 +1,20 @@
+# The tools: configuration, kernel images, the layout of a PV guest.
+TOOLS_CFLAGS := -I $(TOP)/toolstack -DGOLDEN_DIR='"$(TOP)/tests/unit/config"'
+
+UNITS += config image pv_layout
+config_KIND   := plain
+config_CFLAGS := $(TOOLS_CFLAGS)
+config_SRCS   := tests/unit/test_config.c toolstack/lib/err.c toolstack/lib/json.c \
+                 toolstack/config/config.c toolstack/config/cpus.c toolstack/config/disk.c \
+                 toolstack/config/keys.c toolstack/config/nic.c toolstack/config/tojson.c
+config_LIBS   := -l:libxlutil.a -ljson-c
+
+image_KIND   := plain
+image_CFLAGS := $(TOOLS_CFLAGS)
+image_SRCS   := tests/unit/test_image.c toolstack/lib/err.c toolstack/domain/image.c \
+                toolstack/domain/inflate.c toolstack/domain/elf.c
+image_LIBS   := -lz -llzma -lbz2 -lzstd -llz4
+
+pv_layout_KIND   := plain
+pv_layout_CFLAGS := $(TOOLS_CFLAGS)
+pv_layout_SRCS   := tests/unit/test_pv_layout.c toolstack/lib/err.c toolstack/domain/pv_layout.c
