@@ -24,6 +24,13 @@ static unsigned int type_rank(u32 type)
     }
 }
 
+/* ACPI 6.4, table 15-374: what we and guests know how to treat; loaders have more numbers of their
+ * own. */
+static u32 type_known(u32 type)
+{
+    return type <= MEM_UNUSABLE || type == 7 || type == 12 ? type : MEM_RESERVED;
+}
+
 static paddr_t range_end(const struct mem_range *r)
 {
     return r->size > PADDR_END - r->start ? PADDR_END : r->start + r->size;
@@ -46,7 +53,7 @@ static u32 type_at(const struct mem_range *in, unsigned int nr, paddr_t pa, padd
         } else if (end > pa) {
             *next = min(*next, end);
             if (type == 0 || type_rank(in[i].type) > type_rank(type))
-                type = in[i].type;
+                type = type_known(in[i].type);
         }
     }
     return type;

@@ -29,7 +29,7 @@ struct mb1_info {
 
 struct mb1_module {
     u32 start, end, string, reserved;
-};
+} __packed;
 
 struct mb1_range {
     u32 entry_size; /* of what follows */
@@ -279,7 +279,7 @@ static void mb2_rsdp(const struct mb2_tag *tag, struct boot_info *out)
         return;
     memset(rsdp_copy, 0, sizeof(rsdp_copy));
     memcpy(rsdp_copy, tag + 1, min(n, sizeof(rsdp_copy)));
-    out->rsdp = image_paddr(rsdp_copy);
+    out->rsdp = virt_to_paddr(rsdp_copy);
 }
 
 static void mb2_efi_map(const struct mb2_efi_mmap *m, paddr_t pa, struct boot_info *out)
@@ -328,7 +328,7 @@ static int mb2_tag_parse(const struct mb2_tag *tag, paddr_t pa, struct boot_info
 
 static int mb2_parse(paddr_t info, struct boot_info *out, const char **why)
 {
-    const u32 *head = boot_memory(info, 8);
+    const u32 *head = info % 8 ? NULL : boot_memory(info, 8);
     u32 total = head ? head[0] : 0, at = 8;
     const char *base = total >= 16 && total <= 1 << 20 ? boot_memory(info, total) : NULL;
 
