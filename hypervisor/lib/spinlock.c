@@ -8,19 +8,19 @@
 #include <lib/spinlock.h>
 
 #ifdef NDEBUG
-static inline void level_check(const struct spinlock *l)
+static inline void level_check(unsigned int level)
 {
-    (void)l;
+    (void)level;
 }
 
-static inline void level_taken(const struct spinlock *l)
+static inline void level_taken(unsigned int level)
 {
-    (void)l;
+    (void)level;
 }
 
-static inline void level_dropped(const struct spinlock *l)
+static inline void level_dropped(unsigned int level)
 {
-    (void)l;
+    (void)level;
 }
 #else
 /*
@@ -32,49 +32,69 @@ static inline void level_dropped(const struct spinlock *l)
 static DEFINE_PER_CPU(u32, levels_irqs_on);
 static DEFINE_PER_CPU(u32, levels_irqs_off);
 
-static void level_check(const struct spinlock *l)
+static void level_check(unsigned int level)
 {
     u32 held = this_cpu(levels_irqs_off);
 
     if (irqs_enabled())
         held |= this_cpu(levels_irqs_on);
-    if (unlikely(l->level && held >> l->level))
-        panic("lock of level %u taken while holding levels %#x", l->level, held);
+    if (unlikely(level && held >> level))
+        panic("lock of level %u taken while holding levels %#x", level, held);
 }
 
-static void level_taken(const struct spinlock *l)
+static void level_taken(unsigned int level)
 {
     u32 *held = irqs_enabled() ? &this_cpu(levels_irqs_on) : &this_cpu(levels_irqs_off);
 
-    *held |= 1U << l->level;
+    *held |= 1U << level;
 }
 
-static void level_dropped(const struct spinlock *l)
+static void level_dropped(unsigned int level)
 {
     u32 *held = irqs_enabled() ? &this_cpu(levels_irqs_on) : &this_cpu(levels_irqs_off);
 
     /* Dropped in the other state than it was taken in: allowed, if rare. */
-    if (!(*held & 1U << l->level))
+    if (!(*held & 1U << level))
         held = irqs_enabled() ? &this_cpu(levels_irqs_off) : &this_cpu(levels_irqs_on);
-    *held &= ~(1U << l->level);
+    *held &= ~(1U << level);
 }
 #endif
 
-void spin_lock(struct spinlock *l)
+static inline void lock_at(struct spinlock *l, unsigned int level)
 {
     u16 ticket;
 
-    level_check(l);
+    level_check(level);
     ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
     while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
         cpu_relax();
-    level_taken(l);
+    level_taken(level);
+}
+
+static inline void unlock_at(struct spinlock *l, unsigned int level)
+{
+    level_dropped(level);
+    __atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
+}
+
+void spin_lock(struct spinlock *l)
+{
+    lock_at(l, l->level);
 }
 
 void spin_unlock(struct spinlock *l)
 {
-    level_dropped(l);
-    __atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
+    unlock_at(l, l->level);
+}
+
+void spin_lock_peer(struct spinlock *l)
+{
+    lock_at(l, l->level + 1);
+}
+
+void spin_unlock_peer(struct spinlock *l)
+{
+    unlock_at(l, l->level + 1);
 }
 
 bool spin_trylock(struct spinlock *l)
@@ -85,7 +105,7 @@ bool spin_trylock(struct spinlock *l)
     if (!__atomic_compare_exchange_n(&l->next, &next, ticket + 1, false, __ATOMIC_ACQUIRE,
                                      __ATOMIC_RELAXED))
         return false;
-    level_taken(l);
+    level_taken(l->level);
     return true;
 }
 

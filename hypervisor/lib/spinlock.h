@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ticket locks. A lock has a level (docs/locks.md); debug builds assert that a CPU takes locks in rising
- * levels only. A lock that an interrupt handler takes is always taken with the _irqsave forms.
+ * Ticket locks. A lock has a level (docs/locks.md); debug builds assert that a CPU takes locks in
+ * rising levels only. A lock that an interrupt handler takes is always taken with the _irqsave
+ * forms.
  */
 #ifndef LIB_SPINLOCK_H
 #define LIB_SPINLOCK_H
@@ -17,15 +18,18 @@ enum lock_level {
     LOCK_GRANT,       /* a grant table */
     LOCK_GRANT_PEER,  /* the second of two grant tables, the one with the higher domain id */
     LOCK_PTABLE,      /* a page table that is being changed */
-    LOCK_EVTCHN,      /* a domain's event channels */
+    LOCK_EVTCHN,      /* a domain's table of event channels: opening and closing them */
+    LOCK_EVTCHN_PEER, /* the second of two such tables, the one with the higher domain id */
+    LOCK_EVTCHN_PORT, /* one event channel: held while an event is sent through it */
     LOCK_PCI,         /* the list of PCI devices and their message interrupts */
     LOCK_PIRQ,        /* which of the machine's interrupts a domain's numbers stand for */
     LOCK_PAGES,       /* a domain's list of frames */
     LOCK_IRQ,         /* interrupt descriptors and their guests */
     LOCK_HEAP,        /* the frame heap */
     LOCK_SLAB,        /* small allocations */
-    LOCK_SCHED,       /* a run queue */
-    LOCK_SCHED_PEER,  /* the second of two run queues, the one of the higher CPU */
+    LOCK_VIRQ,        /* who handles the host's VIRQs */
+    LOCK_EVTCHN_FIFO, /* one queue of a vCPU in the FIFO ABI */
+    LOCK_SCHED,       /* a run queue; a second one is only ever tried */
     LOCK_TIMER,       /* a CPU's timers */
     LOCK_PLATFORM,    /* devices of the platform: IO-APIC, PCI configuration, RTC */
     LOCK_CONSOLE,     /* the console */
@@ -37,7 +41,10 @@ struct spinlock {
     u8 level;
 };
 
-#define SPINLOCK_INIT(lvl)        {.level = (lvl)}
+#define SPINLOCK_INIT(lvl) \
+    {                      \
+        .level = (lvl)     \
+    }
 #define DEFINE_SPINLOCK(name, lvl) struct spinlock name = SPINLOCK_INIT(lvl)
 
 static inline void spin_lock_init(struct spinlock *l, enum lock_level level)
@@ -48,6 +55,9 @@ static inline void spin_lock_init(struct spinlock *l, enum lock_level level)
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
+/* The second of two locks of one kind: counts as one level higher, LOCK_*_PEER. */
+void spin_lock_peer(struct spinlock *l);
+void spin_unlock_peer(struct spinlock *l);
 bool spin_is_locked(const struct spinlock *l);
 
 /* Disables interrupts on this CPU and returns the flags to give back. */
