@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Event channels: what other parts call. The hypercall itself and the tables are private to core/evtchn*.c.
+ * Event channels: what other parts call. The hypercall itself and the tables are private to
+ * core/evtchn*.c.
  */
 #ifndef CORE_EVTCHN_H
 #define CORE_EVTCHN_H
@@ -11,7 +12,8 @@
 struct domain;
 struct vcpu;
 
-/* Domain life. init: 0 or -ENOMEM. destroy: closes all; 0 or -ERESTART. free: the tables, nobody can reach them any more. */
+/* Domain life. init: 0 or -ENOMEM. destroy: closes all; 0 or -ERESTART. free: the tables, nobody
+ * can reach them any more. */
 int evtchn_domain_init(struct domain *d, unsigned int max_ports);
 int evtchn_domain_destroy(struct domain *d);
 void evtchn_domain_free(struct domain *d);
@@ -24,16 +26,19 @@ long do_event_channel_op(int cmd, void __guest *arg);
 
 /* Raises a per-vCPU VIRQ (timer, debug, xenoprof). Any context, interrupts too. */
 void evtchn_send_vcpu_virq(struct vcpu *v, u32 virq);
-/* Raises a VIRQ that exists once per domain (console ring, dom_exc ...) at d's bound vCPU. Any context. */
+/* Raises a VIRQ that exists once per domain (console ring, dom_exc ...) at d's bound vCPU. Any
+ * context. */
 void evtchn_send_domain_virq(struct domain *d, u32 virq);
-/* Raises a host VIRQ (VIRQ_DOM_EXC, VIRQ_CON_RING, VIRQ_ENOMEM...) at whoever handles it (dom0 by default). */
+/* Raises a host VIRQ (VIRQ_DOM_EXC, VIRQ_CON_RING, VIRQ_ENOMEM...) at whoever handles it (dom0 by
+ * default). */
 void evtchn_send_global_virq(u32 virq);
 int evtchn_set_global_virq_handler(struct domain *d, u32 virq);
 
 /* A physical interrupt bound to d (arch irq code): port of pirq, 0 not bound. */
 void evtchn_send_pirq(struct domain *d, u32 pirq);
 
-/* Ports that the hypervisor itself owns at dom's side (console, store allocate by toolstack through alloc_unbound). */
+/* Ports that the hypervisor itself owns at dom's side (console, store allocate by toolstack through
+ * alloc_unbound). */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, u32 *port);
 
 /* True when the vCPU has an unmasked event pending. Current vCPU or a paused one. */

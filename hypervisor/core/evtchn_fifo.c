@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The FIFO ABI of event channels (xen/event_channel.h, "FIFO ABI"): a word for each port in pages
+ * of the guest, and for each vCPU a control block with the heads of 16 queues, one a priority. We
+ * link words at the tail, the guest takes them off at the head. All of it is the guest's memory and
+ * may change under us: whatever it holds is used as a number to write back, never as an index of
+ * ours. Called by evtchn.c.
+ *
+ * A word is linked by whoever sets its LINKED bit. The tail of a queue is ours; it is believed only
+ * while the tail's word is still LINKED in this queue:
+ *
+ *     us (queue locked)                       the guest
+ *     tail = q->tail                          head = control->head
+ *     cmpxchg word[tail]: if LINKED,          cmpxchg word[head]: clears LINKED and takes LINK
+ *         LINK = port                         LINK 0: the queue is empty
+ *     else head = port, set ready
+ */
+#include <core/evtchn_private.h>
+#include <arch/arch.h>
+#include <lib/printk.h>
+#include <mm/heap.h>
+
+#define WORD_PENDING (1U << EVTCHN_FIFO_PENDING)
+#define WORD_MASKED  (1U << EVTCHN_FIFO_MASKED)
+#define WORD_LINKED  (1U << EVTCHN_FIFO_LINKED)
+#define WORD_BUSY    (1U << EVTCHN_FIFO_BUSY)
+
+struct fifo_queue {
+    struct spinlock lock; /* taken with interrupts off */
+    u32 tail;             /* 0: empty, as far as we know */
+};
+
+struct evtchn_fifo_vcpu {
+    struct evtchn_fifo_control_block *control; /* in a page of the guest, with a reference */
+    struct fifo_queue queue[EVTCHN_FIFO_MAX_QUEUES];
+};
+
+/* NULL: the array does not reach so far, or it is just being given back. */
+static inline event_word_t *word_of(struct domain *d, u32 port)
+{
+    struct evtchn_fifo *f = READ_ONCE(d->evtchn->fifo);
+
+    if (unlikely(!f || port / FIFO_WORDS >= READ_ONCE(f->nr_pages)))
+        return NULL;
+    return f->page[port / FIFO_WORDS] + port % FIFO_WORDS;
+}
+
+/* ---- queues
+ * --------------------------------------------------------------------------------------- */
+
+#define LINK_TRIES 4
+
+/*
+ * Lets the tail's word point to port. False: the guest has taken the tail off already, so the queue
+ * is empty. A guest that keeps changing the word is told by BUSY to wait; one that goes on has its
+ * event treated as the first of an empty queue.
+ */
+static bool tail_link(event_word_t *tail, u32 port)
+{
+    event_word_t w = __atomic_load_n(tail, __ATOMIC_SEQ_CST), new;
+    bool linked = false;
+
+    for (unsigned int tries = 0; tries < 2 * LINK_TRIES && !linked; tries++) {
+        if (tries == LINK_TRIES)
+            w = __atomic_fetch_or(tail, WORD_BUSY, __ATOMIC_SEQ_CST) | WORD_BUSY;
+        if (!(w & WORD_LINKED))
+            break;
+        new = (w & ~(WORD_BUSY | EVTCHN_FIFO_LINK_MASK)) | port;
+        linked =
+            __atomic_compare_exchange_n(tail, &w, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    if (!linked && (w & WORD_BUSY))
+        __atomic_fetch_and(tail, ~WORD_BUSY, __ATOMIC_SEQ_CST);
+    return linked;
+}
+
+/* The word's LINKED bit was set by us: puts port at the end of its queue. True: the vCPU must be
+ * told. */
+static bool queue_append(struct domain *d, struct vcpu *v, u8 priority, u32 port)
+{
+    struct fifo_queue *q = &v->fifo->queue[priority];
+    struct evtchn_fifo_control_block *control = v->fifo->control;
+    unsigned long flags = spin_lock_irqsave(&q->lock);
+    event_word_t *tail = q->tail ? word_of(d, q->tail) : NULL;
+    bool first = !tail || !tail_link(tail, port);
+
+    if (first)
+        WRITE_ONCE(control->head[priority], port);
+    q->tail = port;
+    spin_unlock_irqrestore(&q->lock, flags);
+    /* The head is written before the guest may look for it. */
+    return first &&
+           !(__atomic_fetch_or(&control->ready, 1U << priority, __ATOMIC_SEQ_CST) & 1U << priority);
+}
+
+/*
+ * The port moves to another queue. As the old queue's tail it would look linked there once it is
+ * linked here: forgotten.
+ */
+static void queue_leave(struct domain *d, struct port *p, u32 port)
+{
+    struct vcpu *v = d->vcpu[p->fifo_vcpu];
+    struct fifo_queue *q;
+    unsigned long flags;
+
+    if (!v->fifo)
+        return;
+    q = &v->fifo->queue[p->fifo_priority];
+    flags = spin_lock_irqsave(&q->lock);
+    if (q->tail == port)
+        q->tail = 0;
+    spin_unlock_irqrestore(&q->lock, flags);
+}
+
+static void word_link(struct domain *d, struct port *p, event_word_t *word, u32 port)
+{
+    struct vcpu *v;
+    u16 vcpu;
+    u8 priority;
+
+    if (__atomic_load_n(word, __ATOMIC_SEQ_CST) & (WORD_MASKED | WORD_LINKED))
+        return;
+    vcpu = READ_ONCE(p->vcpu);
+    priority = READ_ONCE(p->priority);
+    v = d->vcpu[vcpu];
+    if (unlikely(!v->fifo))
+        return; /* no control block: stays pending until the guest gives one and looks */
+    if (__atomic_fetch_or(word, WORD_LINKED, __ATOMIC_SEQ_CST) & WORD_LINKED)
+        return;
+    if (unlikely(p->fifo_vcpu != vcpu || p->fifo_priority != priority)) {
+        queue_leave(d, p, port);
+        p->fifo_vcpu = vcpu;
+        p->fifo_priority = priority;
+    }
+    if (queue_append(d, v, priority, port))
+        vcpu_mark_events_pending(v);
+}
+
+/* ---- events
+ * --------------------------------------------------------------------------------------- */
+
+void fifo_set_pending(struct domain *d, struct port *p, u32 port)
+{
+    event_word_t *word = word_of(d, port);
+    bool was;
+
+    if (unlikely(!word)) {
+        p->pending_early = true;
+        return;
+    }
+    was = __atomic_fetch_or(word, WORD_PENDING, __ATOMIC_SEQ_CST) & WORD_PENDING;
+    word_link(d, p, word, port);
+    if (!was && unlikely(READ_ONCE(d->nr_polling)))
+        evtchn_wake_pollers(d, port);
+}
+
+void fifo_unmask(struct domain *d, struct port *p, u32 port)
+{
+    event_word_t *word = word_of(d, port);
+
+    if (!word)
+        return;
+    if (__atomic_fetch_and(word, ~WORD_MASKED, __ATOMIC_SEQ_CST) & WORD_PENDING)
+        word_link(d, p, word, port);
+}
+
+void fifo_clear_pending(struct domain *d, u32 port)
+{
+    event_word_t *word = word_of(d, port);
+
+    if (word)
+        __atomic_fetch_and(word, ~WORD_PENDING, __ATOMIC_SEQ_CST);
+}
+
+bool fifo_is_pending(struct domain *d, u32 port)
+{
+    event_word_t *word = word_of(d, port);
+
+    return word && (READ_ONCE(*word) & WORD_PENDING);
+}
+
+/* ---- control
+ * -------------------------------------------------------------------------------------- */
+
+/* A page that the guest gives for us to write to; NULL when it is not one of its own. */
+static void *guest_page_get(struct domain *d, u64 gfn)
+{
+    struct frame *f = mfn_get(arch_gfn_to_mfn(d, _gfn(gfn)), d);
+
+    if (!f)
+        return NULL;
+    if (frame_get_type(f, FT_WRITABLE)) {
+        frame_put(f);
+        return NULL;
+    }
+    return mfn_to_virt(frame_mfn(f));
+}
+
+static void guest_page_put(void *page)
+{
+    frame_put_and_type(virt_frame(page));
+}
+
+/* From now on d uses this ABI. Events that were pending are taken along when their words come.
+ * Table locked. */
+static int fifo_start(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    struct evtchn_fifo *f;
+
+    if (t->fifo)
+        return 0;
+    f = mem_alloc_object(struct evtchn_fifo);
+    if (!f)
+        return -ENOMEM;
+    for (u32 port = 1; port < min(t->nr_ports, (u32)EVTCHN_2L_NR_CHANNELS); port++)
+        if (test_and_clear_bit(port, d->shared_info->evtchn_pending))
+            port_find(d, port)->pending_early = true;
+    __atomic_store_n(&t->fifo, f, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
+{
+    struct vcpu *v = op->vcpu < d->max_vcpus ? d->vcpu[op->vcpu] : NULL;
+    struct evtchn_fifo_vcpu *fv;
+    char *page;
+    int rc;
+
+    if (!v)
+        return -ENOENT;
+    if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || (op->offset & 7))
+        return -EINVAL;
+    page = guest_page_get(d, op->control_gfn);
+    if (!page)
+        return -EINVAL;
+    fv = mem_alloc_object(struct evtchn_fifo_vcpu);
+    if (!fv) {
+        guest_page_put(page);
+        return -ENOMEM;
+    }
+    fv->control = (void *)(page + op->offset);
+    for (unsigned int i = 0; i < EVTCHN_FIFO_MAX_QUEUES; i++)
+        spin_lock_init(&fv->queue[i].lock, LOCK_EVTCHN_FIFO);
+    spin_lock(&d->evtchn->lock);
+    rc = v->fifo ? -EINVAL : fifo_start(d);
+    if (!rc)
+        __atomic_store_n(&v->fifo, fv, __ATOMIC_RELEASE);
+    spin_unlock(&d->evtchn->lock);
+    if (rc) {
+        mem_free(fv);
+        guest_page_put(page);
+        return rc;
+    }
+    op->link_bits = EVTCHN_FIFO_LINK_BITS;
+    return 0;
+}
+
+int fifo_expand_array(struct domain *d, u64 gfn)
+{
+    struct evtchn_table *t = d->evtchn;
+    event_word_t *page;
+    int rc = 0;
+
+    if (!t->fifo)
+        return -EOPNOTSUPP;
+    page = guest_page_get(d, gfn);
+    if (!page)
+        return -EINVAL;
+    spin_lock(&t->lock);
+    if (!t->fifo || t->fifo->nr_pages == FIFO_PAGES) {
+        rc = t->fifo ? -ENOSPC : -EOPNOTSUPP;
+    } else {
+        u32 port = t->fifo->nr_pages * FIFO_WORDS, end = port + FIFO_WORDS;
+
+        t->fifo->page[t->fifo->nr_pages] = page;
+        __atomic_store_n(&t->fifo->nr_pages, t->fifo->nr_pages + 1, __ATOMIC_RELEASE);
+        for (; port < min(end, t->nr_ports); port++) {
+            struct port *p = port_find(d, port);
+
+            spin_lock(&p->lock);
+            if (p->pending_early && p->state != EVTCHNSTAT_closed)
+                fifo_set_pending(d, p, port);
+            p->pending_early = false;
+            spin_unlock(&p->lock);
+        }
+    }
+    spin_unlock(&t->lock);
+    if (rc)
+        guest_page_put(page);
+    return rc;
+}
+
+static void answer(void *arg)
+{
+    (void)arg;
+}
+
+void evtchn_vcpu_free(struct vcpu *v)
+{
+    struct evtchn_fifo_vcpu *fv = v->fifo;
+
+    if (!fv)
+        return;
+    v->fifo = NULL;
+    guest_page_put((void *)((unsigned long)fv->control & PAGE_MASK));
+    mem_free(fv);
+}
+
+void fifo_reset(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    struct evtchn_fifo *f;
+    struct vcpu *v;
+
+    spin_lock(&t->lock);
+    f = t->fifo;
+    WRITE_ONCE(t->fifo, NULL);
+    spin_unlock(&t->lock);
+    if (!f)
+        return;
+    /* Senders of VIRQs and pirqs use the pages without a lock, but with interrupts off: once each
+     * CPU answered, they are through. */
+    arch_call_on(&cpu_online_map, answer, NULL, true);
+    for_each_vcpu (d, v)
+        evtchn_vcpu_free(v);
+    for (unsigned int i = 0; i < f->nr_pages; i++)
+        guest_page_put(f->page[i]);
+    mem_free(f);
+}
