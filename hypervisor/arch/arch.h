@@ -20,6 +20,7 @@
 struct domain;
 struct vcpu;
 struct frame;
+struct vcpu_time_info;
 struct xen_domctl;
 struct xen_domctl_createdomain;
 
@@ -84,6 +85,10 @@ s_time_t arch_read_clock(void);
 void arch_timer_program(s_time_t expires);
 /* v's time page (vcpu_time_info) is brought up to date for the CPU it runs on; called when v is switched in and after calibration. */
 void arch_update_vcpu_time(struct vcpu *v);
+/* VCPUOP_register_vcpu_time_memory_area: v's time is kept there as well. Written at once when v is current. */
+void arch_set_time_area(struct vcpu *v, struct vcpu_time_info __guest *area);
+/* Has v a context (arch_set_guest_context), so that it can be started? */
+bool arch_vcpu_initialised(const struct vcpu *v);
 /* Wall clock of d: shared_info's wc_* fields. */
 void arch_update_wallclock(struct domain *d);
 /* Seconds since 1970 at system time 0. */

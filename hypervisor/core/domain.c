@@ -222,6 +222,9 @@ int idle_domain_init(unsigned int max_cpus)
     return 0;
 }
 
+/* The tick that a vCPU starts with, as guests of old expect. */
+#define PERIODIC_DEFAULT MILLISECS(10)
+
 static void singleshot_fired(void *data)
 {
     evtchn_send_vcpu_virq(data, VIRQ_TIMER);
@@ -231,17 +234,19 @@ static void periodic_fired(void *data)
 {
     struct vcpu *v = data;
 
+    /* One that waits gets its tick when it runs again: schedule() arms the timer then. */
+    if (!v->periodic_period || !vcpu_runnable(v))
+        return;
     evtchn_send_vcpu_virq(v, VIRQ_TIMER);
-    if (v->periodic_period)
-        timer_set(&v->periodic_timer, max(v->periodic_timer.expires, now()) + v->periodic_period);
+    timer_set(&v->periodic_timer, max(v->periodic_timer.expires + v->periodic_period, now()));
 }
 
 static void poll_timed_out(void *data)
 {
     struct vcpu *v = data;
 
-    if (test_and_clear_bit(_VPF_POLLING, &v->pause_flags))
-        vcpu_wake(v);
+    if (test_bit(_VPF_POLLING, &v->pause_flags))
+        vcpu_unblock(v);
 }
 
 static void vcpu_init_fields(struct vcpu *v, struct domain *d, unsigned int id)
@@ -259,6 +264,7 @@ static void vcpu_init_fields(struct vcpu *v, struct domain *d, unsigned int id)
     timer_init(&v->singleshot_timer, singleshot_fired, v, v->processor);
     timer_init(&v->periodic_timer, periodic_fired, v, v->processor);
     timer_init(&v->poll_timer, poll_timed_out, v, v->processor);
+    v->periodic_period = v->is_idle ? 0 : PERIODIC_DEFAULT;
 }
 
 struct vcpu *vcpu_create(struct domain *d, unsigned int id)
@@ -369,7 +375,7 @@ void domain_shutdown(struct domain *d, u32 code)
         return;
     }
     d->is_shutting_down = true;
-    d->shutdown_code = code;
+    d->shutdown_code = d->shutdown_latched ? d->shutdown_latched - 1 : code;
     for_each_vcpu(d, v) {
         v->paused_for_shutdown = true;
         vcpu_pause_nosync(v);
@@ -386,7 +392,7 @@ void domain_resume(struct domain *d)
     domain_pause(d);
     spin_lock(&d->lock);
     d->is_shutting_down = d->is_shut_down = false;
-    d->shutdown_code = 0;
+    d->shutdown_code = d->shutdown_latched = 0;
     for_each_vcpu(d, v) {
         if (v->paused_for_shutdown)
             vcpu_unpause(v);
@@ -481,7 +487,7 @@ int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset)
     vcpu_info_t *info;
 
     if (offset > PAGE_SIZE - sizeof(vcpu_info_t))
-        return -EINVAL;
+        return -ENXIO;
     if (v->info_frame)
         return -EINVAL;
     if (v != current && !test_bit(_VPF_DOWN, &v->pause_flags))

@@ -89,11 +89,13 @@ struct domain {
     enum domain_dying dying;
     bool is_shutting_down, is_shut_down;
     u32 shutdown_code;       /* SHUTDOWN_* */
+    u32 shutdown_latched;    /* SCHEDOP_shutdown_code: that code + 1, used instead of what comes later; 0: none */
     u32 controller_pauses;   /* pauses by the control ABI */
     unsigned int kill_step;  /* progress of domain_kill */
     char crash_reason[96];   /* the first domain_crash() only */
 
     u32 pause_count; /* atomic; > 0: no vCPU runs */
+    u32 nr_polling;  /* atomic; vCPUs with VPF_POLLING: goes up in SCHEDOP_poll, down in vcpu_unblock */
 
     /* Frames: guarded by page_lock. */
     struct spinlock page_lock;

@@ -248,11 +248,14 @@ void vcpu_block(void)
 
 void vcpu_unblock(struct vcpu *v)
 {
-    unsigned long waits = VPF_BLOCKED | VPF_POLLING;
+    unsigned long waits = VPF_BLOCKED | VPF_POLLING, old;
 
     if (!(READ_ONCE(v->pause_flags) & waits))
         return;
-    if (__atomic_fetch_and(&v->pause_flags, ~waits, __ATOMIC_SEQ_CST) & waits)
+    old = __atomic_fetch_and(&v->pause_flags, ~waits, __ATOMIC_SEQ_CST);
+    if (old & VPF_POLLING)
+        __atomic_fetch_sub(&v->domain->nr_polling, 1, __ATOMIC_SEQ_CST);
+    if (old & waits)
         vcpu_wake(v);
 }
 
@@ -322,6 +325,11 @@ int vcpu_set_hard_affinity(struct vcpu *v, const struct cpumask *m)
     if (!cpumask_intersects(m, &cpu_online_map))
         return -EINVAL;
     rq = vcpu_lock_queue(v, &flags);
+    if (v->affinity_broken) {
+        v->sched->saved_affinity = *m;
+        spin_unlock_irqrestore(&rq->lock, flags);
+        return 0;
+    }
     v->hard_affinity = *m;
     mb(); /* see sched_context_saved */
     running = v->sched->state == SCHED_RUNNING || v->is_running;
@@ -330,6 +338,27 @@ int vcpu_set_hard_affinity(struct vcpu *v, const struct cpumask *m)
     spin_unlock_irqrestore(&rq->lock, flags);
     if (!running)
         vcpu_rehome(v);
+    return 0;
+}
+
+int vcpu_pin_override(struct vcpu *v, int cpu)
+{
+    struct cpumask m;
+
+    if (cpu < 0) {
+        if (!v->affinity_broken)
+            return -EINVAL;
+        v->affinity_broken = false;
+        return vcpu_set_hard_affinity(v, &v->sched->saved_affinity);
+    }
+    if (v->affinity_broken)
+        return -EBUSY;
+    m = cpumask_of(cpu % NR_CPUS);
+    if (cpu >= NR_CPUS || !cpumask_intersects(&m, &cpu_online_map))
+        return -EINVAL;
+    v->sched->saved_affinity = v->hard_affinity;
+    vcpu_set_hard_affinity(v, &m);
+    v->affinity_broken = true;
     return 0;
 }
 
@@ -395,6 +424,10 @@ void schedule(void)
     switch_runstates(rq, prev, next, t);
     next->is_running = true;
     spin_unlock(&rq->lock);
+    if (unlikely(next->periodic_period) && !timer_is_set(&next->periodic_timer)) {
+        timer_migrate(&next->periodic_timer, rq->cpu);
+        timer_set(&next->periodic_timer, t); /* a tick that came while it waited */
+    }
     arch_context_switch(prev, next);
 }
 
@@ -414,8 +447,17 @@ void sched_context_saved(struct vcpu *prev)
         vcpu_wake(prev);
 }
 
+/* This CPU may be given work from now on. */
+static void rq_start(struct run_queue *rq)
+{
+    rq->started = true;
+    cpumask_set(&sched_idle_cpus, rq->cpu);
+}
+
 void idle_loop(void)
 {
+    if (!this_cpu(run_queue).started)
+        rq_start(&this_cpu(run_queue));
     for (;;) {
         if (softirq_pending()) {
             softirq_run();
@@ -531,9 +573,10 @@ int sched_cpu_init(unsigned int cpu)
     list_init(&rq->waiting);
     timer_init(&rq->slice_timer, slice_timer_fn, rq, cpu);
     policy->cpu_init(rq);
-    cpumask_set(&sched_idle_cpus, cpu);
-    if (cpu == smp_processor_id())
+    if (cpu == smp_processor_id()) {
         current = idle;
+        rq_start(rq);
+    }
     return 0;
 }
 

@@ -32,6 +32,7 @@ struct sched_vcpu {
     u64 inv_weight; /* (256 << INV_SHIFT) / weight */
     s64 grain;      /* virtual time that it may run ahead of who waits */
     struct sched_domain *domain;
+    struct cpumask saved_affinity; /* while vcpu.affinity_broken */
 };
 
 #define INV_SHIFT      20
@@ -49,6 +50,7 @@ struct run_queue {
     unsigned int cpu;
     unsigned int nr_waiting;
     struct vcpu *curr, *idle;
+    bool started;        /* its CPU has come to its idle loop once */
     struct list waiting; /* struct sched_vcpu, by rising vtime */
     u64 vmin;            /* the queue's virtual time: never goes back */
     s_time_t charged;    /* curr paid for its time up to here */

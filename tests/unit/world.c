@@ -72,6 +72,7 @@ static void frames_init(void)
     for (u32 i = HOST_FRAMES - 1; i > 0; i--)
         free_frames[nr_free++] = i;
     memset(frame_table, 0, sizeof(struct frame) * HOST_FRAMES);
+    clear_bit(0, ram_map);
     world_frames_out = 0;
 }
 
@@ -122,7 +123,7 @@ bool frame_get(struct frame *f, const struct domain *d)
     u32 refs = __atomic_load_n(&f->refs, __ATOMIC_RELAXED);
 
     do {
-        if (!(refs & FR_COUNT) || f->owner != d->id)
+        if (!d || !(refs & FR_COUNT) || f->owner != d->id)
             return false;
     } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST,
                                           __ATOMIC_RELAXED));

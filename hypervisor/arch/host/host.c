@@ -24,7 +24,7 @@
 
 u8 host_memory[HOST_FRAMES << 12] __aligned(4096);
 static struct frame host_frames[HOST_FRAMES];
-struct frame *const frame_table = host_frames;
+struct frame *frame_table = host_frames;
 unsigned long max_frame = HOST_FRAMES;
 static unsigned long host_ram_map[HOST_FRAMES / 64] = {~1UL, [1 ... HOST_FRAMES / 64 - 1] = ~0UL};
 unsigned long *ram_map = host_ram_map; /* all but frame 0 */
@@ -124,6 +124,51 @@ bool arch_runstate_deferred(struct vcpu *v)
 {
     (void)v;
     return false;
+}
+
+void arch_set_time_area(struct vcpu *v, struct vcpu_time_info __guest *area)
+{
+    v->arch.time_guest = area;
+}
+
+/* ---- objects and memory -------------------------------------------------------------------- */
+
+bool arch_vcpu_initialised(const struct vcpu *v)
+{
+    return v->arch.initialised;
+}
+
+int arch_set_guest_context(struct vcpu *v, const void *context)
+{
+    (void)context;
+    v->arch.initialised = true;
+    return 0;
+}
+
+void arch_vcpu_nmi(struct vcpu *v)
+{
+    v->arch.nmis++;
+}
+
+mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
+{
+    (void)d;
+    return _mfn(gfn_x(gfn));
+}
+
+/* CPUs other than this one answer at their leisure: threads that play CPUs keep no promise about
+ * interrupts. */
+void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg, bool wait)
+{
+    (void)wait;
+    ASSERT(irqs_enabled());
+    if (cpumask_test(m, smp_processor_id()))
+        fn(arg);
+}
+
+void arch_flush_domain_tlb(struct domain *d)
+{
+    d->arch.tlb_flushes++;
 }
 
 /* ---- trouble ------------------------------------------------------------------------------- */

@@ -294,6 +294,14 @@ void clock_vcpu_area_changed(struct vcpu *v)
     v->arch.time.tsc_to_system_mul = 0;
 }
 
+void arch_set_time_area(struct vcpu *v, struct vcpu_time_info __guest *area)
+{
+    v->arch.time_guest = area;
+    clock_vcpu_area_changed(v);
+    if (v == current)
+        arch_update_vcpu_time(v);
+}
+
 void arch_update_vcpu_time(struct vcpu *v)
 {
     const struct cpu_clock *c = &this_cpu(clock);

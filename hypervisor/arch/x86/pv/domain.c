@@ -180,6 +180,11 @@ static void take_registers(struct vcpu *v, const vcpu_guest_context_t *c)
             pv_set_debugreg(v, i, c->debugreg[i]);
 }
 
+bool arch_vcpu_initialised(const struct vcpu *v)
+{
+    return v->arch.initialised;
+}
+
 int arch_set_guest_context(struct vcpu *v, const void *context)
 {
     const vcpu_guest_context_t *c = context;

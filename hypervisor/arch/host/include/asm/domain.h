@@ -9,10 +9,14 @@
 
 struct arch_vcpu {
     unsigned long switched_in; /* times it was given a CPU */
+    unsigned long nmis;
+    bool initialised;
+    void *time_guest;
 };
 
 struct arch_domain {
     unsigned long grant_maps; /* present mappings that arch_grant_map made */
+    unsigned long tlb_flushes;
 };
 
 #endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HYPERVISOR_sched_op and HYPERVISOR_set_timer_op: what a guest says about when it wants to run
+ * (xen/sched.h). The scheduler itself is in sched/. Called from the hypercall table.
+ */
+#include <arch/arch.h>
+#include <core/domain.h>
+#include <core/evtchn.h>
+#include <core/softirq.h>
+#include <hypercall/hypercall.h>
+#include <lib/bitops.h>
+#include <mm/guest_access.h>
+#include <sched/sched.h>
+
+#define POLL_PORTS_MAX 128
+
+/*
+ * The timer of VIRQ_TIMER. A deadline that is negative or years away is a guest's counter that
+ * wrapped: Xen fires after 100 ms then, and kernels count on it.
+ */
+long do_set_timer_op(s_time_t timeout)
+{
+    struct vcpu *v = current;
+
+    if (!timeout) {
+        timer_stop(&v->singleshot_timer);
+        return 0;
+    }
+    if (unlikely(timeout < 0 || (timeout - now()) >> 50 > 0))
+        timeout = now() + MILLISECS(100);
+    timer_migrate(&v->singleshot_timer, smp_processor_id());
+    timer_set(&v->singleshot_timer, timeout);
+    return 0;
+}
+
+static long op_poll(void __guest *arg)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    struct sched_poll op;
+    u32 port = 0;
+    long rc = 0;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.nr_ports > POLL_PORTS_MAX)
+        return -EINVAL;
+    if (op.nr_ports && guest_read(&port, op.ports, 0))
+        return -EFAULT;
+    /* First announced, then looked: who sends after the look finds the announcement. */
+    v->poll_port = op.nr_ports == 1 ? port : 0;
+    timer_stop(&v->poll_timer);
+    __atomic_fetch_add(&d->nr_polling, 1, __ATOMIC_SEQ_CST);
+    set_bit(_VPF_POLLING, &v->pause_flags);
+    if (vcpu_event_pending(v))
+        goto out;
+    for (unsigned int i = 0; i < op.nr_ports; i++) {
+        if (i && guest_read(&port, op.ports, i))
+            rc = -EFAULT;
+        else if (!evtchn_port_is_valid(d, port))
+            rc = -EINVAL;
+        if (rc || evtchn_port_is_pending(d, port))
+            goto out;
+    }
+    if (op.timeout) {
+        timer_migrate(&v->poll_timer, smp_processor_id());
+        timer_set(&v->poll_timer, op.timeout);
+    }
+    softirq_raise(SOFTIRQ_SCHEDULE);
+    return 0;
+out:
+    vcpu_unblock(v);
+    return rc;
+}
+
+static long op_shutdown(int cmd, void __guest *arg)
+{
+    struct domain *d = current->domain;
+    struct sched_shutdown op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (cmd == SCHEDOP_shutdown) {
+        domain_shutdown(d, (u8)op.reason);
+        return 0;
+    }
+    spin_lock(&d->lock);
+    if (!d->shutdown_latched)
+        d->shutdown_latched = (u8)op.reason + 1;
+    spin_unlock(&d->lock);
+    return 0;
+}
+
+static long op_remote_shutdown(void __guest *arg)
+{
+    struct sched_remote_shutdown op;
+    struct domain *d;
+    long rc = 0;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    d = domain_get_by_id(op.domain_id);
+    if (!d)
+        return -ESRCH;
+    if (current->domain->is_privileged && d != current->domain)
+        domain_shutdown(d, (u8)op.reason);
+    else
+        rc = -EPERM;
+    domain_put(d);
+    return rc;
+}
+
+static long op_watchdog(void __guest *arg)
+{
+    struct domain *d = current->domain;
+    struct sched_watchdog op;
+    long rc = 0;
+    unsigned int i;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.id > ARRAY_SIZE(d->watchdog) || (!op.id && !op.timeout))
+        return -EINVAL;
+    spin_lock(&d->lock);
+    if (op.id) {
+        i = op.id - 1;
+        if (!(d->watchdog_used & 1U << i))
+            rc = -EINVAL;
+    } else {
+        for (i = 0; i < ARRAY_SIZE(d->watchdog) && (d->watchdog_used & 1U << i);)
+            i++;
+        rc = i < ARRAY_SIZE(d->watchdog) ? (long)i + 1 : -ENOSPC;
+    }
+    if (rc >= 0 && op.timeout) {
+        d->watchdog_used |= 1U << i;
+        timer_set(&d->watchdog[i], now() + SECONDS(op.timeout));
+    } else if (rc >= 0) {
+        d->watchdog_used &= ~(1U << i);
+        timer_stop(&d->watchdog[i]);
+    }
+    spin_unlock(&d->lock);
+    return rc;
+}
+
+static long op_pin_override(void __guest *arg)
+{
+    struct sched_pin_override op;
+
+    if (!current->domain->is_hardware)
+        return -EPERM;
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    return vcpu_pin_override(current, op.pcpu);
+}
+
+long do_sched_op(int cmd, void __guest *arg)
+{
+    switch (cmd) {
+    case SCHEDOP_yield: vcpu_yield(); return 0;
+    case SCHEDOP_block:
+        WRITE_ONCE(current->info->evtchn_upcall_mask, 0);
+        vcpu_block();
+        return 0;
+    case SCHEDOP_poll: return op_poll(arg);
+    case SCHEDOP_shutdown:
+    case SCHEDOP_shutdown_code: return op_shutdown(cmd, arg);
+    case SCHEDOP_remote_shutdown: return op_remote_shutdown(arg);
+    case SCHEDOP_watchdog: return op_watchdog(arg);
+    case SCHEDOP_pin_override: return op_pin_override(arg);
+    default: return hypercall_unknown("sched_op", cmd, -ENOSYS);
+    }
+}
