@@ -24,7 +24,7 @@
 
 u8 host_memory[HOST_FRAMES << 12] __aligned(4096);
 static struct frame host_frames[HOST_FRAMES];
-struct frame *frame_table = host_frames;
+struct frame *const frame_table = host_frames;
 unsigned long max_frame = HOST_FRAMES;
 static unsigned long host_ram_map[HOST_FRAMES / 64] = {~1UL, [1 ... HOST_FRAMES / 64 - 1] = ~0UL};
 unsigned long *ram_map = host_ram_map; /* all but frame 0 */
