@@ -59,6 +59,6 @@ class Dom0:
 
     def wait_for(self, command, timeout=60):
         """Repeats a command in dom0 (there, once a second) until it ends well."""
-        tries = int(timeout)
+        tries = int(timeout * TIME_SCALE)
         return self.run(f"n=0; until {command}; do n=$((n+1)); [ $n -lt {tries} ] || break; sleep 1; done;"
                         f" [ $n -lt {tries} ]", timeout * 3 + 30)

@@ -72,7 +72,8 @@ def guest_io(vcpus):
             disk = context.make_disk(dom0, "/tmp/disk.img" if not context.long else "/disk.img", disk_size)
             config = context.guest("demo", task=task, addr="10.77.0.2", memory=256, vcpus=vcpus, disks=[disk])
             dom0.put("/etc/xen/demo.cfg", config)
-            dom0.run("(nc -l -p 7001 | sha256sum | cut -c1-64 >/tmp/got) </dev/null &")
+            # nc ends when either side does: its standard input must stay open until the guest has sent all.
+            dom0.run("(sleep 10000 | nc -l -p 7001 | sha256sum | cut -c1-64 >/tmp/got) &")
             dom0.run(f"dd if=/dev/urandom of=/tmp/out bs=1M count={net_size} 2>/dev/null")
             dom0.run("(nc -l -p 7002 </tmp/out >/dev/null) &")
             dom0.run(f"{context.tool} create /etc/xen/demo.cfg", 180)
