@@ -3,6 +3,7 @@
  * The whole boot as one list: each phase has a name, runs on the first CPU and panics when the host
  * cannot go on. arch/x86/boot/head.S calls in; nothing returns.
  */
+#include <arch/arch.h>
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/cpu/smp.h>
 #include <arch/x86/cpu/spec_ctrl.h>
@@ -25,9 +26,11 @@
 #include <core/keyhandler.h>
 #include <lib/printk.h>
 #include <lib/string.h>
+#include <mm/heap.h>
 #include <sched/sched.h>
 #include <time/timer.h>
 #include <version.h>
+#include <xen/sched.h>
 
 /* From head.S: what the loader left in its registers, and where the image lies. */
 void boot_entry(u32 magic, paddr_t info, paddr_t image) __noreturn;
@@ -75,11 +78,25 @@ static void __init console_input_start(void)
     serial_input_init();
 }
 
+static void reboot_now(void)
+{
+    arch_host_shutdown(SHUTDOWN_reboot);
+}
+
 /* The keys that nobody else registers. */
 static void __init keys_start(void)
 {
     register_key('r', sched_dump, "run queues");
     register_key('i', irq_dump, "interrupts");
+    register_key('m', heap_dump, "memory");
+    register_key('R', reboot_now, "reboot the host");
+}
+
+/* dom0 has the screen and, until CTRL-a is typed three times, the keyboard. */
+static void __init console_hand_over(void)
+{
+    console_give_to_dom0();
+    vga_give_up();
 }
 
 /* Before these: the loader's information is read, the console works. The order is what each phase's
@@ -101,6 +118,7 @@ static const struct boot_phase phases[] __section(".init.rodata") = {
     {"console input", console_input_start},
     {"debug keys", keys_start},
     {"dom0", dom0_create},
+    {"console to dom0", console_hand_over},
 };
 
 /* Time since the first instruction; cycles while nobody knows how long one takes. */

@@ -398,3 +398,15 @@ unsigned long heap_own_frames(void)
 {
     return READ_ONCE(own_frames);
 }
+
+void heap_dump(void)
+{
+    for (unsigned int i = 0; i < nr_nodes; i++) {
+        const struct node *n = nodes[i];
+
+        if (n)
+            log_info("node %u: %lu of %lu frames free, %lu of them not scrubbed\n", i, n->free,
+                     n->total, n->dirty);
+    }
+    log_info("our own: %lu frames\n", heap_own_frames());
+}

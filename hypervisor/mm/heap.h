@@ -71,6 +71,8 @@ unsigned long heap_own_frames(void); /* page_alloc and what is built on it */
 unsigned int heap_nr_nodes(void);
 void heap_node_info(unsigned int node, unsigned long *total, unsigned long *free);
 
+void heap_dump(void); /* debug key 'm' */
+
 /* Idle loop: scrubs a bit of what was freed; true when there was something. */
 bool heap_scrub_some(void);
 
