@@ -8,6 +8,7 @@
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/smp.h>
+#include <arch/x86/cpu/tsc_sync.h>
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
@@ -37,6 +38,9 @@ BOOT_PARAM_UINT("maxcpus", maxcpus, max_cpus);
 static bool want_smp = true;
 BOOT_PARAM_BOOL("smp", smp, want_smp);
 
+/* Decided before the others start: does each compare its TSC with the first CPU's? */
+static bool clock_compares_tsc;
+
 /* trampoline.S: the code to copy and the words in it that are filled in. */
 extern const u8 trampoline_start[], trampoline_end[];
 extern const u8 trampoline_base[], trampoline_cr3[];
@@ -62,6 +66,8 @@ void ap_start(unsigned int cpu)
     traps_cpu_init();
     cpu_common_init();
     apic_cpu_init();
+    if (clock_compares_tsc)
+        tsc_sync_target();
     clock_cpu_init();
     lapic_timer_cpu_init();
     cpumask_set(&cpu_online_map, cpu);
@@ -107,6 +113,16 @@ static paddr_t __init trampoline_place(void)
     return pa;
 }
 
+/* One after the other, so that each has the first CPU's attention. */
+static void __init compare_clocks(unsigned int n)
+{
+    for (unsigned int cpu = 1; cpu < n; cpu++) {
+        if (!tsc_sync_source(cpu, cpu_khz * 1000UL))
+            clock_distrust_tsc(cpu);
+        tsc_sync_release();
+    }
+}
+
 static bool __init all_online(unsigned int n)
 {
     return cpumask_weight(&cpu_online_map) == n;
@@ -124,12 +140,15 @@ void __init smp_boot(void)
     for (unsigned int cpu = 1; cpu < n; cpu++)
         apic_send_raw(cpu_apic_id[cpu], APIC_DM_INIT | APIC_INT_ASSERT);
     delay_us(10000);
+    clock_compares_tsc = clock_is_tsc();
     for (unsigned int round = 0; round < 2 && !all_online(n); round++) {
         for (unsigned int cpu = 1; cpu < n; cpu++)
             if (!cpumask_test(&cpu_online_map, cpu))
                 apic_send_raw(cpu_apic_id[cpu], APIC_DM_STARTUP | APIC_INT_ASSERT | pa >> 12);
         delay_us(round == 0 ? 200 : 0);
     }
+    if (clock_compares_tsc)
+        compare_clocks(n);
     for (unsigned int ms = 0; ms < 2000 && !all_online(n); ms++)
         delay_us(1000);
     for (unsigned int cpu = 1; cpu < n; cpu++)

@@ -161,46 +161,82 @@ static void calibration_due(void *unused)
     timer_set(&calibration_timer, arch_read_clock() + SECONDS(1));
 }
 
-/*
- * How many TSC and local APIC timer ticks go into 10 ms: long enough for a few millionths, short
- * enough for a boot.
+/* The three counters at one moment: of some readings the one that took the shortest, as nothing
+ * came in between then. */
+struct sample {
+    u64 tsc, ref;
+    u32 apic;
+};
+
+static struct sample __init sample_take(const struct counter *ref)
+{
+    struct sample best = {};
+    u64 shortest = ~0UL;
+
+    for (unsigned int i = 0; i < 8; i++) {
+        struct sample s = {.tsc = rdtsc_ordered()};
+
+        s.ref = ref ? ref->read() : 0;
+        s.apic = apic_read(APIC_TIMER_COUNT);
+        if (rdtsc_ordered() - s.tsc < shortest) {
+            shortest = rdtsc_ordered() - s.tsc;
+            best = s;
+        }
+    }
+    return best;
+}
+
+/* At least 10 ms by the counter, or by the PIT without one; panics when the counter stands still.
  */
+static void __init measure_wait(const struct counter *ref, const struct sample *start)
+{
+    if (!ref) {
+        pit_wait_10ms();
+        return;
+    }
+    while (((ref->read() - start->ref) & ref->mask) < ref->hz / 100) {
+        if (rdtsc() - start->tsc > 1UL << 36)
+            panic("%s does not count", ref->name);
+        cpu_relax();
+    }
+}
+
+/* TSC and local APIC timer frequencies over 10 ms: long enough for some millionths, short enough
+ * for a boot. */
 static void __init measure(u64 *tsc_hz, u64 *apic_hz)
 {
     const struct counter *ref = counter_for_calibration();
-    u64 tsc, ticks = 0, start, span = 0;
-    u32 apic;
+    u64 span = 1, hz = 100;
+    struct sample s, e;
 
     apic_write(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
     apic_write(APIC_TIMER_INIT, ~0U);
-    if (ref) {
-        u64 wanted = ref->hz / 100;
-
-        start = ref->read();
-        tsc = rdtsc_ordered();
-        apic = apic_read(APIC_TIMER_COUNT);
-        do {
-            cpu_relax();
-            span = (ref->read() - start) & ref->mask;
-            ticks = rdtsc_ordered() - tsc;
-        } while (span < wanted && ticks < 1UL << 36);
-        apic -= apic_read(APIC_TIMER_COUNT);
-        if (span < wanted)
-            panic("%s does not count", ref->name);
-        *tsc_hz = ticks * ref->hz / span;
-        *apic_hz = apic * ref->hz / span;
-    } else {
-        tsc = rdtsc_ordered();
-        apic = apic_read(APIC_TIMER_COUNT);
-        pit_wait_10ms();
-        ticks = rdtsc_ordered() - tsc;
-        apic -= apic_read(APIC_TIMER_COUNT);
-        *tsc_hz = ticks * 100;
-        *apic_hz = apic * 100UL;
-    }
+    s = sample_take(ref);
+    measure_wait(ref, &s);
+    e = sample_take(ref);
     apic_write(APIC_TIMER_INIT, 0);
+    if (ref) {
+        span = (e.ref - s.ref) & ref->mask;
+        hz = ref->hz;
+    }
+    *tsc_hz = (e.tsc - s.tsc) * hz / span;
+    *apic_hz = (u64)(s.apic - e.apic) * hz / span;
     if (*tsc_hz < 1000000 || *apic_hz < 100000)
         panic("no clock to measure the TSC by");
+}
+
+bool clock_is_tsc(void)
+{
+    return !master;
+}
+
+/* c tells the time from now on. */
+static void __init master_set(const struct counter *c)
+{
+    master_scale = time_scale_of(1000000000, c->hz);
+    master_last = c->read();
+    master_stime = arch_read_clock();
+    master = c;
 }
 
 static void __init master_choose(void)
@@ -211,11 +247,8 @@ static void __init master_choose(void)
         c = counter_for_calibration();
     else if (source[0] == '\0' ? cpu_has(ITSC) : strcmp(source, "tsc") == 0)
         c = NULL;
-    if (!c)
-        return;
-    master_scale = time_scale_of(1000000000, c->hz);
-    master_last = c->read();
-    master = c;
+    if (c)
+        master_set(c);
 }
 
 void __init clock_init(void)
@@ -255,6 +288,20 @@ void __init clock_start(void)
     softirq_register(SOFTIRQ_CLOCK, clock_softirq);
     timer_init(&calibration_timer, calibration_due, NULL, 0);
     timer_set(&calibration_timer, arch_read_clock() + SECONDS(1));
+}
+
+void __init clock_distrust_tsc(unsigned int cpu)
+{
+    const struct counter *c = counter_for_time();
+
+    if (master)
+        return;
+    log_warning("the TSC of CPU%u differs; time goes by %s\n", cpu,
+                c ? c->name : "it all the same");
+    if (!c)
+        return;
+    master_set(c);
+    clock_start();
 }
 
 /* ---- what guests see ------------------------------------------------------------------------ */

@@ -55,6 +55,11 @@ void counters_init(void);
 extern u32 cpu_khz;
 /* "tsc", "acpi" ...: what system time goes by. */
 const char *clock_source_name(void);
+/* Is the TSC the clock, with nothing to check it by? Then CPUs compare theirs when they start. */
+bool clock_is_tsc(void);
+/* Boot, first CPU: that of `cpu` does not agree with ours, or could not be compared: another
+ * counter becomes the master. */
+void clock_distrust_tsc(unsigned int cpu);
 
 /* Boot, after timers are there: begins the comparisons where they are needed. */
 void clock_start(void);
