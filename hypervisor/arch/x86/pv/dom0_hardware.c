@@ -4,6 +4,7 @@
  * those of the interrupt controllers.
  */
 #include <arch/arch.h>
+#include <arch/x86/cpu/features.h>
 #include <arch/x86/platform/acpi.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
@@ -36,7 +37,7 @@ void __init arch_dom0_grant_hardware(struct domain *d)
     for (unsigned int i = 0; i < ARRAY_SIZE(our_ports); i++)
         must(rangeset_remove(d->arch.ioport_caps, our_ports[i].first, our_ports[i].last));
     must(rangeset_add(d->irq_caps, 0, ~0UL));
-    must(rangeset_add(d->iomem_caps, 0, ~0UL >> PAGE_SHIFT));
+    must(rangeset_add(d->iomem_caps, 0, (1UL << (boot_cpu.phys_bits - PAGE_SHIFT)) - 1));
     must(rangeset_remove(d->iomem_caps, LAPIC_FRAME, LAPIC_FRAME));
     for (unsigned int i = 0; i < acpi_info.nr_ioapics; i++)
         must(rangeset_remove(d->iomem_caps, acpi_info.ioapic[i].address >> PAGE_SHIFT,
