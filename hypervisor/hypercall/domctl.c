@@ -166,7 +166,7 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
                    d->shutdown_code << XEN_DOMINF_shutdownshift;
     info->tot_pages = d->tot_pages;
     info->max_pages = d->max_pages;
-    info->shared_info_frame = arch_get_m2p(virt_to_mfn(d->shared_info));
+    info->shared_info_frame = mfn_x(virt_to_mfn(d->shared_info));
     info->ssidref = d->ssidref;
     memcpy(info->handle, d->handle, sizeof(d->handle));
     info->cpupool = d->cpupool;
