@@ -30,8 +30,11 @@ void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long 
         if ((code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH)) == (PFEC_PRESENT | PFEC_WRITE) &&
             v->arch.pv.kernel_mode && pv_ptwr_fault(regs, cr2))
             return;
-    } else if (!(code & PFEC_USER) && in_ldt_window(v, cr2) && pv_ldt_fault(v, cr2)) {
-        return;
+    } else if (!(code & PFEC_USER) && in_ldt_window(v, cr2)) {
+        if (pv_ldt_fault(v, cr2))
+            return;
+        /* The guest knows the place by the address that it gave us. */
+        cr2 = v->arch.pv.ldt_base + (cr2 - LDT_WINDOW((unsigned long)v->id));
     }
     pv_inject_page_fault(v, regs, cr2, code);
 }

@@ -207,8 +207,11 @@ int table_update(u64 *p, unsigned int level, u64 new, struct domain *owner, bool
         return -EINVAL;
     }
     old = pte_exchange(p, new, keep_ad);
-    if (old & PTE_P)
+    if (old & PTE_P) {
+        /* Guests expect that a whole table goes at once, and Xen does them the favour. */
+        flush_tlb_local();
         pv_put_table(mfn_frame(pte_mfn(old)));
+    }
     return 0;
 }
 
