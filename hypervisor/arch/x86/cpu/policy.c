@@ -289,7 +289,7 @@ static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_re
     case 1:
         r->b = (r->b & 0x0000ffff) | (v->id * 2) << 24 | min(v->domain->max_vcpus * 2, 255U) << 16;
         r->c &= ~(1U << 27);
-        if (v->arch.pv.ctrlreg[4] & X86_CR4_OSXSAVE)
+        if (r->c & 1U << 26) /* a PV kernel takes OSXSAVE as our word that XSAVE is switched on */
             r->c |= 1U << 27;
         r->c |= 1U << 31; /* runs under a hypervisor */
         break;

@@ -17,13 +17,16 @@
 /* What became of the instruction. */
 enum outcome { DONE, REFUSED /* the guest's #GP */, TRAPPED /* another trap was injected, rip is right */ };
 
-#define CR4_READABLE (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)
+/* Bits that are the guest's own to change. */
+#define CR4_GUEST (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE)
+/* Bits whose writes are accepted and without effect: whether they are on is our business. */
+#define CR4_IGNORED (X86_CR4_PGE | X86_CR4_PSE | X86_CR4_MCE | X86_CR4_OSXSAVE | X86_CR4_UMIP)
 
-/* CR4 of a PV guest starts as what every 64-bit kernel of ours has; only some bits are its own to change. */
 static unsigned long guest_cr4(const struct vcpu *v)
 {
-    return (pv_real_cr4(v) & ~(u64)(X86_CR4_PGE | X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_PCIDE)) |
-           (v->arch.pv.ctrlreg[4] & CR4_READABLE);
+    u64 cr4 = pv_real_cr4(v) & ~(u64)(X86_CR4_PGE | X86_CR4_SMEP | X86_CR4_PCIDE);
+
+    return guest_cpu_has(v->domain, XSAVE) ? cr4 : cr4 & ~(u64)X86_CR4_OSXSAVE;
 }
 
 static int read_cr(struct vcpu *v, unsigned int cr, u64 *val)
@@ -76,11 +79,9 @@ static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
     case 3:
         return pv_new_guest_cr3(v, paddr_to_mfn(val));
     case 4:
-        if ((val ^ guest_cr4(v)) & ~(u64)CR4_READABLE & ~(u64)(X86_CR4_PGE | X86_CR4_PSE | X86_CR4_MCE))
+        if ((val ^ guest_cr4(v)) & ~(u64)(CR4_GUEST | CR4_IGNORED))
             return -EINVAL;
-        if (val & X86_CR4_OSXSAVE && !guest_cpu_has(v->domain, XSAVE))
-            return -EINVAL;
-        v->arch.pv.ctrlreg[4] = val & CR4_READABLE;
+        v->arch.pv.ctrlreg[4] = val & CR4_GUEST;
         cpu_info()->cr4 = pv_real_cr4(v);
         write_cr4(cpu_info()->cr4);
         return 0;
@@ -157,7 +158,7 @@ static enum outcome group7(struct vcpu *v, struct cpu_user_regs *regs, const str
     u64 val;
 
     if (i->modrm == 0xd1) /* XSETBV */
-        return (u32)regs->rcx == 0 && v->arch.pv.ctrlreg[4] & X86_CR4_OSXSAVE &&
+        return (u32)regs->rcx == 0 && guest_cpu_has(v->domain, XSAVE) &&
                        !fpu_set_xcr0(v, (u32)regs->rax | regs->rdx << 32)
                    ? DONE
                    : REFUSED;
