@@ -12,3 +12,16 @@ $(1)_CFLAGS := -I $$(TOP)/toolstack
 $(1)_KIND   := plain
 endef
 $(foreach t,$(filter test_stored_%,$(UNITS)),$(eval $(call stored_unit,$(t))))
+
+# The daemons as programs, over a Xen of files: answers compared with Debian's xenstored, and killed
+# again and again under load.
+$(B)/fakexen.so: $(TOP)/tests/unit/stored/fakexen.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -U_FORTIFY_SOURCE -Wall -Wextra -Werror -D__XEN_TOOLS__ -shared -fPIC $< -o $@
+
+run: run-stored-conformance run-stored-restarts
+stored-daemon:
+	$(MAKE) -C $(TOP)/toolstack $(O)/bin/orlop-stored
+run-stored-%: $(TOP)/tests/unit/stored/%.py $(B)/fakexen.so stored-daemon
+	python3 $< --fakexen $(B)/fakexen.so --daemon $(O)/bin/orlop-stored
+.PHONY: stored-daemon

@@ -84,7 +84,9 @@ static void *map_frame(int domid, unsigned long mfn)
     xen_pfn_t pfn = mfn;
     unsigned int i;
 
-    for (i = 0; foreign && i < BY_FRAME_MAX; i++) {
+    if (!foreign)
+        return NULL;
+    for (i = 0; i < BY_FRAME_MAX; i++) {
         if (by_frame[i])
             continue;
         by_frame[i] = xenforeignmemory_map(foreign, domid, PROT_READ | PROT_WRITE, 1, &pfn, NULL);

@@ -62,7 +62,7 @@ static bool over_quota(struct view *v, int owner, long nodes, long bytes)
 
 static bool node_too_big(struct view *v, long cost)
 {
-    return v->domid && cost > (long)quotas[QUOTA_NODE_SIZE].limit;
+    return v->domid && cost >= (long)quotas[QUOTA_NODE_SIZE].limit;
 }
 
 /* Makes the node at `path`, whose parent is there. `perms` is what it inherits. */
