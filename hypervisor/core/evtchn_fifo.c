@@ -81,7 +81,8 @@ static bool queue_append(struct domain *d, struct vcpu *v, u8 priority, u32 port
     struct fifo_queue *q = &v->fifo->queue[priority];
     struct evtchn_fifo_control_block *control = v->fifo->control;
     unsigned long flags = spin_lock_irqsave(&q->lock);
-    event_word_t *tail = q->tail ? word_of(d, q->tail) : NULL;
+    /* A port that is the tail itself was taken off, or it could not be linked now: empty. */
+    event_word_t *tail = q->tail && q->tail != port ? word_of(d, q->tail) : NULL;
     bool first = !tail || !tail_link(tail, port);
 
     if (first)
