@@ -18,5 +18,7 @@ void cases_run(const struct test_case *cases, unsigned int count);
 
 /* What the domain prints before it expects to be killed; read by "host". */
 #define CASE_DIES_MARK "Expects to be killed"
+/* Or before it does what may end either way. */
+#define CASE_MAY_DIE_MARK "May be killed"
 
 #endif

@@ -33,7 +33,7 @@
 
 extern uint8_t hypercall_page[4096];
 
-/* A hypercall as <xen/arch-x86/xen-x86_64.h> defines it.  nr must be below 128. */
+/* A hypercall as <xen/arch-x86/xen-x86_64.h> defines it.  nr must be below 64: no more entries. */
 static inline long hypercall(unsigned int nr, unsigned long a1, unsigned long a2, unsigned long a3,
                              unsigned long a4, unsigned long a5)
 {
