@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "stored/connection.h"
 #include "stored/domain.h"
@@ -147,6 +148,37 @@ static void flood(void **state)
     assert_true(page->req_prod - page->req_cons >= 39 * 18);
 }
 
+/* A guest that spoils dom0's transactions has to wait; dom0 gets done, and the guest goes on. */
+static void spoiler(void **state)
+{
+    struct xsd_sockmsg hdr;
+    char body[XENSTORE_PAYLOAD_MAX + 1];
+    uint32_t tx = rig_transaction(0);
+
+    (void)state;
+    assert_string_equal(RIG_CALL(0, XS_READ, tx, HOME "/data/x\0"), "ENOENT");
+    assert_ok(RIG_CALL(1, XS_WRITE, 0, "data/x\0v"));
+    assert_string_equal(RIG_CALL(0, XS_TRANSACTION_END, tx, "T\0"), "EAGAIN");
+    assert_string_equal(RIG_CALL(1, XS_WRITE, 0, "data/x\0w"), "(no answer)");
+    tx = rig_transaction(0);
+    assert_string_equal(RIG_CALL(0, XS_READ, tx, HOME "/data/x\0"), "v");
+    assert_ok(RIG_CALL(0, XS_TRANSACTION_END, tx, "T\0"));
+    assert_in_range(connection_resume_due(), 1, 100);
+    usleep(120000);
+    connection_resume_due();
+    rig_run();
+    assert_true(rig_next(1, &hdr, body));
+    assert_string_equal(body, "OK");
+    assert_ok(RIG_CALL(1, XS_WRITE, 0, "data/x\0x"));
+    /* What guests do to each other is not dom0's to judge. */
+    rig_introduce(2);
+    tx = rig_transaction(2);
+    RIG_CALL(2, XS_READ, tx, HOME "/data/x\0");
+    assert_ok(RIG_CALL(1, XS_WRITE, 0, "data/x\0y"));
+    assert_string_equal(RIG_CALL(2, XS_TRANSACTION_END, tx, "T\0"), "EAGAIN");
+    assert_ok(RIG_CALL(1, XS_WRITE, 0, "data/x\0z"));
+}
+
 static uint32_t pick(uint32_t below)
 {
     return random() % below;
@@ -252,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(longest, start, rig_stop),
         cmocka_unit_test_setup_teardown(reconnect_drops_all, start, rig_stop),
         cmocka_unit_test_setup_teardown(flood, start, rig_stop),
+        cmocka_unit_test_setup_teardown(spoiler, start, rig_stop),
         cmocka_unit_test_setup_teardown(random_requests, start, rig_stop),
         cmocka_unit_test_setup_teardown(random_bytes, start, rig_stop),
     };

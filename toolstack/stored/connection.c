@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "quota.h"
 #include "request.h"
@@ -19,7 +20,13 @@
 /* dom0's clients are trusted to read, but not to live for ever. */
 #define DOM0_QUEUE_MAX 16384
 
+/* Pauses in milliseconds: the first one, the longest, and the peace after which all is forgiven. */
+#define PAUSE_FIRST 100
+#define PAUSE_MAX   1600
+#define PAUSE_PEACE 1000
+
 struct connection *connections;
+static bool any_paused;
 static struct connection *run_first, **run_tail = &run_first;
 static uint32_t run_round;
 
@@ -117,6 +124,47 @@ void connection_wake(struct connection *c)
     run_tail = &c->next_run;
 }
 
+static long now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void connection_pause(struct connection *c)
+{
+    long now = now_ms();
+
+    if (c->paused_until > now)
+        return;
+    if (now - c->paused_until > PAUSE_PEACE)
+        c->pause = PAUSE_FIRST;
+    else if (c->pause < PAUSE_MAX)
+        c->pause *= 2;
+    c->paused_until = now + c->pause;
+    any_paused = true;
+    log_trace("dom%d pauses for %ld ms", c->domid, c->pause);
+}
+
+int connection_resume_due(void)
+{
+    long now, next = -1;
+    struct connection *c;
+
+    if (!any_paused)
+        return -1;
+    now = now_ms();
+    for (c = connections; c; c = c->next) {
+        if (c->paused_until > now && (next < 0 || c->paused_until - now < next))
+            next = c->paused_until - now;
+        if (c->paused_until && c->paused_until <= now && now - c->paused_until < PAUSE_PEACE)
+            connection_wake(c);
+    }
+    any_paused = next >= 0;
+    return next;
+}
+
 size_t connection_message_len(const struct connection *c)
 {
     struct xsd_sockmsg hdr;
@@ -190,11 +238,12 @@ void connection_flush(struct connection *c)
 /* One turn: at most one request. True if there may be more to do at once. */
 static bool connection_run(struct connection *c)
 {
+    long now = c->paused_until ? now_ms() : 0;
     bool more = false;
 
     c->io->prepare(c);
     connection_flush(c);
-    if (!c->broken && !c->answered && connection_receive(c)) {
+    if (!c->broken && !c->answered && c->paused_until <= now && connection_receive(c)) {
         c->in[c->in_len] = '\0';
         request_handle(c);
         connection_flush(c);

@@ -56,6 +56,9 @@ struct connection {
     uint32_t interest; /* socket: epoll events asked for */
     struct ring *ring; /* domain */
 
+    long paused_until; /* milliseconds of CLOCK_MONOTONIC; 0: not paused */
+    long pause;        /* the length of the last pause */
+
     int domid;  /* 0 for sockets */
     int target; /* SET_TARGET; -1: none */
     char in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
@@ -82,6 +85,15 @@ void connection_wake(struct connection *c);
 
 /* Gives every connection in line one turn, one request each. True if some are still in line. */
 bool connection_run_all(void);
+
+/*
+ * Does not serve `c` for a while, longer each time if there was no second of peace in between. What
+ * waits for it is still sent.
+ */
+void connection_pause(struct connection *c);
+
+/* Puts those in line whose pause is over; milliseconds until the next one's is, -1 if none is. */
+int connection_resume_due(void);
 
 /* Length of the message in `in` as its header says; 0 while the header is not complete. */
 size_t connection_message_len(const struct connection *c);

@@ -105,7 +105,7 @@ static void load_node(struct reader *r)
         r->bad = true;
     if (!r->bad) {
         blob = blob_new(value, value_len);
-        edit_begin(&e);
+        edit_begin(&e, 0);
         edit_set(&e, path, blob, perms, false);
         edit_commit(&e);
         blob_put(blob);
@@ -124,7 +124,7 @@ static void load_remove(struct reader *r)
     if (!path_fits(path) || !path[1] || !tree_find(store_root, path))
         r->bad = true;
     if (!r->bad) {
-        edit_begin(&e);
+        edit_begin(&e, 0);
         edit_remove(&e, path);
         edit_commit(&e);
     }

@@ -160,7 +160,8 @@ static void loop(int listen_fd, int exception_port)
         epoll_add(epoll_fd, xen_event_fd(), &xen);
     for (;;) {
         struct epoll_event ev[32];
-        int n = epoll_wait(epoll_fd, ev, 32, more ? 0 : -1), i;
+        int pause = connection_resume_due();
+        int n = epoll_wait(epoll_fd, ev, 32, more ? 0 : pause), i;
 
         if (n < 0 && errno != EINTR)
             die("epoll: %s", strerror(errno));
@@ -172,6 +173,7 @@ static void loop(int listen_fd, int exception_port)
             else
                 connection_wake(ev[i].data.ptr);
         }
+        connection_resume_due();
         more = connection_run_all();
     }
 }

@@ -220,7 +220,7 @@ void nodes_forget_domain(int domid)
     struct buf name = {0};
     struct edit e;
 
-    edit_begin(&e);
+    edit_begin(&e, 0);
     buf_add(&name, "/", 1);
     tree_walk(before, &name, forget_collect, &(struct forget){domid, &e});
     buf_free(&name);

@@ -27,7 +27,7 @@ static struct view request_view(struct request *r, struct edit *own)
     if (r->tx) {
         v.edit = transaction_edit(r->tx);
     } else {
-        edit_begin(own);
+        edit_begin(own, v.domid);
         v.edit = own;
     }
     return v;

@@ -34,7 +34,7 @@ void store_init(void)
     store_root = node_new("", 0, perms);
     usage_of(0)->nodes++;
     usage_of(0)->bytes += node_cost(store_root);
-    edit_begin(&e);
+    edit_begin(&e, 0);
     edit_set(&e, "/tool", NULL, perms, false);
     edit_set(&e, "/tool/xenstored", NULL, perms, false);
     edit_commit(&e);
@@ -47,9 +47,10 @@ void store_free(void)
     store_root = NULL;
 }
 
-void edit_begin(struct edit *e)
+void edit_begin(struct edit *e, int domid)
 {
     memset(e, 0, sizeof(*e));
+    e->domid = domid;
     e->root = node_get(store_root);
     e->tail = &e->first;
 }
@@ -82,6 +83,12 @@ static struct change *change_add(struct edit *e, const char *path, bool remove)
     return c;
 }
 
+static void node_stamp(struct edit *e, struct node *n)
+{
+    n->generation = ++generation;
+    n->writer = e->domid;
+}
+
 /* The parent of `path`, owned and marked as changed, which it is when it gets or loses a child. */
 static struct node *parent_own(struct edit *e, const char *path)
 {
@@ -92,7 +99,7 @@ static struct node *parent_own(struct edit *e, const char *path)
     above[len] = '\0';
     parent = tree_own(&e->root, above);
     free(above);
-    parent->generation = ++generation;
+    node_stamp(e, parent);
     return parent;
 }
 
@@ -120,7 +127,7 @@ void edit_set(struct edit *e, const char *path, struct blob *value, struct perms
     }
     node_set_value(n, value);
     node_set_perms(n, perms);
-    n->generation = ++generation;
+    node_stamp(e, n);
     node_count(e, n, 1);
 
     c = change_add(e, path, false);

@@ -21,6 +21,7 @@ struct change {
 
 struct edit {
     struct node *root;
+    int domid; /* who edits */
     struct change *first, **tail;
     struct usage_deltas deltas;
 };
@@ -31,7 +32,7 @@ extern struct node *store_root;
 void store_init(void);
 void store_free(void);
 
-void edit_begin(struct edit *e);
+void edit_begin(struct edit *e, int domid);
 void edit_drop(struct edit *e);
 
 /*

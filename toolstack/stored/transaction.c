@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "connection.h"
+#include "domain.h"
 #include "journal.h"
 
 static struct transaction *transaction_add(struct connection *c, uint32_t id)
@@ -58,7 +59,7 @@ struct transaction *transaction_find(struct connection *c, uint32_t id)
 struct edit *transaction_edit(struct transaction *tx)
 {
     if (!tx->begun) {
-        edit_begin(&tx->edit);
+        edit_begin(&tx->edit, tx->domid);
         tx->base = node_get(store_root);
         tx->begun = true;
     }
@@ -84,7 +85,8 @@ static void transaction_free(struct transaction *tx)
     free(tx);
 }
 
-static bool still_as_seen(const struct transaction *tx)
+/* The first path that is not any more as it was seen; NULL if all are. */
+static const char *changed_path(const struct transaction *tx)
 {
     unsigned int i;
     const struct seen *s;
@@ -94,10 +96,29 @@ static bool still_as_seen(const struct transaction *tx)
             const struct node *n = tree_find(store_root, s->path);
 
             if ((n ? n->generation : 0) != s->generation)
-                return false;
+                return s->path;
         }
     }
-    return true;
+    return NULL;
+}
+
+/*
+ * dom0's transaction came to nothing because of a change at `path`. If that was a guest's, the
+ * guest has to pause, so that it cannot keep dom0 from ever getting done. Only dom0 is protected
+ * so: one guest could otherwise stop another by watching over what that one may write.
+ */
+static void pause_intruder(const struct transaction *tx, const char *path)
+{
+    char *name = xstrdup(path);
+    const struct node *n;
+    struct domain *d;
+
+    while (!(n = tree_find(store_root, name)))
+        name[path_parent_len(name)] = '\0'; /* it was removed: so its parent has changed */
+    free(name);
+    d = tx->domid || !n->writer ? NULL : domain_find(n->writer);
+    if (d)
+        connection_pause(d->conn);
 }
 
 /* Does the changes once more on the store of now, where all that they depend on is as it was. */
@@ -106,7 +127,7 @@ static void transaction_replay(const struct transaction *tx)
     const struct change *c;
     struct edit e;
 
-    edit_begin(&e);
+    edit_begin(&e, tx->domid);
     for (c = tx->edit.first; c; c = c->next) {
         if (c->remove)
             edit_remove(&e, c->path);
@@ -119,6 +140,7 @@ static void transaction_replay(const struct transaction *tx)
 int transaction_end(struct connection *c, struct transaction *tx, bool commit)
 {
     struct transaction **slot = &c->transactions;
+    const char *changed = commit ? changed_path(tx) : NULL;
     int err = 0;
 
     while (*slot != tx)
@@ -128,12 +150,14 @@ int transaction_end(struct connection *c, struct transaction *tx, bool commit)
 
     if (commit && tx->failed)
         err = ENOMEM;
-    else if (commit && (tx->doomed || !still_as_seen(tx)))
+    else if (commit && (tx->doomed || changed))
         err = EAGAIN;
     else if (commit && tx->edit.first && tx->base == store_root)
         edit_commit(&tx->edit);
     else if (commit && tx->edit.first)
         transaction_replay(tx);
+    if (err == EAGAIN && changed)
+        pause_intruder(tx, changed);
     transaction_free(tx);
     return err;
 }

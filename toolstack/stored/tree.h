@@ -35,6 +35,7 @@ struct node {
     struct blob *value;  /* NULL: empty */
     struct perms *perms;
     uint64_t generation;
+    int writer; /* the domain whose change made this generation */
     uint16_t name_len;
     char name[];
 };
