@@ -211,7 +211,7 @@ static void random_kernel(uint64_t seed)
         {0xec},       {0xee},       {0x0f, 0xae}, {0x0f, 0xc7},
         {0xf4},       {0x0f, 0x33}, {0x0f, 0x31}, {0x0f, 0x08}};
     struct physdev_set_iopl iopl = {.iopl = 1};
-    uint8_t *code = page_alloc();
+    static uint8_t code[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 
     printk(CASE_MAY_DIE_MARK "\n");
     for (unsigned int v = 0; v < 32; v++)
@@ -220,7 +220,7 @@ static void random_kernel(uint64_t seed)
     for (unsigned int run = 0; run < 20000; run++) {
         unsigned int at = run % 5 ? 0 : 4096 - 8, prefix = 0, start, operand;
 
-        memset(code, 0xcc, PAGE_SIZE);
+        memset(code, 0xcc, sizeof(code));
         seed = seed * 6364136223846793005ul + 1442695040888963407ul;
         if (seed >> 61 == 0)
             code[at + prefix++] = (const uint8_t[]){0xf0, 0x66, 0x48, 0xf3}[seed >> 58 & 3];
@@ -228,8 +228,7 @@ static void random_kernel(uint64_t seed)
         for (unsigned int i = 0; i < 4 && (i == 0 || starts[start][i]); i++)
             code[at + prefix++] = starts[start][i];
         operand = at + prefix;
-        for (unsigned int i = 0; prefix < 8; i++)
-            code[at + prefix++] = (uint8_t)(seed >> (8 * (i & 3)));
+        code[operand] = (uint8_t)(seed >> 24);
         if ((code[operand] & 7) == 4) /* not into the stack pointer */
             code[operand]++;
         __asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %0; mov %%rsp, %1\n"
