@@ -203,13 +203,15 @@ static bool resume(struct regs *regs)
 
 static void random_kernel(uint64_t seed)
 {
-    static const uint8_t starts[][4] = {
-        {0x0f, 0x22}, {0x0f, 0x20}, {0x0f, 0x23}, {0x0f, 0x21},
-        {0x0f, 0x30}, {0x0f, 0x32}, {0x0f, 0x00}, {0x0f, 0x01},
-        {0x0f, 0x06}, {0x0f, 0x09}, {0x0f, 0xa2}, {0x0f, 0x0b, 0x78, 0x65},
-        {0x6c},       {0x6e},       {0xe4},       {0xe6},
-        {0xec},       {0xee},       {0x0f, 0xae}, {0x0f, 0xc7},
-        {0xf4},       {0x0f, 0x33}, {0x0f, 0x31}, {0x0f, 0x08}};
+    static const struct {
+        uint8_t length, bytes[4];
+    } starts[] = {
+        {2, {0x0f, 0x22}}, {2, {0x0f, 0x20}}, {2, {0x0f, 0x23}}, {2, {0x0f, 0x21}},
+        {2, {0x0f, 0x30}}, {2, {0x0f, 0x32}}, {2, {0x0f, 0x00}}, {2, {0x0f, 0x01}},
+        {2, {0x0f, 0x06}}, {2, {0x0f, 0x09}}, {2, {0x0f, 0xa2}}, {4, {0x0f, 0x0b, 0x78, 0x65}},
+        {1, {0x6c}},       {1, {0x6e}},       {1, {0xe4}},       {1, {0xe6}},
+        {1, {0xec}},       {1, {0xee}},       {2, {0x0f, 0xae}}, {2, {0x0f, 0xc7}},
+        {1, {0xf4}},       {2, {0x0f, 0x33}}, {2, {0x0f, 0x31}}, {2, {0x0f, 0x08}}};
     struct physdev_set_iopl iopl = {.iopl = 1};
     static uint8_t code[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 
@@ -225,8 +227,8 @@ static void random_kernel(uint64_t seed)
         if (seed >> 61 == 0)
             code[at + prefix++] = (const uint8_t[]){0xf0, 0x66, 0x48, 0xf3}[seed >> 58 & 3];
         start = (seed >> 40) % ARRAY_SIZE(starts);
-        for (unsigned int i = 0; i < 4 && (i == 0 || starts[start][i]); i++)
-            code[at + prefix++] = starts[start][i];
+        for (unsigned int i = 0; i < starts[start].length; i++)
+            code[at + prefix++] = starts[start].bytes[i];
         operand = at + prefix;
         code[operand] = (uint8_t)(seed >> 24);
         if ((code[operand] & 7) == 4) /* not into the stack pointer */
