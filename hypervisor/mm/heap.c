@@ -241,10 +241,8 @@ void heap_free(struct frame *f, unsigned int order)
     heap_give(f, order, FH_DIRTY, false);
 }
 
-void *page_alloc(unsigned int order)
+static void *frames_own(struct frame *f, unsigned int order)
 {
-    struct frame *f = heap_alloc_zeroed(order, 0);
-
     if (!f)
         return NULL;
     f->owner = DOMID_OWN;
@@ -253,6 +251,16 @@ void *page_alloc(unsigned int order)
     f->heap = FH_OWN;
     __atomic_fetch_add(&own_frames, 1UL << order, __ATOMIC_RELAXED);
     return mfn_to_virt(frame_mfn(f));
+}
+
+void *page_alloc(unsigned int order)
+{
+    return frames_own(heap_alloc_zeroed(order, 0), order);
+}
+
+void *page_alloc_raw(unsigned int order)
+{
+    return frames_own(heap_alloc(order, 0), order);
 }
 
 void page_free(void *va, unsigned int order)

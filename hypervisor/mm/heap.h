@@ -38,12 +38,7 @@ void heap_free(struct frame *f, unsigned int order);
 /* The hypervisor's own pages, zeroed, by direct map address; NULL: none. */
 void *page_alloc(unsigned int order);
 /* The same, not zeroed: what its last user left may be in it. For large buffers that are overwritten anyway. */
-static inline void *page_alloc_raw(unsigned int order)
-{
-    struct frame *f = heap_alloc(order, 0);
-
-    return f ? mfn_to_virt(frame_mfn(f)) : NULL;
-}
+void *page_alloc_raw(unsigned int order);
 void page_free(void *va, unsigned int order);
 
 /* Small objects up to a few pages, zeroed, 16-byte aligned; NULL: none. */
