@@ -10,8 +10,10 @@
 
 struct domain;
 
-/* Domain life. max_*: limits in frames from createdomain, version: highest allowed version 1 or 2. 0, -ENOMEM, -EINVAL. */
-int grant_domain_init(struct domain *d, int max_grant_frames, int max_maptrack_frames, unsigned int max_version);
+/* Domain life. max_*: limits in frames from createdomain, version: highest allowed version 1 or 2.
+ * 0, -ENOMEM, -EINVAL. */
+int grant_domain_init(struct domain *d, int max_grant_frames, int max_maptrack_frames,
+                      unsigned int max_version);
 /* d dies: undoes all mappings that d holds of others; 0 or -ERESTART. */
 int grant_domain_release_mappings(struct domain *d);
 void grant_domain_free(struct domain *d);
@@ -24,10 +26,10 @@ int grant_table_frame(struct domain *d, unsigned long idx, bool status, mfn_t *m
 
 /*
  * A guest maps or unmaps by reference into its own page tables: done by the PV page-table code.
- * arch_grant_map: puts mfn (reference and type already held for the mapping) at `host_addr`: a virtual address, or, with
- * GNTMAP_contains_pte, the machine address of a PTE. flags GNTMAP_*. 0 or GNTST_*.
- * arch_grant_unmap: takes it away, checking that it is what is there; new_addr: replaces (GNTTABOP_unmap_and_replace), 0 none.
- * (declared in arch/arch.h)
+ * arch_grant_map: puts mfn (reference and type already held for the mapping) at `host_addr`: a
+ * virtual address, or, with GNTMAP_contains_pte, the machine address of a PTE. flags GNTMAP_*. 0 or
+ * GNTST_*. arch_grant_unmap: takes it away, checking that it is what is there; new_addr: replaces
+ * (GNTTABOP_unmap_and_replace), 0 none. (declared in arch/arch.h)
  */
 void grant_dump(struct domain *d);
 

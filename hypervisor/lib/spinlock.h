@@ -15,8 +15,8 @@ enum lock_level {
     LOCK_DOMCTL = 1,  /* serialises domain creation and control operations */
     LOCK_DOMLIST,     /* the table of domains */
     LOCK_DOMAIN,      /* struct domain's own state */
-    LOCK_GRANT,       /* a grant table */
-    LOCK_GRANT_PEER,  /* the second of two grant tables, the one with the higher domain id */
+    LOCK_GRANT,       /* a grant table: what its domain grants */
+    LOCK_MAPTRACK,    /* free handles of a vCPU for mapped grants */
     LOCK_PTABLE,      /* a page table that is being changed */
     LOCK_EVTCHN,      /* a domain's table of event channels: opening and closing them */
     LOCK_EVTCHN_PEER, /* the second of two such tables, the one with the higher domain id */

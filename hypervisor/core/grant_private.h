@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the grant tables share. A table has two sides: what its domain grants (entries
+ * that the guest writes, and for each an `active` entry of ours with what is in use), and what its
+ * domain has mapped of others (the maptrack: handles).
+ *
+ * Locks. table->lock: the granting side: entries, active entries, version, growth. Of two domains
+ * only the granting one's is ever held. A maptrack entry is claimed by its flags, with
+ * compare-and-exchange; free entries are on lists, one a vCPU, each with a lock.
+ */
+#ifndef CORE_GRANT_PRIVATE_H
+#define CORE_GRANT_PRIVATE_H
+
+#include <core/domain.h>
+#include <core/grant.h>
+#include <lib/errno.h>
+#include <lib/spinlock.h>
+#include <mm/frame.h>
+
+/* An entry of the guest's that is in use; no pins: not in use, the rest means nothing. */
+struct active {
+    u32 frame;            /* machine frame number */
+    domid_t domid;        /* who uses it */
+    u16 start, length;    /* the part of the frame that is granted; length 0: all */
+    u16 readers, writers; /* pins */
+    u16 pad;
+};
+_Static_assert(sizeof(struct active) == 16, "256 a page");
+
+#define V1_PER_FRAME     (PAGE_SIZE / sizeof(struct grant_entry_v1))
+#define V2_PER_FRAME     (PAGE_SIZE / sizeof(union grant_entry_v2))
+#define STATUS_PER_FRAME (PAGE_SIZE / sizeof(grant_status_t))
+#define ACTIVE_PER_PAGE  (PAGE_SIZE / sizeof(struct active))
+/* For the version with more entries. */
+#define ACTIVE_PAGES (V1_PER_FRAME / ACTIVE_PER_PAGE)
+
+/* A handle: a mapping that a domain holds. */
+struct maptrack {
+    u32 ref;
+    domid_t domid; /* who granted it */
+    u16 flags;     /* MT_*; 0: free */
+    u32 frame;
+    u32 next; /* on the free list */
+};
+_Static_assert(sizeof(struct maptrack) == 16, "256 a page");
+
+#define MT_HOST        GNTMAP_host_map   /* in the page tables */
+#define MT_DEVICE      GNTMAP_device_map /* for devices */
+#define MT_READONLY    GNTMAP_readonly
+#define MT_PTE         GNTMAP_contains_pte
+#define MT_HOST_GOES   0x100 /* being unmapped: TLBs may still know it */
+#define MT_DEVICE_GOES 0x200
+#define MT_LIVE        (MT_HOST | MT_DEVICE | MT_HOST_GOES | MT_DEVICE_GOES)
+
+#define MAPTRACK_PER_PAGE (PAGE_SIZE / sizeof(struct maptrack))
+#define MAPTRACK_END      0xffffffffU
+
+struct maptrack_list {
+    struct spinlock lock;
+    u32 head; /* MAPTRACK_END: empty */
+};
+
+struct grant_table {
+    struct spinlock lock;
+    unsigned int version, max_version;
+    unsigned int nr_frames, max_frames;
+    unsigned int nr_status;
+    void **shared;          /* [max_frames] pages shared with the guest */
+    void **status;          /* [max_frames], as many as needed; version 2 only */
+    struct active **active; /* [max_frames * ACTIVE_PAGES] */
+
+    unsigned int nr_maptrack; /* pages */
+    unsigned int max_maptrack;
+    struct maptrack **maptrack;          /* [max_maptrack], from the first mapping on */
+    struct maptrack_list *maptrack_free; /* [max_vcpus] */
+    u32 release_next;                    /* progress of grant_domain_release_mappings */
+};
+
+static inline unsigned int refs_of(const struct grant_table *gt)
+{
+    return gt->nr_frames * (gt->version == 1 ? V1_PER_FRAME : V2_PER_FRAME);
+}
+
+static inline struct active *active_of(struct grant_table *gt, u32 ref)
+{
+    return gt->active[ref / ACTIVE_PER_PAGE] + ref % ACTIVE_PER_PAGE;
+}
+
+static inline struct grant_entry_v1 *entry_v1(struct grant_table *gt, u32 ref)
+{
+    return (struct grant_entry_v1 *)gt->shared[ref / V1_PER_FRAME] + ref % V1_PER_FRAME;
+}
+
+static inline union grant_entry_v2 *entry_v2(struct grant_table *gt, u32 ref)
+{
+    return (union grant_entry_v2 *)gt->shared[ref / V2_PER_FRAME] + ref % V2_PER_FRAME;
+}
+
+static inline grant_status_t *status_of(struct grant_table *gt, u32 ref)
+{
+    return (grant_status_t *)gt->status[ref / STATUS_PER_FRAME] + ref % STATUS_PER_FRAME;
+}
+
+/* ---- use of an entry (core/grant.c)
+ * --------------------------------------------------------------- */
+
+/*
+ * Pins entry ref of rd for domain `user`: the guest's flags say that it is in use, the frame has
+ * one reference more, and one as writable if `write`. copy: parts of a page are good enough.
+ * GNTST_okay and *out as it is now, or GNTST_*. Takes rd's lock.
+ */
+int grant_pin(struct domain *rd, u32 ref, domid_t user, bool write, bool copy, struct active *out);
+/* Undoes it but for the references to the frame. Takes rd's lock. */
+void grant_unpin(struct domain *rd, u32 ref, bool write);
+static inline void grant_frame_put(u32 frame, bool write)
+{
+    if (write)
+        frame_put_and_type(mfn_frame(_mfn(frame)));
+    else
+        frame_put(mfn_frame(_mfn(frame)));
+}
+
+/* The domain that the last of a row of operations named; most rows name one only. Starts as
+ * {DOMID_INVALID, NULL}. */
+struct grant_peer {
+    domid_t id;
+    struct domain *d; /* with a reference, unless it is the current one */
+};
+#define GRANT_PEER_NONE     \
+    {                       \
+        DOMID_INVALID, NULL \
+    }
+
+/* NULL: no such domain. */
+struct domain *grant_peer_get(struct grant_peer *p, domid_t id);
+void grant_peer_put(struct grant_peer *p);
+
+/* ---- operations, in their files
+ * ------------------------------------------------------------------- */
+
+/* All: 0, -EFAULT, or a continuation; the status of each entry is in the entry. */
+long grant_op_map(struct gnttab_map_grant_ref __guest *uop, unsigned int count);
+long grant_op_unmap(struct gnttab_unmap_grant_ref __guest *uop, unsigned int count);
+long grant_op_unmap_replace(struct gnttab_unmap_and_replace __guest *uop, unsigned int count);
+long grant_op_copy(struct gnttab_copy __guest *uop, unsigned int count);
+
+int maptrack_init(struct domain *d, unsigned int max_frames);
+void maptrack_free_all(struct domain *d);
+
+#endif
