@@ -11,3 +11,8 @@ sched_SRCS := tests/unit/test_sched.c $(SCHED_BASE)
 PROGRAMS += sched_sim
 sched_sim_SRCS   := tests/unit/sched_sim.c $(SCHED_BASE)
 sched_sim_CFLAGS := -O2
+
+# Grant tables, whole hypercalls, in two domains.
+UNITS += grant
+grant_SRCS := tests/unit/test_grant.c hypervisor/core/grant.c hypervisor/core/grant_map.c \
+              hypervisor/core/grant_copy.c $(SCHED_BASE)

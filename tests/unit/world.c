@@ -6,6 +6,8 @@
  */
 #include "world.h"
 #include <asm/host.h>
+#include <core/evtchn.h>
+#include <core/grant.h>
 #include <core/softirq.h>
 #include <hypercall/hypercall.h>
 #include <lib/printk.h>
@@ -283,6 +285,51 @@ static struct domain *domain_new(domid_t id, unsigned int max_vcpus)
     return d;
 }
 
+/* In programs that do not link the real ones. */
+__attribute__((weak)) int evtchn_domain_init(struct domain *d, unsigned int max_ports)
+{
+    (void)d;
+    (void)max_ports;
+    return 0;
+}
+
+__attribute__((weak)) int evtchn_domain_destroy(struct domain *d)
+{
+    (void)d;
+    return 0;
+}
+
+__attribute__((weak)) void evtchn_domain_free(struct domain *d)
+{
+    (void)d;
+}
+
+__attribute__((weak)) void evtchn_vcpu_free(struct vcpu *v)
+{
+    (void)v;
+}
+
+__attribute__((weak)) int grant_domain_init(struct domain *d, int frames, int maptrack,
+                                            unsigned int version)
+{
+    (void)d;
+    (void)frames;
+    (void)maptrack;
+    (void)version;
+    return 0;
+}
+
+__attribute__((weak)) int grant_domain_release_mappings(struct domain *d)
+{
+    (void)d;
+    return 0;
+}
+
+__attribute__((weak)) void grant_domain_free(struct domain *d)
+{
+    (void)d;
+}
+
 struct domain *world_domain(domid_t id, unsigned int nr_vcpus, bool privileged)
 {
     struct domain *d = domain_new(id, nr_vcpus);
@@ -291,6 +338,8 @@ struct domain *world_domain(domid_t id, unsigned int nr_vcpus, bool privileged)
     if (privileged)
         dom0 = d;
     domains[id] = d;
+    evtchn_domain_init(d, privileged ? ~0U : 1023);
+    grant_domain_init(d, 4, 4, 2);
     for (unsigned int i = 0; i < nr_vcpus; i++)
         vcpu_create(d, i)->pause_flags = 0;
     return d;
@@ -300,7 +349,15 @@ void world_domain_free(struct domain *d)
 {
     struct vcpu *v;
 
+    if (d != idle_domain) {
+        world_preempt_after = 0;
+        evtchn_domain_destroy(d);
+        grant_domain_release_mappings(d);
+        grant_domain_free(d);
+        evtchn_domain_free(d);
+    }
     for_each_vcpu (d, v) {
+        evtchn_vcpu_free(v);
         sched_vcpu_free(v);
         mem_free(v->info);
         mem_free(v);
@@ -322,6 +379,26 @@ void world_run(struct vcpu *v)
 
 /* ---- hypercalls ---------------------------------------------------------------------------------
  */
+
+unsigned long world_again[6];
+
+long hypercall_again(unsigned int n, ...)
+{
+    va_list ap;
+
+    va_start(ap, n);
+    for (unsigned int i = 0; i < n; i++)
+        world_again[i] = va_arg(ap, unsigned long);
+    va_end(ap);
+    return -ERESTART;
+}
+
+long hypercall_unknown(const char *family, unsigned long op, long err)
+{
+    (void)family;
+    (void)op;
+    return err;
+}
 
 bool hypercall_preempt_check(void)
 {

@@ -15,6 +15,7 @@ void world_init(unsigned int nr_cpus);
 void world_end(void);
 
 /* A domain with vCPUs that are up but have not been woken. */
+/* If the program links core/evtchn.c or core/grant.c, the domain has those parts as well. */
 struct domain *world_domain(domid_t id, unsigned int nr_vcpus, bool privileged);
 void world_domain_free(struct domain *d);
 
@@ -32,7 +33,9 @@ extern unsigned int world_crashes;
 extern int world_shutdown_code;
 /* Frames and small objects that are out. */
 extern unsigned long world_frames_out, world_objects_out;
-/* What hypercall_preempt_check() says from the n-th call on; 0: never. */
+/* hypercall_preempt_check() says yes the n-th time, once; 0: never. */
 extern unsigned int world_preempt_after;
+/* What the last hypercall_again() asked for; it returned -ERESTART. */
+extern unsigned long world_again[6];
 
 #endif

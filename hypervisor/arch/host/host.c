@@ -11,6 +11,7 @@
 #include <asm/irq.h>
 #include <asm/system.h>
 #include <core/domain.h>
+#include <core/grant.h>
 #include <lib/errno.h>
 #include <lib/printk.h>
 #include <mm/frame.h>
@@ -47,6 +48,7 @@ void host_machine_init(unsigned int nr_cpus)
     memset(host_cpus, 0, sizeof(host_cpus));
     memset(host_pirq_owner, 0, sizeof(host_pirq_owner));
     memset(host_pirq_eois, 0, sizeof(host_pirq_eois));
+    memset(host_mappings, 0, sizeof(host_mappings));
     cpumask_clear(&cpu_online_map);
     for (unsigned int cpu = 0; cpu < nr_cpus; cpu++) {
         cpumask_set(&cpu_online_map, cpu);
@@ -164,6 +166,40 @@ void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg, bool w
     ASSERT(irqs_enabled());
     if (cpumask_test(m, smp_processor_id()))
         fn(arg);
+}
+
+struct host_mapping host_mappings[HOST_MAPPINGS];
+
+struct host_mapping *host_mapping_find(unsigned long addr)
+{
+    for (unsigned int i = 0; i < HOST_MAPPINGS; i++)
+        if (host_mappings[i].addr == addr)
+            return &host_mappings[i];
+    return NULL;
+}
+
+int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags)
+{
+    struct host_mapping *m;
+
+    if (!host_addr || host_addr % PAGE_SIZE || host_mapping_find(host_addr))
+        return GNTST_general_error;
+    m = host_mapping_find(0);
+    ASSERT(m);
+    *m = (struct host_mapping){host_addr, mfn_x(mfn), !(flags & GNTMAP_readonly)};
+    current->domain->arch.grant_maps++;
+    return GNTST_okay;
+}
+
+int arch_grant_unmap(u64 host_addr, mfn_t mfn, u64 new_addr, unsigned int flags)
+{
+    struct host_mapping *m = host_mapping_find(host_addr);
+
+    if (!m || m->mfn != mfn_x(mfn) || m->writable != !(flags & GNTMAP_readonly) || new_addr)
+        return GNTST_general_error;
+    m->addr = 0;
+    current->domain->arch.grant_maps--;
+    return GNTST_okay;
 }
 
 void arch_flush_domain_tlb(struct domain *d)

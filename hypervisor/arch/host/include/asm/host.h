@@ -29,6 +29,16 @@ extern jmp_buf host_panic_buf;
 extern bool host_panic_expected;
 #define host_expect_panic() (host_panic_expected = true, setjmp(host_panic_buf) != 0)
 
+/* The fake page tables of all domains: what arch_grant_map put at an address. */
+struct host_mapping {
+    unsigned long addr; /* 0: free */
+    unsigned long mfn;
+    bool writable;
+};
+#define HOST_MAPPINGS 1024
+extern struct host_mapping host_mappings[HOST_MAPPINGS];
+struct host_mapping *host_mapping_find(unsigned long addr);
+
 /* Guest addresses from here on fault, as do those of page 0. */
 #define HOST_GUEST_FAULT_START 0xffff800000000000UL
 
