@@ -29,6 +29,7 @@ struct command {
     const char *summary;
     const char *usage;   /* after the name */
     const char *options; /* NULL: none to explain */
+    const char *globals; /* the global options that matter to it, for the usage line */
     bool hidden;         /* for our own scripts: not listed */
 };
 

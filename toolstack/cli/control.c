@@ -89,7 +89,7 @@ int cmd_domname(struct cli *cli, int argc, char **argv)
         return rc;
     domid = strtoul(argv[optind], &end, 10);
     if (end == argv[optind] || *end) {
-        fprintf(stderr, "Invalid domain id: %s.\n\n", argv[optind]);
+        fprintf(stderr, "Invalid domain id.\n\n");
         return EXIT_FAIL;
     }
     if (!cli_open(cli))

@@ -142,8 +142,10 @@ static int print_long(struct cli *cli, const char *spec)
     struct json_object *list = json_object_new_array();
     int rc = cli_each_domain(cli, spec, list_long, list);
 
-    if (!rc)
+    if (!rc) {
         json_print(stdout, list);
+        printf("\n");
+    }
     json_object_put(list);
     return rc;
 }

@@ -23,52 +23,53 @@ const struct command commands[] = {
      "                         (deprecated in favour of global -N option).\n"
      "-p                      Leave the domain paused after it is created.\n"
      "-q, --quiet             Quiet.",
-     false},
+     "vtTfN", false},
     {"list", cmd_list, "List information about all/some domains", "[options] [Domain]\n",
      "-l, --long              Output all VM details\n"
      "-v, --verbose           Prints out UUIDs and security context\n"
      "-Z, --context           Prints out security context\n"
      "-c, --cpupool           Prints the cpupool the domain is in",
-     false},
+     "vtT", false},
     {"destroy", cmd_destroy, "Terminate a domain immediately", "[options] <Domain>\n",
      "-f                      Permit destroying domain 0, which will only succeed\n"
      "                        when run from disaggregated toolstack domain with a\n"
      "                        hardware domain distinct from domain 0.",
-     false},
+     "vtTf", false},
     {"shutdown", cmd_shutdown, "Issue a shutdown signal to a domain", "[options] <-a|Domain>",
      "-a, --all               Shutdown all guest domains.\n"
      "-h                      Print this help.\n"
      "-F                      Fallback to ACPI power event for HVM guests with\n"
      "                        no PV drivers.\n"
      "-w, --wait              Wait for guest(s) to shutdown.\n",
-     false},
+     "vtTf", false},
     {"reboot", cmd_reboot, "Issue a reboot signal to a domain", "[options] <-a|Domain>",
      "-a, --all               Shutdown all guest domains.\n"
      "-h                      Print this help.\n"
      "-F                      Fallback to ACPI reset event for HVM guests with\n"
      "                        no PV drivers.\n"
      "-w, --wait              Wait for guest(s) to reboot.\n",
-     false},
-    {"pause", cmd_pause, "Pause execution of a domain", "<Domain>", NULL, false},
-    {"unpause", cmd_unpause, "Unpause a paused domain", "<Domain>", NULL, false},
+     "vtTf", false},
+    {"pause", cmd_pause, "Pause execution of a domain", "<Domain>", NULL, "vtTf", false},
+    {"unpause", cmd_unpause, "Unpause a paused domain", "<Domain>", NULL, "vtTf", false},
     {"console", cmd_console, "Attach to domain's console",
      "[options] <Domain>\n-t <type>       console type, pv\n-n <number>     console number", NULL,
-     false},
+     "vtT", false},
     {"mem-max", cmd_mem_max, "Set the maximum amount reservation for a domain",
-     "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>", NULL, false},
+     "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>", NULL, "vtTf", false},
     {"mem-set", cmd_mem_set, "Set the current memory usage for a domain",
-     "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>", NULL, false},
+     "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>", NULL, "vtTf", false},
     {"vcpu-list", cmd_vcpu_list, "List the VCPUs for all/some domains", "[Domain, ...]", NULL,
-     false},
+     "vtT", false},
     {"vcpu-pin", cmd_vcpu_pin, "Set which CPUs a VCPU can use",
      "[option] <Domain> <VCPU|all> <Hard affinity|-|all> <Soft affinity|-|all>",
-     "-f, --force        undo an override pinning done by the kernel", false},
+     "-f, --force        undo an override pinning done by the kernel", "vtTfN", false},
     {"vcpu-set", cmd_vcpu_set, "Set the number of active VCPUs allowed for the domain",
      "[option] <Domain> <vCPUs>",
-     "-i, --ignore-host  Don't limit the vCPU based on the host CPU count", false},
-    {"vm-list", cmd_vm_list, "List guest domains, excluding dom0, stubdoms, etc.", "", NULL, false},
+     "-i, --ignore-host  Don't limit the vCPU based on the host CPU count", "vtTf", false},
+    {"vm-list", cmd_vm_list, "List guest domains, excluding dom0, stubdoms, etc.", "", NULL, "vtT",
+     false},
     {"info", cmd_info, "Get information about Xen host",
-     "-n, --numa         List host NUMA topology information", NULL, false},
+     "-n, --numa         List host NUMA topology information", NULL, "vtT", false},
     {"sched-credit2", cmd_sched_credit2, "Get/set credit2 scheduler parameters",
      "[-d <Domain> [-w[=WEIGHT]]] [-p CPUPOOL]",
      "-d DOMAIN, --domain=DOMAIN     Domain to modify\n"
@@ -77,30 +78,34 @@ const struct command commands[] = {
      "-s         --schedparam        Query / modify scheduler parameters\n"
      "-r RLIMIT, --ratelimit_us=RLIMIT Set the scheduling rate limit, in microseconds\n"
      "-p CPUPOOL, --cpupool=CPUPOOL  Restrict output to CPUPOOL",
+     "vtTf", false},
+    {"domid", cmd_domid, "Convert a domain name to domain id", "<DomainName>", NULL, "vtT", false},
+    {"domname", cmd_domname, "Convert a domain id to domain name", "<DomainId>", NULL, "vtT",
      false},
-    {"domid", cmd_domid, "Convert a domain name to domain id", "<DomainName>", NULL, false},
-    {"domname", cmd_domname, "Convert a domain id to domain name", "<DomainId>", NULL, false},
-    {"rename", cmd_rename, "Rename a domain", "<Domain> <NewDomainName>", NULL, false},
-    {"sysrq", cmd_sysrq, "Send a sysrq to a domain", "<Domain> <letter>", NULL, false},
-    {"debug-keys", cmd_debug_keys, "Send debug keys to Xen", "<Keys>", NULL, false},
+    {"rename", cmd_rename, "Rename a domain", "<Domain> <NewDomainName>", NULL, "vtTf", false},
+    {"sysrq", cmd_sysrq, "Send a sysrq to a domain", "<Domain> <letter>", NULL, "vtTf", false},
+    {"debug-keys", cmd_debug_keys, "Send debug keys to Xen", "<Keys>", NULL, "vtTf", false},
     {"dmesg", cmd_dmesg, "Read and/or clear dmesg buffer", "[-c]",
-     "  -c                        Clear dmesg buffer as well as printing it", false},
-    {"uptime", cmd_uptime, "Print uptime for all/some domains", "[-s] [Domain]", NULL, false},
-    {"help", cmd_help, "Print this list, or the use of one sub-command", "[command]", NULL, true},
-    {"init-dom0", cmd_init_dom0, "Write dom0's own nodes into the store", "", NULL, true},
-    {NULL, NULL, NULL, NULL, NULL, false},
+     "  -c                        Clear dmesg buffer as well as printing it", "vtT", false},
+    {"uptime", cmd_uptime, "Print uptime for all/some domains", "[-s] [Domain]", NULL, "vtT",
+     false},
+    {"help", cmd_help, "Print this list, or the use of one sub-command", "[command]", NULL, "vtT",
+     true},
+    {"init-dom0", cmd_init_dom0, "Write dom0's own nodes into the store", "", NULL, "vtT", true},
+    {NULL, NULL, NULL, NULL, NULL, NULL, false},
 };
 
 void command_usage(const struct cli *cli, const struct command *c, FILE *to)
 {
-    fprintf(to, "Usage: %s [-vfN] %s %s\n\n%s.\n\n", cli->name, c->name, c->usage, c->summary);
+    fprintf(to, "Usage: %s [-%s] %s %s\n\n%s.\n\n", cli->name, c->globals, c->name, c->usage,
+            c->summary);
     if (c->options)
         fprintf(to, "Options:\n\n%s\n", c->options);
 }
 
 static void list_commands(const struct cli *cli)
 {
-    printf("Usage %s [-vfN] <subcommand> [args]\n\n%s full list of subcommands:\n\n", cli->name,
+    printf("Usage %s [-vfNtT] <subcommand> [args]\n\n%s full list of subcommands:\n\n", cli->name,
            cli->name);
     for (const struct command *c = commands; c->name; c++)
         if (!c->hidden)
