@@ -52,7 +52,8 @@ _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 by
 #define FT_VALIDATED (1UL << 58) /* contents were checked for this type, stale TLB entries of the last one are gone */
 #define FT_PARTIAL   (1UL << 57) /* (in)validation stopped half way; progress in bits 56..47 */
 #define FT_FOREIGN   (1UL << 46) /* others than its owner mapped it: their CPUs' TLBs count as well */
-/* bits 45..32: when the last use ended, by the TLB clock (arch/x86/pv/types.c) */
+#define FT_LOCKED    (1UL << 45) /* an entry of the table is being changed: its last use cannot end (held for short, spins) */
+/* bits 44..32: when the last use ended, by the TLB clock (arch/x86/pv/types.c) */
 #define FT_COUNT     ((1UL << 32) - 1)
 
 /* The table's address, where the architecture does not fix it (asm/mm.h). */

@@ -20,15 +20,16 @@ void pv_put_later(struct frame *f)
 {
     struct frame **place = current->arch.puts_pending;
 
-    if (place[0])
+    while (*place)
         place++;
-    BUG_ON(*place);
+    BUG_ON(place >= current->arch.puts_pending + ARRAY_SIZE(current->arch.puts_pending));
     *place = f;
 }
 
-int pv_finish_puts(struct vcpu *v)
+int pv_finish_puts_slow(struct vcpu *v)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(v->arch.puts_pending); i++) {
+    /* The first place is emptied last: it says whether there is anything. */
+    for (unsigned int i = ARRAY_SIZE(v->arch.puts_pending); i--;) {
         struct frame *f = v->arch.puts_pending[i];
 
         if (!f)
@@ -116,76 +117,104 @@ void table_release(struct table_hold *h)
     h->mfn = ~0UL;
 }
 
-static inline bool pte_cas(u64 *p, u64 *old, u64 new)
+static inline bool pte_cas(u64 *p, u64 *old, u64 next)
 {
-    return __atomic_compare_exchange_n(p, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n(p, old, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 /* The entry that was there is out by this exchange, so what it held is the caller's. */
-static inline u64 pte_exchange(u64 *p, u64 new, bool keep_ad)
+static inline u64 pte_exchange(u64 *p, u64 next, bool keep_ad)
 {
     u64 old;
 
     if (!keep_ad)
-        return __atomic_exchange_n(p, new, __ATOMIC_SEQ_CST);
+        return __atomic_exchange_n(p, next, __ATOMIC_SEQ_CST);
     old = READ_ONCE(*p);
-    while (!pte_cas(p, &old, new | (old & (PTE_A | PTE_D))))
+    while (!pte_cas(p, &old, next | (old & (PTE_A | PTE_D))))
         ;
     return old;
 }
 
-int l1_update(u64 *p, u64 new, struct domain *owner, struct domain *fd, bool keep_ad)
+/* A change that leaves what the entry holds as it is: true when it was one and is done. f is
+ * locked. */
+static inline bool l1_change_kept(u64 *p, u64 next, bool keep_ad)
+{
+    u64 old = READ_ONCE(*p);
+
+    while (!((old ^ next) & PTE_KEPT_MASK))
+        if (likely(pte_cas(p, &old, keep_ad ? next | (old & (PTE_A | PTE_D)) : next)))
+            return true;
+    return false;
+}
+
+int l1_update(struct frame *f, u64 *p, u64 next, struct domain *owner, struct domain *fd,
+              bool keep_ad)
 {
     u64 old = READ_ONCE(*p);
     int rc;
 
-    if (likely(new &PTE_P)) {
-        if (unlikely(new &pte_forbidden(1)))
-            return -EINVAL;
-        new = pte_adjust(new);
-        while (!((old ^ new) & PTE_KEPT_MASK))
-            if (pte_cas(p, &old, keep_ad ? new | (old & (PTE_A | PTE_D)) : new))
+    if (likely(next & PTE_P)) {
+        next = pte_adjust(next);
+        if (!((old ^ next) & PTE_KEPT_MASK)) {
+            bool done;
+
+            if (unlikely(!l1_lock(f)))
+                return -EAGAIN;
+            done = f->owner == owner->id && l1_change_kept(p, next, keep_ad);
+            l1_unlock(f);
+            if (likely(done))
                 return 0;
-        rc = pte_get(new, owner, fd, true);
+        }
+        rc = pte_get(next, owner, fd, true);
         if (unlikely(rc))
             return rc;
-    } else if (unlikely(new && !pte_absent_ok(new, owner))) {
+    } else if (unlikely(next && !pte_absent_ok(next, owner))) {
         return -EINVAL;
     }
-    pte_put(pte_exchange(p, new, keep_ad));
+    if (unlikely(!l1_lock(f)))
+        goto no_table;
+    if (unlikely(f->owner != owner->id)) {
+        l1_unlock(f);
+        goto no_table;
+    }
+    old = pte_exchange(p, next, keep_ad);
+    l1_unlock(f);
+    pte_put(old);
     return 0;
+
+no_table:
+    pte_put(next);
+    return -EAGAIN;
 }
 
-bool l1_compare_update(u64 *p, u64 old, u64 new, struct domain *owner, int *rc)
+bool l1_compare_update(u64 *p, u64 old, u64 next, struct domain *owner, int *rc)
 {
     bool same;
 
     *rc = -EINVAL;
-    if (new &PTE_P) {
-        if (new &pte_forbidden(1))
-            return true;
-        new = pte_adjust(new);
-    } else if (new && !pte_absent_ok(new, owner)) {
+    if (next & PTE_P) {
+        next = pte_adjust(next);
+    } else if (next && !pte_absent_ok(next, owner)) {
         return true;
     }
-    same = !((old ^ new) & PTE_KEPT_MASK);
-    if (!same && (new &PTE_P)) {
-        *rc = pte_get(new, owner, owner, true);
+    same = !((old ^ next) & PTE_KEPT_MASK);
+    if (!same && (next & PTE_P)) {
+        *rc = pte_get(next, owner, owner, true);
         if (*rc)
             return true;
     }
     *rc = 0;
-    if (pte_cas(p, &old, new)) {
+    if (pte_cas(p, &old, next)) {
         if (!same)
             pte_put(old);
         return true;
     }
     if (!same)
-        pte_put(new);
+        pte_put(next);
     return false;
 }
 
-int table_update(u64 *p, unsigned int level, u64 new, struct domain *owner, bool keep_ad)
+int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, bool keep_ad)
 {
     unsigned int slot = ((unsigned long)p & ~PAGE_MASK) / sizeof(*p);
     u64 old = READ_ONCE(*p);
@@ -193,20 +222,20 @@ int table_update(u64 *p, unsigned int level, u64 new, struct domain *owner, bool
 
     if (level == 4 && slot >= HYPERVISOR_FIRST_SLOT && slot <= HYPERVISOR_LAST_SLOT)
         return -EINVAL;
-    if (new &PTE_P) {
-        if (new &pte_forbidden(level))
+    if (next & PTE_P) {
+        if (next & TABLE_FORBIDDEN)
             return -EINVAL;
-        new = pte_adjust(new);
-        while (!((old ^ new) & (PTE_ADDR | PTE_P)))
-            if (pte_cas(p, &old, keep_ad ? new | (old & (PTE_A | PTE_D)) : new))
+        next = pte_adjust(next);
+        while (!((old ^ next) & (PTE_ADDR | PTE_P)))
+            if (pte_cas(p, &old, keep_ad ? next | (old & (PTE_A | PTE_D)) : next))
                 return 0;
-        rc = table_entry_get(new, level, owner, true);
+        rc = table_entry_get(next, level, owner, true);
         if (rc)
             return rc;
-    } else if (new && !pte_absent_ok(new, owner)) {
+    } else if (next && !pte_absent_ok(next, owner)) {
         return -EINVAL;
     }
-    old = pte_exchange(p, new, keep_ad);
+    old = pte_exchange(p, next, keep_ad);
     if (old & PTE_P) {
         /* Guests expect that a whole table goes at once, and Xen does them the favour. */
         flush_tlb_local();

@@ -8,6 +8,7 @@
 #define ARCH_X86_PV_MMU_H
 
 #include <arch/x86/pv/types.h>
+#include <core/domain.h>
 #include <lib/cpumask.h>
 
 /*
@@ -17,7 +18,11 @@
  */
 void pv_put_later(struct frame *f);
 /* Finishes them. 0 or -ERESTART. v is current or does not run. */
-int pv_finish_puts(struct vcpu *v);
+int pv_finish_puts_slow(struct vcpu *v);
+static inline int pv_finish_puts(struct vcpu *v)
+{
+    return likely(!v->arch.puts_pending[0]) ? 0 : pv_finish_puts_slow(v);
+}
 /* type_put and frame_put, later if it takes long. */
 void pv_put_table(struct frame *f);
 
@@ -50,10 +55,13 @@ static inline int table_hold(struct table_hold *h, unsigned long mfn)
 }
 
 /*
- * Changes *p, an entry of a held table. keep_ad: A and D of the old entry are kept. owner: the
- * table's. fd: who must own the frame. 0, -EINVAL, -EPERM, -EACCES, -ERESTART (nothing changed).
+ * Changes *p, an entry of the level-1 table f, which nobody needs to hold. keep_ad: A and D of the
+ * old entry are kept. owner: the table's. fd: who must own the frame. 0; -EAGAIN: f is no such
+ * table (any more); -EINVAL, -EPERM, -EBUSY, -ERESTART: nothing changed.
  */
-int l1_update(u64 *p, u64 new, struct domain *owner, struct domain *fd, bool keep_ad);
+int l1_update(struct frame *f, u64 *p, u64 new, struct domain *owner, struct domain *fd,
+              bool keep_ad);
+/* The same for an entry of a held table of level 2 to 4. */
 int table_update(u64 *p, unsigned int level, u64 new, struct domain *owner, bool keep_ad);
 /* Changes *p only if it still is `old`: false when it is not. Errors as above in *rc. */
 bool l1_compare_update(u64 *p, u64 old, u64 new, struct domain *owner, int *rc);

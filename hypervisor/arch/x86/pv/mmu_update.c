@@ -62,31 +62,47 @@ static int m2p_update(struct domain *fd, u64 ptr, u64 val)
     return 0;
 }
 
-static int update_one(struct owners *o, u64 ptr, u64 val)
+/* What is not a change of a level-1 entry: of the tables above, or of a frame that is no table
+ * (yet). */
+static __noinline int update_held(struct owners *o, u64 ptr, u64 val, bool keep_ad)
+{
+    u64 *p = paddr_to_virt(ptr);
+    int rc = table_hold(&o->table, ptr >> PAGE_SHIFT);
+
+    if (rc)
+        return rc;
+    if (o->table.level == 1)
+        return l1_update(o->table.f, p, val, o->table.d, o->fd, keep_ad);
+    if (!o->table.level) {
+        WRITE_ONCE(*p, val);
+        return 0;
+    }
+    if (o->fd != o->table.d && (val & PTE_P))
+        return -EINVAL;
+    return table_update(p, o->table.level, val, o->table.d, keep_ad);
+}
+
+static inline int update_one(struct owners *o, u64 ptr, u64 val)
 {
     unsigned int cmd = ptr & 7;
     bool keep_ad = cmd == MMU_PT_UPDATE_PRESERVE_AD;
-    u64 *p;
-    int rc;
+    struct frame *f;
 
     ptr &= ~7UL;
     if (unlikely(cmd == MMU_MACHPHYS_UPDATE))
         return m2p_update(o->fd, ptr, val);
     if (unlikely(cmd > MMU_PT_UPDATE_NO_TRANSLATE))
         return -ENOSYS;
-    rc = table_hold(&o->table, ptr >> PAGE_SHIFT);
-    if (unlikely(rc))
-        return rc;
-    p = paddr_to_virt(ptr);
-    if (likely(o->table.level == 1))
-        return l1_update(p, val, o->table.d, o->fd, keep_ad);
-    if (o->table.level) {
-        if (o->fd != o->table.d && (val & PTE_P))
-            return -EINVAL;
-        return table_update(p, o->table.level, val, o->table.d, keep_ad);
+    if (unlikely(!mfn_valid(paddr_to_mfn(ptr))))
+        return -EINVAL;
+    f = mfn_frame(paddr_to_mfn(ptr));
+    if (likely((READ_ONCE(f->type) & FT_MASK) == FT_L1 && f->owner == o->table.d->id)) {
+        int rc = l1_update(f, paddr_to_virt(ptr), val, o->table.d, o->fd, keep_ad);
+
+        if (likely(rc != -EAGAIN))
+            return rc;
     }
-    WRITE_ONCE(*p, val);
-    return 0;
+    return update_held(o, ptr, val, keep_ad);
 }
 
 /* Does requests until one fails, all are done or it is time to give way. Returns how many are done;
@@ -193,24 +209,21 @@ static int uvm_flush(struct domain *d, unsigned long va, unsigned long flags)
 static long update_va_mapping(unsigned long va, u64 val, unsigned long flags, struct domain *fd)
 {
     struct vcpu *v = current;
-    struct table_hold h = TABLE_HOLD(v->domain);
+    struct domain *d = v->domain;
     unsigned long mfn;
     unsigned int index;
-    int rc = -EINVAL;
+    struct frame *f;
+    int rc;
 
-    if (unlikely(!l1_find(v, va, &mfn, &index)))
+    if (unlikely(!l1_find(v, va, &mfn, &index) || !mfn_valid(_mfn(mfn))))
         return -EINVAL;
-    rc = table_hold(&h, mfn);
+    f = mfn_frame(_mfn(mfn));
+    if (unlikely((READ_ONCE(f->type) & FT_MASK) != FT_L1 || f->owner != d->id))
+        return -EINVAL;
+    rc = l1_update(f, (u64 *)mfn_to_virt(_mfn(mfn)) + index, val, d, fd, false);
     if (unlikely(rc))
-        return rc;
-    if (likely(h.level == 1))
-        rc = l1_update((u64 *)mfn_to_virt(_mfn(mfn)) + index, val, v->domain, fd, false);
-    else
-        rc = -EINVAL;
-    table_release(&h);
-    if (likely(!rc) && flags)
-        rc = uvm_flush(v->domain, va, flags);
-    return rc;
+        return rc == -EAGAIN ? -EINVAL : rc;
+    return flags ? uvm_flush(d, va, flags) : 0;
 }
 
 long do_update_va_mapping(unsigned long va, u64 val, unsigned long flags)

@@ -133,13 +133,6 @@ void arch_flush_domain_tlb(struct domain *d)
  * ---------------------------------------------------------------------------------------------------
  */
 
-u64 pte_forbidden(unsigned int level)
-{
-    u64 bad = cpu_has(NX) ? 0 : PTE_NX;
-
-    return level == 1 ? bad : bad | PTE_PS | PTE_G;
-}
-
 bool pte_absent_ok(u64 e, const struct domain *d)
 {
     return likely(!boot_cpu.bug_l1tf) || d->is_privileged || mfn_x(pte_mfn(e)) >= max_frame;
@@ -232,7 +225,6 @@ int table_entry_put(u64 e, bool preemptible)
 
 static int l1_validate(u64 *t, struct domain *d)
 {
-    u64 bad = pte_forbidden(1);
     unsigned int i;
     int rc;
 
@@ -244,7 +236,7 @@ static int l1_validate(u64 *t, struct domain *d)
                 continue;
             rc = -EINVAL;
         } else {
-            rc = e & bad ? -EINVAL : pte_get(e, d, d, false);
+            rc = pte_get(e, d, d, false);
         }
         if (rc)
             goto undo;
@@ -263,8 +255,6 @@ undo:
 static int table_validate(u64 *t, unsigned int level, struct domain *d, unsigned int *pos,
                           bool preemptible)
 {
-    u64 bad = pte_forbidden(level);
-
     for (unsigned int i = *pos; i < 512; *pos = ++i) {
         u64 e = t[i];
         int rc;
@@ -276,7 +266,7 @@ static int table_validate(u64 *t, unsigned int level, struct domain *d, unsigned
                 return -EINVAL;
             continue;
         }
-        rc = e & bad ? -EINVAL : table_entry_get(e, level, d, preemptible);
+        rc = e & TABLE_FORBIDDEN ? -EINVAL : table_entry_get(e, level, d, preemptible);
         if (rc)
             return rc;
         if (pte_adjust(e) != e)
@@ -495,8 +485,12 @@ int type_put_slow(struct frame *f, bool preemptible)
             if (type_cas(f, &x, x - 1))
                 return 0;
         } else if (level) {
-            if (type_cas(f, &x, x & ~(FT_VALIDATED | FT_PARTIAL)))
+            if (x & FT_LOCKED) {
+                cpu_relax();
+                x = READ_ONCE(f->type);
+            } else if (type_cas(f, &x, x & ~(FT_VALIDATED | FT_PARTIAL))) {
                 break;
+            }
         } else {
             u64 gone = (x & FT_MASK) == FT_SEGDESC ? FT_STAMP | FT_VALIDATED : FT_STAMP;
 

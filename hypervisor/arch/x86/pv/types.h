@@ -19,7 +19,7 @@ struct vcpu;
 #define FT_PROGRESS_SHIFT 47
 #define FT_PROGRESS       (0x3ffUL << FT_PROGRESS_SHIFT)
 #define FT_STAMP_SHIFT    32
-#define FT_STAMP          (0x3fffUL << FT_STAMP_SHIFT)
+#define FT_STAMP          (0x1fffUL << FT_STAMP_SHIFT)
 
 /* 1..4 when x is a page table's type word, else 0. */
 static inline unsigned int type_level(u64 x)
@@ -80,6 +80,28 @@ static inline unsigned int type_join_table(struct frame *f)
 }
 
 /*
+ * The cheapest hold of a level-1 table: it stays one, and its frame its owner's, until the unlock.
+ * False: it is none. Nothing that could give up a table's last use may be done meanwhile.
+ */
+static inline bool l1_lock(struct frame *f)
+{
+    u64 x = READ_ONCE(f->type);
+
+    while ((x & (FT_MASK | FT_VALIDATED)) == (FT_L1 | FT_VALIDATED)) {
+        if (unlikely(x & FT_LOCKED))
+            x = READ_ONCE(f->type);
+        else if (likely(type_cas(f, &x, x | FT_LOCKED)))
+            return true;
+    }
+    return false;
+}
+
+static inline void l1_unlock(struct frame *f)
+{
+    __atomic_and_fetch(&f->type, ~FT_LOCKED, __ATOMIC_RELEASE);
+}
+
+/*
  * Entries. An entry that is in force (in a validated table) holds: level 1, RAM: a reference, and
  * when writable a count as FT_WRITABLE (or FT_SHARED); level 1, I/O: nothing; levels 2..4: a
  * reference and a count of the table below.
@@ -113,8 +135,9 @@ void pte_put(u64 e);
 int table_entry_get(u64 e, unsigned int level, struct domain *owner, bool preemptible);
 int table_entry_put(u64 e, bool preemptible);
 
-/* Bits that are refused in an entry of `level`. */
-u64 pte_forbidden(unsigned int level);
+/* Bits that are refused in an entry of levels 2 to 4: no large pages. In level 1 none is: what the
+ * CPU does not know faults. */
+#define TABLE_FORBIDDEN (PTE_PS | PTE_G)
 /* What we make of a guest's present entry: everything of a guest is for ring 3, nothing global. */
 static inline u64 pte_adjust(u64 e)
 {
@@ -140,8 +163,9 @@ void table_pin_mark(struct frame *f);
 int type_forget(struct frame *f);
 
 /*
- * Recounts everything and logs what disagrees; returns how many faults. exact: nothing but page tables, roots and
- * descriptor windows holds counts (a test); else others may hold more. While no guest runs. (audit.c)
+ * Recounts everything and logs what disagrees; returns how many faults. exact: nothing but page
+ * tables, roots and descriptor windows holds counts (a test); else others may hold more. While no
+ * guest runs. (audit.c)
  */
 unsigned int types_audit(bool exact);
 
