@@ -34,6 +34,7 @@ long do_domctl(void __guest *op);
 long do_sysctl(void __guest *op);
 long do_platform_op(void __guest *op);
 long do_physdev_op(int cmd, void __guest *arg);
+long do_mca(void __guest *uop);
 long do_callback_op(int cmd, const void __guest *arg);
 long do_nmi_op(unsigned int cmd, void __guest *arg);
 /* x86 PV (arch/x86/pv) */

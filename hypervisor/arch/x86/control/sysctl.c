@@ -15,14 +15,12 @@
 
 static u32 core_of(unsigned int cpu)
 {
-    u32 mask = (1U << boot_cpu.package_shift) - 1;
-
-    return (cpu_apic_id[cpu] & mask) >> boot_cpu.core_bits;
+    return topology_core(cpu_apic_id[cpu]);
 }
 
 static u32 package_of(unsigned int cpu)
 {
-    return cpu_apic_id[cpu] >> boot_cpu.package_shift;
+    return topology_package(cpu_apic_id[cpu]);
 }
 
 /* Per core and per package as the first CPU's: machines are built of equal ones. */

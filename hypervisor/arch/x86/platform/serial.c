@@ -209,3 +209,11 @@ static int __init com2_parse(const char *s)
 }
 BOOT_PARAM_CUSTOM("com1", com1, com1_parse);
 BOOT_PARAM_CUSTOM("com2", com2, com2_parse);
+
+unsigned int serial_io_base(unsigned int n)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(ports); i++)
+        if (ports[i].ready && n-- == 0)
+            return ports[i].base;
+    return 0;
+}

@@ -6,6 +6,7 @@
 #include <arch/arch.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/platform/acpi.h>
+#include <arch/x86/platform/console_devices.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
 #include <lib/compiler.h>
@@ -36,6 +37,8 @@ void __init arch_dom0_grant_hardware(struct domain *d)
     must(rangeset_add(d->arch.ioport_caps, 0, 0xffff));
     for (unsigned int i = 0; i < ARRAY_SIZE(our_ports); i++)
         must(rangeset_remove(d->arch.ioport_caps, our_ports[i].first, our_ports[i].last));
+    for (unsigned int i = 0, base; (base = serial_io_base(i)); i++)
+        must(rangeset_remove(d->arch.ioport_caps, base, base + 7));
     must(rangeset_add(d->irq_caps, 0, ~0UL));
     must(rangeset_add(d->iomem_caps, 0, (1UL << (boot_cpu.phys_bits - PAGE_SHIFT)) - 1));
     must(rangeset_remove(d->iomem_caps, LAPIC_FRAME, LAPIC_FRAME));
