@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
 
 from . import images, paths
 
@@ -71,16 +70,7 @@ UNITS = ("orlop-setup", "orlop-host", "orlop-task")
 
 def system():
     """Folder in the cache with root.ext4, vmlinuz and initrd.img of the system."""
-    folder = os.path.join(paths.CACHE, "debian-" + _recipe())
-    if not os.path.exists(folder):
-        os.makedirs(paths.CACHE, exist_ok=True)
-        work = tempfile.mkdtemp(prefix=".new-debian-", dir=paths.CACHE)
-        try:
-            _make(work)
-            os.rename(os.path.join(work, "out"), folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    return folder
+    return paths.cached("debian-" + _recipe(), _make)
 
 
 def tools_disk(path):
@@ -109,14 +99,14 @@ def _tar_file(tar, source, name, mode):
 
 
 def _recipe():
-    """What the image depends on: this file and what it copies in."""
+    """What the image depends on: the lists above and what it copies in."""
     sources = [os.path.join(paths.DATA, name) for name in sorted(PROGRAMS.values())]
-    return paths.digest(__file__, *sources)
+    return paths.digest(repr((PACKAGES, SIZE, FILES, PROGRAMS, UNITS)).encode(), *sources)
 
 
-def _make(work):
-    """Builds the system under work and leaves the results in work/out."""
-    root, out = os.path.join(work, "root"), os.path.join(work, "out")
+def _make(out):
+    """Makes the folder out with the image and the two boot files; the tree that they come from stands beside it."""
+    root = os.path.join(os.path.dirname(out), "root")
     os.mkdir(out)
     command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=" + ",".join(PACKAGES),
                "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",

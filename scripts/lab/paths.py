@@ -4,6 +4,8 @@
 Makes the two derived files that need no recipe of their own: the kernel unpacked from its bzImage, and
 Xen's image unpacked from its .gz. Images are in images.py."""
 
+import contextlib
+import fcntl
 import glob
 import gzip
 import hashlib
@@ -51,20 +53,24 @@ def digest(*parts):
     return total.hexdigest()[:16]
 
 
+@contextlib.contextmanager
+def cache_lock(name):
+    """Only one at a time makes what is called name."""
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, f".lock-{name}"), "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
 def cached(name, make):
-    """Path of CACHE/name, made by make(temporary path) the first time; safe against two at once."""
+    """Path of CACHE/name, a file or a folder, made by make(temporary path) the first time."""
     path = os.path.join(CACHE, name)
-    if not os.path.exists(path):
-        os.makedirs(CACHE, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(prefix=".new-", dir=CACHE)
-        os.close(handle)
-        try:
-            make(scratch)
-            os.chmod(scratch, 0o644)
-            os.rename(scratch, path)
-        finally:
-            if os.path.exists(scratch):
-                os.unlink(scratch)
+    if os.path.exists(path):
+        return path
+    with cache_lock(name), tempfile.TemporaryDirectory(prefix=".new-", dir=CACHE) as scratch:
+        if not os.path.exists(path):
+            make(os.path.join(scratch, "it"))
+            os.rename(os.path.join(scratch, "it"), path)
     return path
 
 
