@@ -26,24 +26,29 @@ GUEST_LOG = "/var/log/xen/console/guest-{}.log"
 
 
 class Context:
-    def __init__(self, on, long, folder):
+    def __init__(self, on, tools, long, folder):
         self.on = on
+        self.tools = tools
         self.long = long
         self.folder = folder
-        self.tool = "xl" if on == "xen" else "orlop"
+        self.tool = "xl" if tools == "xen" else "orlop"
         self.runs = 0
 
     def require(self, condition, reason):
         if not condition:
             raise Failure(reason)
 
+    def dom0_image(self):
+        """The small dom0 with the tools under test."""
+        return images.dom0_small(self.tools == "xen")
+
     def machine(self, dom0_memory="512M", dom0_cpus=2, files=None, kernel=None, kernel_args="", hypervisor_args="",
                 run="testshell", initrd=None, **rest):
         """A Machine with the small dom0 on the hypervisor under test. files: {path in dom0: bytes or path here};
         initrd: a whole image instead of the small one."""
         initrd = initrd or images.joined(os.path.join(self.folder, f"initrd-{self.runs}.img"),
-                                         images.dom0_small(self.on == "xen"), files)
-        args = f"{DOM0_KERNEL_ARGS} tools={self.on} run={run} {kernel_args}"
+                                         self.dom0_image(), files)
+        args = f"{DOM0_KERNEL_ARGS} tools={self.tools} run={run} {kernel_args}"
         return Machine(
             hypervisor=paths.hypervisor(self.on),
             hypervisor_args=f"com1=115200,8n1 console=com1 loglvl=info guest_loglvl=info dom0_mem={dom0_memory} "
@@ -94,7 +99,7 @@ class Context:
         """A raw file in dom0 as a guest's disk; gives its entry for the config. Xen's xl has no way to attach a
         plain file without a device model, so there a loop device stands before it."""
         dom0.run(f"dd if=/dev/zero of={path} bs=1M count=0 seek={megabytes} 2>/dev/null")
-        if self.on == "xen":
+        if self.tools == "xen":
             loop = dom0.run(f"/sbin/losetup -f --show {path}").strip()
             return f"phy:{loop},{device},w"
         return f"{path},raw,{device},w"

@@ -38,9 +38,13 @@ def _options():
     parser.add_argument("--list", action="store_true", help="name the tests and what each one shows")
     parser.add_argument("--long", action="store_true", help="full sizes and durations")
     parser.add_argument("--on", choices=["orlop", "xen"], default="orlop", help="the hypervisor under test")
+    parser.add_argument("--tools", choices=["orlop", "xen"], help="whose tools serve dom0 (default: those that belong "
+                        "to the hypervisor)")
     parser.add_argument("--jobs", type=int, default=2, help="emulators at once (default 2)")
     parser.add_argument("--no-build", action="store_true", help="take build/ as it is")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.tools = options.tools or options.on
+    return options
 
 
 def _chosen(tests, options):
@@ -56,18 +60,24 @@ def _chosen(tests, options):
 def _prepare(options, tests):
     """Builds what the tests stand on. A part that does not build is a failed test of its own, see catalogue.py."""
     if not options.no_build:
-        for part in catalogue.PARTS if options.on == "orlop" else ("guests",):
+        for part in _parts(options):
             log = os.path.join(paths.BUILD, "check", f"build-{part}.log")
             os.makedirs(os.path.dirname(log), exist_ok=True)
             with open(log, "wb") as f:
                 subprocess.run(["make", "-C", paths.TOP, part], stdout=f, stderr=subprocess.STDOUT, check=False)
     if any(test.emulator for test in tests):
         try:
-            images.dom0_small(options.on == "xen")
+            images.dom0_small(options.tools == "xen")
             images.guest_small()
             paths.kernel_unpacked()
         except paths.LabError as error:
             sys.exit(f"check: {error}")
+
+
+def _parts(options):
+    """What has to be built for the hypervisor and the tools chosen; test guests always."""
+    parts = {"hypervisor": options.on == "orlop", "toolstack": options.tools == "orlop", "guests": True}
+    return [part for part, needed in parts.items() if needed]
 
 
 def _run_all(tests, options):
@@ -86,7 +96,7 @@ def _run_one(test, options):
     os.makedirs(folder)
     started = time.monotonic()
     try:
-        reason = test.run(Context(options.on, options.long, folder)) or ""
+        reason = test.run(Context(options.on, options.tools, options.long, folder)) or ""
         verdict = "PASS"
     except Skip as skip:
         verdict, reason = "SKIP", str(skip)

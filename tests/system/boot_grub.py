@@ -18,10 +18,10 @@ def boot(firmware):
             image, name = paths.XEN_IMAGE, "xen-4.17-amd64.gz"
         else:
             image, name = os.path.join(paths.BUILD, "orlop.gz"), "xen-4.17.99-orlop.gz"
-        initrd = images.joined(os.path.join(context.folder, "initrd.img"), images.dom0_small(context.on == "xen"))
+        initrd = images.joined(os.path.join(context.folder, "initrd.img"), context.dom0_image())
         iso, menu = grub.disk(context.folder, image, name, initrd,
                               "com1=115200,8n1 console=com1 dom0_mem=512M dom0_max_vcpus=2",
-                              f"console=hvc0 tools={context.on} run=testshell")
+                              f"console=hvc0 tools={context.tools} run=testshell")
         with open(os.path.join(context.folder, "grub.cfg"), "w", encoding="utf-8") as f:
             f.write(menu)
         context.require(re.search(rf"multiboot2\s+/{re.escape(name)} placeholder", menu),
