@@ -250,6 +250,30 @@ void domain_shutdown(struct domain *d, u32 code)
     world_shutdown_code = code;
 }
 
+__attribute__((weak)) void evtchn_send_vcpu_virq(struct vcpu *v, u32 virq)
+{
+    (void)v;
+    (void)virq;
+}
+
+static void singleshot_fired(void *data)
+{
+    evtchn_send_vcpu_virq(data, VIRQ_TIMER);
+}
+
+static void poll_timed_out(void *data)
+{
+    vcpu_unblock(data);
+}
+
+int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset)
+{
+    (void)v;
+    (void)gfn;
+    (void)offset;
+    return 0;
+}
+
 struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 {
     struct vcpu *v = mem_alloc_object(struct vcpu);
@@ -261,6 +285,9 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     v->is_idle = d == idle_domain;
     v->pause_flags = VPF_DOWN;
     v->info = mem_alloc_object(vcpu_info_t);
+    timer_init(&v->singleshot_timer, singleshot_fired, v, 0);
+    timer_init(&v->periodic_timer, singleshot_fired, v, 0);
+    timer_init(&v->poll_timer, poll_timed_out, v, 0);
     if (sched_vcpu_init(v)) {
         mem_free(v->info);
         mem_free(v);
