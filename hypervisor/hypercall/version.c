@@ -38,7 +38,7 @@ static u32 features(const struct domain *d)
 {
     u32 f = 1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |
             1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_memory_op_vnode_supported |
-            1U << XENFEAT_not_direct_mapped;
+            1U << XENFEAT_direct_mapped;
 
     if (d->vm_assist & 1UL << VMASST_TYPE_pae_extended_cr3)
         f |= 1U << XENFEAT_pae_pgdir_above_4gb;

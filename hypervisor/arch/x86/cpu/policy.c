@@ -283,6 +283,13 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, u32 leaf, u32 sub
     return r;
 }
 
+#define EDX_MTRR (1U << 12)
+
+static u32 host_has_mtrr(void)
+{
+    return cpu_has(MTRR) ? EDX_MTRR : 0;
+}
+
 static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_regs *r)
 {
     switch (leaf) {
@@ -292,6 +299,8 @@ static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_re
         if (r->c & 1U << 26) /* a PV kernel takes OSXSAVE as our word that XSAVE is switched on */
             r->c |= 1U << 27;
         r->c |= 1U << 31; /* runs under a hypervisor */
+        if (v->domain->is_hardware) /* may know of them: XENPF_add_memtype */
+            r->d |= host_has_mtrr();
         break;
     case 0xb:
         r->a = subleaf ? 8 : 1;

@@ -138,8 +138,8 @@ SYM_CODE(entry_syscall64)
         je      user_syscall
 
         /* A hypercall: number in %rax, arguments in %rdi %rsi %rdx %r10 %r8 %r9 (ABI: arch-x86/xen-x86_64.h). */
-        mov     UREGS_rax(%rsp), %eax
-        cmp     $NR_HYPERCALLS, %eax
+        mov     UREGS_rax(%rsp), %rax
+        cmp     $NR_HYPERCALLS, %rax
         jae     bad_hypercall
         mov     %r10, %rcx
         lea     hypercall_table(%rip), %r10
@@ -223,7 +223,7 @@ spec_exit_done:
 iret_guest:
         RESTORE_REGS
         add     $8, %rsp
-iret_instruction:
+SYM_CODE(iret_instruction)
         iretq
         EXTABLE(iret_instruction, iret_failed)
 
@@ -252,11 +252,11 @@ spec_exit:
         jmp     spec_exit_done
 
 /*
- * The guest's frame was refused by IRET. The fault came back here with the guest's registers, %rsp at the frame:
- * rebuild guest_regs and let the failsafe callback have it.
+ * The guest's frame was refused by IRET. hypervisor_exception() sent us here with the guest's registers and %rsp at the
+ * frame, and left vector and error code in cpu_info.scratch: rebuild guest_regs, let the guest's kernel have the fault.
  */
 SYM_CODE(iret_failed)
-        pushq   $0
+        pushq   CPUINFO_scratch - UREGS_rip(%rsp)
         SAVE_REGS
         mov     CPUINFO_current_vcpu(%rsp), %rbx
         sti

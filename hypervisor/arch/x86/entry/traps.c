@@ -63,12 +63,16 @@ void guest_machine_check(struct vcpu *v __unused, struct cpu_user_regs *regs)
     hypervisor_exception(regs);
 }
 
+extern const char iret_instruction[];
+
 static bool fixup(struct cpu_user_regs *regs)
 {
     unsigned long to = extable_find(regs->rip);
 
     if (!to)
         return false;
+    if (regs->rip == (unsigned long)iret_instruction)
+        cpu_info()->scratch = (u64)regs->entry_vector << 32 | regs->error_code;
     regs->rip = to;
     return true;
 }

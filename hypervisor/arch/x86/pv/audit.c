@@ -99,7 +99,8 @@ static void audit_vcpu(struct audit *a, const struct vcpu *v)
         u64 e = v->arch.pv.gdt_ldt_ptes[i];
         const struct frame *f = mfn_frame(pte_mfn(e));
 
-        if (!(e & PTE_P) || i == FIRST_RESERVED_GDT_PAGE || i == FIRST_RESERVED_GDT_PAGE + 1)
+        /* Read-only ones are the empty descriptors behind the guest's. */
+        if (!(e & PTE_RW) || i == FIRST_RESERVED_GDT_PAGE || i == FIRST_RESERVED_GDT_PAGE + 1)
             continue;
         found(a, f, 1, 1);
         if ((f->type & FT_MASK) != FT_SEGDESC)

@@ -201,10 +201,10 @@ fault:
                  regs->cs, (unsigned long)regs->rip);
 }
 
+/* IRET refused the frame that the guest's kernel made: the fault is its program's. */
 void pv_iret_failed(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    pv_save_segments(v);
-    failsafe(v, regs);
+    pv_inject_trap(v, regs, regs->entry_vector, regs->error_code);
 }
 
 /* Rare things between the last look at events and the guest. Runs with interrupts off. */

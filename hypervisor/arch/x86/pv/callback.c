@@ -14,15 +14,15 @@
 #include <xen/callback.h>
 #include <xen/nmi.h>
 
-/* Selectors that a handler may run with: anything of ring 3; ours are fixed when used. Addresses must be the guest's. */
+/* A handler runs in ring 3: at an address of ours it faults like any other program. Only SYSRET's trap matters. */
 static bool handler_ok(unsigned long address)
 {
-    return guest_address_ok(address);
+    return address_canonical(address);
 }
 
 /*
  * HYPERVISOR_set_trap_table(const struct trap_info traps[]): until an entry with address 0; NULL clears all.
- * 0, -EFAULT, -EPERM for an address that is not the guest's.
+ * 0, -EFAULT, -EINVAL for an address that is not canonical.
  */
 long do_set_trap_table(const void __guest *traps)
 {
@@ -41,7 +41,7 @@ long do_set_trap_table(const void __guest *traps)
         if (!ti.address)
             return 0;
         if (!handler_ok(ti.address))
-            return -EPERM;
+            return -EINVAL;
         ti.cs = pv_fix_selector(ti.cs);
         table[ti.vector] = ti;
     }
@@ -157,9 +157,13 @@ long do_stack_switch(unsigned long ss, unsigned long sp)
     return 0;
 }
 
+/* Not the guest's to set. */
+#define HIDDEN_FLAGS (X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_VIF | X86_EFLAGS_VIP)
+
 /*
  * HYPERVISOR_iret: the frame that the guest built on its stack (struct iret_context) becomes its registers. RAX comes back
- * through the return value. A frame that cannot be read crashes the domain; one that IRET refuses reaches the failsafe callback.
+ * through the return value. A frame that cannot be read crashes the domain; one that IRET refuses is a fault of the
+ * guest's program.
  */
 long do_iret(void)
 {
@@ -182,7 +186,7 @@ long do_iret(void)
         v->arch.pv.iopl = frame.rflags >> 12 & 3;
     regs->rip = frame.rip;
     regs->cs = pv_fix_selector(frame.cs);
-    regs->rflags = (frame.rflags & ~(u64)(X86_EFLAGS_IOPL | X86_EFLAGS_VM)) | X86_EFLAGS_IF;
+    regs->rflags = (frame.rflags & ~(u64)HIDDEN_FLAGS) | X86_EFLAGS_IF;
     regs->rsp = frame.rsp;
     regs->ss = pv_fix_selector(frame.ss);
     if (!(frame.flags & VGCF_in_syscall)) {

@@ -67,6 +67,7 @@ int arch_vcpu_create(struct vcpu *v)
         arch_vcpu_free(v);
         return -ENOMEM;
     }
+    pv_gdt_init(v);
     return 0;
 }
 
@@ -126,16 +127,16 @@ static void take_traps(struct vcpu *v, const vcpu_guest_context_t *c)
     }
 }
 
-/* Addresses that we would jump to or use on the guest's behalf: its own, all of them. */
+/* Addresses that we would let the guest run at, or use on its behalf. */
 static bool addresses_ok(const vcpu_guest_context_t *c)
 {
     for (unsigned int i = 0; i < 256; i++)
-        if (!guest_address_ok(c->trap_ctxt[i].address))
+        if (!address_canonical(c->trap_ctxt[i].address))
             return false;
     if (c->ldt_ents && (!guest_address_ok(c->ldt_base) || c->ldt_ents > 8192 || c->ldt_base & ~PAGE_MASK))
         return false;
-    return c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && guest_address_ok(c->event_callback_eip) &&
-           guest_address_ok(c->failsafe_callback_eip) && guest_address_ok(c->syscall_callback_eip);
+    return c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && address_canonical(c->event_callback_eip) &&
+           address_canonical(c->failsafe_callback_eip) && address_canonical(c->syscall_callback_eip);
 }
 
 static mfn_t context_root(unsigned long cr3)

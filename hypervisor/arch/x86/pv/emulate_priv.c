@@ -18,15 +18,15 @@
 enum outcome { DONE, REFUSED /* the guest's #GP */, TRAPPED /* another trap was injected, rip is right */ };
 
 /* Bits that are the guest's own to change. */
-#define CR4_GUEST (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE)
+#define CR4_GUEST (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)
 /* Bits whose writes are accepted and without effect: whether they are on is our business. */
-#define CR4_IGNORED (X86_CR4_PGE | X86_CR4_PSE | X86_CR4_MCE | X86_CR4_OSXSAVE | X86_CR4_UMIP)
+#define CR4_IGNORED (X86_CR4_PGE | X86_CR4_PSE | X86_CR4_MCE | X86_CR4_UMIP)
 
 static unsigned long guest_cr4(const struct vcpu *v)
 {
-    u64 cr4 = pv_real_cr4(v) & ~(u64)(X86_CR4_PGE | X86_CR4_SMEP | X86_CR4_PCIDE);
+    u64 cr4 = pv_real_cr4(v) & ~(u64)(X86_CR4_PGE | X86_CR4_SMEP | X86_CR4_PCIDE | X86_CR4_OSXSAVE);
 
-    return guest_cpu_has(v->domain, XSAVE) ? cr4 : cr4 & ~(u64)X86_CR4_OSXSAVE;
+    return cr4 | (v->arch.pv.ctrlreg[4] & X86_CR4_OSXSAVE);
 }
 
 static int read_cr(struct vcpu *v, unsigned int cr, u64 *val)
@@ -80,6 +80,8 @@ static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
         return pv_new_guest_cr3(v, paddr_to_mfn(val));
     case 4:
         if ((val ^ guest_cr4(v)) & ~(u64)(CR4_GUEST | CR4_IGNORED))
+            return -EINVAL;
+        if (val & X86_CR4_OSXSAVE && !guest_cpu_has(v->domain, XSAVE))
             return -EINVAL;
         v->arch.pv.ctrlreg[4] = val & CR4_GUEST;
         cpu_info()->cr4 = pv_real_cr4(v);
@@ -152,16 +154,24 @@ static enum outcome read_tsc(struct vcpu *v, struct cpu_user_regs *regs, bool wi
     return DONE;
 }
 
+static enum outcome xsetbv(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (!(v->arch.pv.ctrlreg[4] & X86_CR4_OSXSAVE)) {
+        pv_inject_trap(v, regs, TRAP_UD, 0);
+        return TRAPPED;
+    }
+    if ((u32)regs->rcx || fpu_set_xcr0(v, (u32)regs->rax | regs->rdx << 32))
+        return REFUSED;
+    return DONE;
+}
+
 /* 0F 01: by ModRM. */
 static enum outcome group7(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
     u64 val;
 
-    if (i->modrm == 0xd1) /* XSETBV */
-        return (u32)regs->rcx == 0 && guest_cpu_has(v->domain, XSAVE) &&
-                       !fpu_set_xcr0(v, (u32)regs->rax | regs->rdx << 32)
-                   ? DONE
-                   : REFUSED;
+    if (i->modrm == 0xd1)
+        return xsetbv(v, regs);
     if (i->modrm == 0xf9)
         return read_tsc(v, regs, true);
     switch (i->modrm >> 3 & 7) {
@@ -177,12 +187,6 @@ static enum outcome group7(struct vcpu *v, struct cpu_user_regs *regs, const str
         read_cr(v, 0, &val);
         return write_cr(v, 0, (val & ~(u64)X86_CR0_TS) | (*insn_reg(regs, i->rm) & X86_CR0_TS)) ? REFUSED
                                                                                                 : DONE;
-    case 7: /* INVLPG */
-        if (i->mod == 3)
-            return REFUSED;
-        if (guest_address_ok(i->ea))
-            invlpg(i->ea);
-        return DONE;
     default:
         return REFUSED;
     }
@@ -204,7 +208,6 @@ static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const s
     case 0x06:
         set_ts(v, false);
         return DONE;
-    case 0x08: /* INVD: the host's memory must not lose writes */
     case 0x09:
         if (v->domain->is_hardware)
             __asm__ __volatile__("wbinvd" ::: "memory");

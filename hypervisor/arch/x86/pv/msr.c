@@ -13,6 +13,7 @@
 #include <lib/errno.h>
 
 #define MSR_TSC            0x10
+#define MSR_HYPERCALL_PAGE 0x40000000 /* named by CPUID 0x40000002 */
 #define MSR_PLATFORM_ID    0x17
 #define MSR_APIC_BASE      0x1b
 #define MSR_UCODE_REV      0x8b
@@ -72,6 +73,8 @@ int pv_msr_read(struct vcpu *v, u32 msr, u64 *val)
     case MSR_TSC:
         *val = rdtsc();
         return 0;
+    case MSR_HYPERCALL_PAGE: /* written by guests that ask for one at run time: not by PV kernels */
+        return 0;
     case MSR_TSC_AUX:
         *val = v->arch.tsc_aux;
         return guest_cpu_has(v->domain, RDTSCP) ? 0 : -EINVAL;
@@ -102,14 +105,9 @@ int pv_msr_read(struct vcpu *v, u32 msr, u64 *val)
     return read_hardware(v, msr, val);
 }
 
-static bool canonical(u64 va)
-{
-    return (s64)(va << 16) >> 16 == (s64)va;
-}
-
 static int write_base(struct vcpu *v, u32 msr, u64 val)
 {
-    if (!canonical(val))
+    if (!address_canonical(val))
         return -EINVAL;
     switch (msr) {
     case MSR_FS_BASE:

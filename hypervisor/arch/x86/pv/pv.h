@@ -91,6 +91,8 @@ int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user);
 int pv_new_guest_cr3(struct vcpu *v, mfn_t mfn);
 /* The GDT of v: `entries` descriptors in `frames`; old ones dropped. 0 or -EINVAL. */
 int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries);
+/* A new vCPU's window: no descriptors of its own. */
+void pv_gdt_init(struct vcpu *v);
 void pv_drop_gdt(struct vcpu *v);
 void pv_drop_ldt(struct vcpu *v);
 
@@ -98,6 +100,11 @@ void pv_drop_ldt(struct vcpu *v);
 static inline u16 pv_fix_selector(u16 sel)
 {
     return sel | 3;
+}
+
+static inline bool address_canonical(unsigned long va)
+{
+    return (long)(va << 16) >> 16 == (long)va;
 }
 
 /* Inside the guest's part of the address space: canonical and not ours. */

@@ -47,10 +47,12 @@ static void load_address(int n, unsigned long va)
     }
 }
 
-/* Breakpoints on ports need CR4.DE in force while we run, too: they are refused unless the guest set it. */
+/* Breakpoints on ports need CR4.DE in force while we run, too: they are refused. */
 static int set_dr7(struct vcpu *v, unsigned long value)
 {
-    value = (value & ~(DR7_RESERVED_ZERO | DR7_GENERAL)) | DR7_RESERVED_ONE;
+    if (value & DR7_GENERAL)
+        return -EPERM;
+    value = (value & ~DR7_RESERVED_ZERO) | DR7_RESERVED_ONE;
     for (int n = 0; n < 4; n++)
         if (value >> (2 * n) & 3 && DR7_RW(value, n) == RW_IO)
             return -EPERM;
@@ -116,17 +118,12 @@ unsigned long do_get_debugreg(int reg)
     }
 }
 
-static bool canonical(unsigned long va)
-{
-    return (long)(va << 16) >> 16 == (long)va;
-}
-
 /* HYPERVISOR_set_segment_base(which, base), in the kernel's mode: 0 or -EINVAL. */
 long do_set_segment_base(unsigned int which, unsigned long base)
 {
     struct vcpu *v = current;
 
-    if (which != SEGBASE_GS_USER_SEL && !canonical(base))
+    if (which != SEGBASE_GS_USER_SEL && !address_canonical(base))
         return -EINVAL;
     switch (which) {
     case SEGBASE_FS:
