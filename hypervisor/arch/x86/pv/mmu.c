@@ -247,25 +247,29 @@ int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, boo
 /* ---- from an address to its entry
  * ------------------------------------------------------------------------------------ */
 
+/*
+ * One level of the way: the table that the entry for va in *mfn leads to. Another vCPU may take the
+ * table away meanwhile, and then anything may stand in it: never follow it out of RAM.
+ */
+static __always_inline bool table_step(unsigned long *mfn, unsigned long va, unsigned int level)
+{
+    u64 e;
+
+    if (unlikely(!mfn_valid(_mfn(*mfn))))
+        return false;
+    e = READ_ONCE(((u64 *)mfn_to_virt(_mfn(*mfn)))[pt_index(va, level)]);
+    *mfn = mfn_x(pte_mfn(e));
+    return (e & (PTE_P | PTE_PS)) == PTE_P;
+}
+
 bool l1_find(const struct vcpu *v, unsigned long va, unsigned long *table_mfn, unsigned int *index)
 {
-    mfn_t mfn = v->arch.guest_table;
+    unsigned long mfn = mfn_x(v->arch.guest_table);
 
-    if (unlikely(!guest_address_ok(va)))
+    if (unlikely(!guest_address_ok(va)) || unlikely(!table_step(&mfn, va, 4)) ||
+        unlikely(!table_step(&mfn, va, 3)) || unlikely(!table_step(&mfn, va, 2)))
         return false;
-    for (unsigned int level = 4; level > 1; level--) {
-        u64 e;
-
-        /* Another vCPU may take the table away meanwhile, and then anything may stand in it: never
-         * follow it out of RAM. */
-        if (unlikely(!mfn_valid(mfn)))
-            return false;
-        e = READ_ONCE(((u64 *)mfn_to_virt(mfn))[pt_index(va, level)]);
-        if (unlikely((e & (PTE_P | PTE_PS)) != PTE_P))
-            return false;
-        mfn = pte_mfn(e);
-    }
-    *table_mfn = mfn_x(mfn);
+    *table_mfn = mfn;
     *index = pt_index(va, 1);
     return true;
 }
