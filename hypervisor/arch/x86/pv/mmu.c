@@ -247,16 +247,11 @@ int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, boo
 /* ---- from an address to its entry
  * ------------------------------------------------------------------------------------ */
 
-/*
- * One level of the way: the table that the entry for va in *mfn leads to. Another vCPU may take the
- * table away meanwhile, and then anything may stand in it: never follow it out of RAM.
- */
+/* One level of the way: the table that the entry for va in *mfn leads to. */
 static __always_inline bool table_step(unsigned long *mfn, unsigned long va, unsigned int level)
 {
     u64 e;
 
-    if (unlikely(!mfn_valid(_mfn(*mfn))))
-        return false;
     e = READ_ONCE(((u64 *)mfn_to_virt(_mfn(*mfn)))[pt_index(va, level)]);
     *mfn = mfn_x(pte_mfn(e));
     return (e & (PTE_P | PTE_PS)) == PTE_P;
@@ -266,8 +261,13 @@ bool l1_find(const struct vcpu *v, unsigned long va, unsigned long *table_mfn, u
 {
     unsigned long mfn = mfn_x(v->arch.guest_table);
 
+    /*
+     * The root is held, so it leads to a frame of RAM. From there on another vCPU may take tables
+     * away meanwhile, and anything may stand in what was one: it must not lead us out of RAM.
+     */
     if (unlikely(!guest_address_ok(va)) || unlikely(!table_step(&mfn, va, 4)) ||
-        unlikely(!table_step(&mfn, va, 3)) || unlikely(!table_step(&mfn, va, 2)))
+        unlikely(!table_step(&mfn, va, 3)) || unlikely(!mfn_valid(_mfn(mfn))) ||
+        unlikely(!table_step(&mfn, va, 2)))
         return false;
     *table_mfn = mfn;
     *index = pt_index(va, 1);

@@ -75,6 +75,18 @@ bool l1_find(const struct vcpu *v, unsigned long va, unsigned long *table_mfn, u
 /* The entry itself, 0 when there is none. */
 u64 l1_read(const struct vcpu *v, unsigned long va);
 
+/* Is nobody in m but this CPU? Then a flush needs no help. */
+static inline bool cpus_only_self(const struct cpumask *m)
+{
+    unsigned int self = smp_processor_id();
+    unsigned long others = m->bits[BIT_WORD(self)] & ~BIT_MASK(self);
+
+    for (unsigned int i = 0; i < BITS_TO_LONGS(NR_CPUS); i++)
+        if (i != BIT_WORD(self))
+            others |= m->bits[i];
+    return !others;
+}
+
 /* CPUs that may hold mappings of the vCPUs in the guest's bitmap. 0 or -EFAULT. */
 int vcpus_to_cpus(const struct domain *d, const void __guest *bitmap, struct cpumask *m);
 

@@ -186,7 +186,7 @@ static int uvm_flush(struct domain *d, unsigned long va, unsigned long flags)
 
     if (type != UVMF_TLB_FLUSH && type != UVMF_INVLPG)
         return 0;
-    if (who == UVMF_LOCAL) {
+    if (who == UVMF_LOCAL || (who == UVMF_ALL && cpus_only_self(&d->arch.dirty_cpus))) {
         if (type == UVMF_INVLPG)
             flush_tlb_one_local(va);
         else

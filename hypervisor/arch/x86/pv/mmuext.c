@@ -44,17 +44,28 @@ static int op_unpin(struct domain *fd, unsigned long mfn)
     return rc;
 }
 
+static int op_flush_local(const struct mmuext_op *op, bool one)
+{
+    if (!one)
+        flush_tlb_local();
+    else if (guest_address_ok(op->arg1.linear_addr))
+        flush_tlb_one_local(op->arg1.linear_addr);
+    return 0;
+}
+
 static int op_flush(const struct vcpu *v, const struct mmuext_op *op)
 {
     const struct domain *d = v->domain;
     unsigned long va = op->arg1.linear_addr;
-    struct cpumask m = d->arch.dirty_cpus;
     bool one = op->cmd == MMUEXT_INVLPG_MULTI || op->cmd == MMUEXT_INVLPG_ALL;
-    int rc = 0;
+    bool all = op->cmd == MMUEXT_TLB_FLUSH_ALL || op->cmd == MMUEXT_INVLPG_ALL;
+    struct cpumask m;
 
-    if (op->cmd == MMUEXT_TLB_FLUSH_MULTI || op->cmd == MMUEXT_INVLPG_MULTI)
-        rc = vcpus_to_cpus(d, op->arg2.vcpumask.p, &m);
-    if (rc)
+    if (all && cpus_only_self(&d->arch.dirty_cpus))
+        return op_flush_local(op, one);
+    if (all)
+        m = d->arch.dirty_cpus;
+    else if (vcpus_to_cpus(d, op->arg2.vcpumask.p, &m))
         return -EINVAL;
     if (!one)
         flush_tlb_mask(&m);

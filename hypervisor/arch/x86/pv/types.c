@@ -223,32 +223,35 @@ int table_entry_put(u64 e, bool preemptible)
 /* ---- contents of tables
  * ------------------------------------------------------------------------------------------ */
 
+/* Gives back what the entries in [t, end) hold. */
+static void l1_empty(const u64 *t, const u64 *end)
+{
+    for (; t < end; t++)
+        if (*t & PTE_P)
+            pte_put(*t);
+}
+
 static int l1_validate(u64 *t, struct domain *d)
 {
-    unsigned int i;
     int rc;
 
-    for (i = 0; i < 512; i++) {
-        u64 e = t[i];
+    for (u64 *p = t; p < t + 512; p++) {
+        u64 e = *p;
 
-        if (!(e & PTE_P)) {
-            if (likely(!e) || pte_absent_ok(e, d))
-                continue;
-            rc = -EINVAL;
-        } else {
+        if (!e)
+            continue;
+        if (e & PTE_P)
             rc = pte_get(e, d, d, false);
+        else
+            rc = pte_absent_ok(e, d) ? 0 : -EINVAL;
+        if (rc) {
+            l1_empty(t, p);
+            return rc;
         }
-        if (rc)
-            goto undo;
-        if (pte_adjust(e) != e)
-            t[i] = pte_adjust(e);
+        if ((e & PTE_P) && pte_adjust(e) != e)
+            *p = pte_adjust(e);
     }
     return 0;
-
-undo:
-    while (i--)
-        pte_put(t[i]);
-    return rc;
 }
 
 /* Checks entries from *pos on; on return those below *pos are in force. */
@@ -283,6 +286,10 @@ static int table_validate(u64 *t, unsigned int level, struct domain *d, unsigned
  * below *pos are in force. */
 static int table_empty(const u64 *t, unsigned int level, unsigned int *pos, bool preemptible)
 {
+    if (level == 1) {
+        l1_empty(t, t + *pos);
+        *pos = 0;
+    }
     while (*pos) {
         unsigned int i = *pos - 1;
 
@@ -290,9 +297,7 @@ static int table_empty(const u64 *t, unsigned int level, unsigned int *pos, bool
             *pos = HYPERVISOR_FIRST_SLOT;
             continue;
         }
-        if (level == 1) {
-            pte_put(t[i]);
-        } else if (t[i] & PTE_P) {
+        if (t[i] & PTE_P) {
             if (table_entry_put(t[i], preemptible))
                 return -ERESTART;
             if (i && preemptible && hypercall_preempt_check()) {
