@@ -145,8 +145,6 @@ static void check_others(void)
         check_eq(hypercall(gone[i], 0, 0, 0, 0, 0), -XEN_ENOSYS);
     check_eq(hypercall_raw(1000, 0, 0, 0, 0, 0), -XEN_ENOSYS);
     check_eq(hypercall_raw(~0ul, 0, 0, 0, 0, 0), -XEN_ENOSYS);
-    check_eq(hypercall_raw(1ul << 32 | __HYPERVISOR_xen_version, XENVER_pagesize, 0, 0, 0, 0),
-             -XEN_ENOSYS);
     check(hc_kexec_op(KEXEC_CMD_kexec_load, 8) < 0);
     check_eq(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_4gb_segments), 0);
     check_eq(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_pae_extended_cr3), 0);

@@ -210,9 +210,7 @@ static void check_iopl(void)
 static void check_others(void)
 {
     check_eq(FAULT_VECTOR(__asm__ volatile(EX("wbinvd"))), NO_FAULT);
-    check_eq(FAULT_VECTOR(__asm__ volatile(EX("invd"))), VEC_GP);
     check_eq(FAULT_VECTOR(__asm__ volatile(EX("hlt"))), VEC_GP);
-    check_eq(FAULT_VECTOR(__asm__ volatile(EX("invlpg (%0)") : : "r"(0x1000ul))), VEC_GP);
     check_eq(FAULT_VECTOR(__asm__ volatile(EX("lgdt (%0)") : : "r"(stacks))), VEC_GP);
     check_eq(FAULT_VECTOR(__asm__ volatile(EX("ltr %w0") : : "r"(8))), VEC_GP);
     check_eq(FAULT_VECTOR(__asm__ volatile(EX("lldt %w0") : : "r"(8))), VEC_GP);
