@@ -81,15 +81,22 @@ static long build_id(void __guest *arg)
                                                                                                : (long)len;
 }
 
-/* HYPERVISOR_xen_version(cmd, arg): XENVER_* of xen/version.h. */
+static long commandline(const struct domain *d, void __guest *arg)
+{
+    xen_commandline_t cmdline = "";
+
+    strlcpy(cmdline, d->is_privileged ? boot_cmdline() : "<denied>", sizeof(cmdline));
+    return copy_out(arg, cmdline, sizeof(cmdline));
+}
+
+/* HYPERVISOR_xen_version(cmd, arg): XENVER_* of xen/version.h. The null hypercall of the kernels: nothing is prepared before the switch. */
 long do_xen_version(int cmd, void __guest *arg)
 {
+    static const xen_capabilities_info_t caps = "xen-3.0-x86_64 ";
+    static const xen_platform_parameters_t params = {.virt_start = HYPERVISOR_START};
+    static const xen_changeset_info_t changeset = ORLOP_CHANGESET;
+    static const xen_extraversion_t extra = "-orlop-" ORLOP_VERSION;
     struct domain *d = current->domain;
-    xen_capabilities_info_t caps = "xen-3.0-x86_64 ";
-    xen_platform_parameters_t params = {.virt_start = HYPERVISOR_START};
-    xen_changeset_info_t changeset = ORLOP_CHANGESET;
-    xen_extraversion_t extra = "-orlop-" ORLOP_VERSION;
-    xen_commandline_t cmdline = "";
 
     switch (cmd) {
     case XENVER_version:
@@ -111,11 +118,7 @@ long do_xen_version(int cmd, void __guest *arg)
     case XENVER_guest_handle:
         return copy_out(arg, d->handle, sizeof(d->handle));
     case XENVER_commandline:
-        if (d->is_privileged)
-            strlcpy(cmdline, boot_cmdline(), sizeof(cmdline));
-        else
-            strlcpy(cmdline, "<denied>", sizeof(cmdline));
-        return copy_out(arg, cmdline, sizeof(cmdline));
+        return commandline(d, arg);
     case XENVER_build_id:
         return build_id(arg);
     default:
