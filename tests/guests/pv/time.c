@@ -12,8 +12,9 @@
 const char test_title[] = "time pages and timers";
 
 /* Time pages of two vCPUs may differ by the error of their calibration; without a TSC that is the
- * same on all CPUs for sure, that is what Xen gives, too. */
-#define SKEW_MAX 100000
+ * same on all CPUs for sure, that is what Xen gives, too (38 us seen). The bound is for an emulator
+ * whose threads wait for a CPU in the midst of a calibration. */
+#define SKEW_MAX 5000000
 
 static volatile uint64_t turn, latest, backwards;
 static volatile uint64_t fired_at;
