@@ -5,6 +5,9 @@
  */
 #include <lib/string.h>
 
+/* Here are the functions themselves. */
+#undef memcmp
+
 int memcmp(const void *a, const void *b, size_t n)
 {
     const u8 *x = a, *y = b;

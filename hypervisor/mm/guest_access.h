@@ -9,6 +9,7 @@
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/types.h>
+#include <asm/guest_access.h>
 
 /*
  * All return the number of bytes NOT copied (0: done). dst/src are guest virtual addresses of the current vCPU
@@ -19,13 +20,17 @@ size_t raw_copy_to_guest(void __guest *dst, const void *src, size_t n);
 size_t raw_clear_guest(void __guest *dst, size_t n);
 
 /* 0 or -EFAULT. */
-static inline __must_check int copy_from_guest(void *dst, const void __guest *src, size_t n)
+static __always_inline __must_check int copy_from_guest(void *dst, const void __guest *src, size_t n)
 {
+    if (__builtin_constant_p(n) && n % 4 == 0 && n <= GUEST_SMALL_MAX)
+        return guest_copy_in(dst, src, n);
     return raw_copy_from_guest(dst, src, n) ? -EFAULT : 0;
 }
 
-static inline __must_check int copy_to_guest(void __guest *dst, const void *src, size_t n)
+static __always_inline __must_check int copy_to_guest(void __guest *dst, const void *src, size_t n)
 {
+    if (__builtin_constant_p(n) && n % 4 == 0 && n <= GUEST_SMALL_MAX)
+        return guest_copy_out(dst, src, n);
     return raw_copy_to_guest(dst, src, n) ? -EFAULT : 0;
 }
 

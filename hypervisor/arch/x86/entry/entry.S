@@ -67,10 +67,8 @@
 
 /* Mitigations on entry from a guest: cpu/spec_ctrl.c decides which. All registers but %rax live. */
 .macro SPEC_ENTRY
-        testb   $SCF_ENTRY_MASK, CPUINFO_spec_ctrl_flags(%rsp)
-        jz      .Lspec_done\@
         testb   $SCF_RSB, CPUINFO_spec_ctrl_flags(%rsp)
-        jz      .Lspec_msr\@
+        jz      .Lspec_filled\@
         /* 32 calls fill the return stack with addresses of traps. */
         .rept   32
         call    1f
@@ -78,7 +76,7 @@
 1:
         .endr
         add     $32 * 8, %rsp
-.Lspec_msr\@:
+.Lspec_filled\@:
         testb   $SCF_IBRS_ENTRY, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_done\@
         call    spec_ctrl_enter

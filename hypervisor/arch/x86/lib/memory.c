@@ -6,6 +6,11 @@
 #include <arch/arch.h>
 #include <lib/string.h>
 
+/* Here are the functions themselves. */
+#undef memcpy
+#undef memmove
+#undef memset
+
 void *memcpy(void *dst, const void *src, size_t n)
 {
     void *d = dst;

@@ -6,6 +6,7 @@
  * The frame (ABI: arch-x86/xen-x86_64.h), from the lowest address:
  *      rcx, r11, [ds, es, fs, gs,] [error code,] rip, cs | upcall mask << 32, rflags, rsp, ss
  */
+#include <arch/x86/pv/mode.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
 #include <asm/current.h>
@@ -14,6 +15,7 @@
 #include <core/domain.h>
 #include <lib/bitops.h>
 #include <lib/printk.h>
+#include <sched/sched.h>
 
 /* Flags that a handler does not start with. */
 #define CLEARED_FLAGS                                                                              \
@@ -38,9 +40,9 @@ static u64 saved_flags(const struct vcpu *v, const struct cpu_user_regs *regs, u
 
 /*
  * Where the frame ends, 16-byte aligned: on the kernel's current stack, or, from user mode, on the one it named for that
- * (and in its page tables). The frame's CS says kernel mode by a cleared RPL. NULL: not in the guest's space.
+ * (and in its page tables). The frame's CS says kernel mode by a cleared RPL. False: not in the guest's space.
  */
-static __always_inline u64 *frame_top(struct vcpu *v, struct cpu_user_regs *regs)
+static __always_inline bool frame_top(struct vcpu *v, struct cpu_user_regs *regs, u64 **top)
 {
     unsigned long sp;
 
@@ -53,7 +55,17 @@ static __always_inline u64 *frame_top(struct vcpu *v, struct cpu_user_regs *regs
     }
     sp &= ~15UL;
     /* The frame is smaller than a page: one look at its top tells that none of it is ours. */
-    return guest_address_ok(sp) && guest_address_ok(sp - PAGE_SIZE) ? (u64 *)sp : NULL;
+    *top = (u64 *)sp;
+    return guest_address_ok(sp) && guest_address_ok(sp - PAGE_SIZE);
+}
+
+/* The guest cannot be told: that is its end. */
+static __noinline void no_way_in(struct vcpu *v, unsigned long rip)
+{
+    const struct cpu_user_regs *regs = guest_regs();
+
+    domain_crash(v->domain, "vCPU%u: no way into its kernel (handler %#lx for %u, from %#lx)", v->id, rip,
+                 regs->entry_vector & 0xff, (unsigned long)regs->rip);
 }
 
 static __always_inline void enter(struct cpu_user_regs *regs, u64 *sp, unsigned long rip)
@@ -72,9 +84,9 @@ static __always_inline void bounce(struct vcpu *v, struct cpu_user_regs *regs, u
                                    unsigned int how, u32 error_code)
 {
     u8 mask = v->info->evtchn_upcall_mask;
-    u64 *sp = frame_top(v, regs);
+    u64 *sp;
 
-    if (unlikely(!sp || !rip))
+    if (unlikely(!frame_top(v, regs, &sp) || !rip))
         goto fault;
     PUT(sp - 1, regs->ss);
     PUT(sp - 2, regs->rsp);
@@ -93,8 +105,7 @@ static __always_inline void bounce(struct vcpu *v, struct cpu_user_regs *regs, u
     enter(regs, sp - 2, rip);
     return;
 fault:
-    domain_crash(v->domain, "vCPU%u: no way into its kernel (handler %#lx, stack %#lx)", v->id, rip,
-                 (unsigned long)sp);
+    no_way_in(v, rip);
 }
 
 void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector, u32 error_code)
@@ -106,9 +117,6 @@ void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vec
         bounce(v, regs, ti->address, how | WITH_ERROR_CODE, error_code);
     else
         bounce(v, regs, ti->address, how, 0);
-    if (unlikely(!ti->address))
-        log_info("d%dv%u: exception %u (error code %#x) without a handler at %#lx\n", v->domain->id, v->id,
-                 vector, error_code, (unsigned long)regs->rip);
 }
 
 void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 error_code)
@@ -177,9 +185,9 @@ static void failsafe(struct vcpu *v, struct cpu_user_regs *regs)
 {
     unsigned long rip = v->arch.pv.failsafe_callback;
     u8 mask = v->info->evtchn_upcall_mask;
-    u64 *sp = frame_top(v, regs);
+    u64 *sp;
 
-    if (!sp || !rip)
+    if (!frame_top(v, regs, &sp) || !rip)
         goto fault;
     PUT(sp - 1, regs->ss);
     PUT(sp - 2, regs->rsp);
@@ -197,8 +205,7 @@ static void failsafe(struct vcpu *v, struct cpu_user_regs *regs)
     enter(regs, sp - 11, rip);
     return;
 fault:
-    domain_crash(v->domain, "vCPU%u: return to %04x:%lx refused and no failsafe callback", v->id,
-                 regs->cs, (unsigned long)regs->rip);
+    no_way_in(v, rip);
 }
 
 /* IRET refused the frame that the guest's kernel made: the fault is its program's. */
@@ -214,6 +221,10 @@ void pv_exit_work(struct vcpu *v, struct cpu_user_regs *regs)
 
     u8 work = __atomic_fetch_and(&v->arch.pv.exit_work, 0, __ATOMIC_SEQ_CST);
 
+    if (work & EXIT_WORK_RUNSTATE) {
+        v->arch.pv.runstate_pending = false;
+        vcpu_runstate_publish(v);
+    }
     if (work & EXIT_WORK_FAILSAFE)
         failsafe(v, regs);
     if (!(work & EXIT_WORK_NMI) || v->arch.pv.nmi_masked || !nmi->address)

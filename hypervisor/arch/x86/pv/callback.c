@@ -3,6 +3,7 @@
  * Hypercalls by which a PV guest says where its kernel is to be entered (bounce.c uses it) and how a handler ends: trap table, callbacks,
  * stack, IRET.
  */
+#include <arch/x86/pv/mode.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/current.h>
 #include <asm/trapnr.h>

@@ -40,8 +40,6 @@ void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs);
 
 /* ---- switch.c: modes and vCPUs ------------------------------------------------------------------------------ */
 
-/* Kernel to user mode of the running guest or back: page tables and GS base. The current vCPU only. */
-void pv_toggle_mode(struct vcpu *v);
 /* CR4 that the CPU must have while v runs. */
 unsigned long pv_real_cr4(const struct vcpu *v);
 /* Loads a selector whose base becomes the user mode's GS base. 0. A selector that the CPU refuses becomes 0. Current vCPU, kernel mode. */

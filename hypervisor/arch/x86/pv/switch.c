@@ -23,18 +23,6 @@
 
 #define GDT_PTE_FLAGS 0x8000000000000063UL /* present, writable, accessed, dirty, no execute */
 
-void pv_toggle_mode(struct vcpu *v)
-{
-    v->arch.pv.kernel_mode = !v->arch.pv.kernel_mode;
-    v->arch.cr3 = mfn_to_paddr(v->arch.pv.kernel_mode ? v->arch.guest_table : v->arch.guest_table_user);
-    __asm__ __volatile__("swapgs");
-    write_cr3(v->arch.cr3);
-    if (unlikely(v->arch.pv.runstate_pending) && v->arch.pv.kernel_mode) {
-        v->arch.pv.runstate_pending = false;
-        vcpu_runstate_publish(v);
-    }
-}
-
 void pv_save_segments(struct vcpu *v)
 {
     struct cpu_user_regs *regs = guest_regs();

@@ -50,6 +50,7 @@ struct pv_vcpu {
 
 /* Bits of pv_vcpu.exit_work. */
 #define EXIT_WORK_NMI      1
+#define EXIT_WORK_RUNSTATE 4 /* in kernel mode again: its runstate area can be written */
 #define EXIT_WORK_FAILSAFE 2 /* a selector could not be loaded: those in the frame are told to the failsafe callback */
 
 struct arch_vcpu {
