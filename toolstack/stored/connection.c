@@ -227,7 +227,7 @@ void connection_flush(struct connection *c)
         if (o->reply && first_part)
             connection_request_done(c);
         if (o->sent < o->data.len)
-            break;
+            continue;
         c->out_first = o->next;
         if (!c->out_first)
             c->out_tail = &c->out_first;

@@ -2,9 +2,9 @@
 /*
  * The shared page of a guest: see ring.h. Everything in the page can change under our hands, so
  * indices are read once, checked, and only then used. A request is copied out of the ring when it
- * comes but stays there until its answer is on the way; only one that is longer than the ring has
- * to leave it before, and then goes to the journal first. Called as a transport by connection.c,
- * and by domain.c for attaching.
+ * comes but stays there until its answer is on the way; only one that comes in parts has to leave
+ * it before, and then goes to the journal first. Called as a transport by connection.c, and by
+ * domain.c for attaching.
  */
 #include "ring.h"
 
@@ -118,31 +118,51 @@ static void circle_write(char *circle, uint32_t at, const char *data, size_t len
     memcpy(circle, data + first, len - first);
 }
 
+/* Bytes of the request ring that have not been looked at yet, or -1 if the indices are nonsense. */
+static long input_avail(struct ring *r)
+{
+    uint32_t cons = r->page->req_cons;
+    uint32_t avail = index_read(&r->page->req_prod) - cons;
+
+    if (avail > XENSTORE_RING_SIZE || avail < r->peeked)
+        return ring_error(r, XENSTORE_ERROR_RINGIDX);
+    return avail - r->peeked;
+}
+
+/*
+ * A request is there in part. Guests signal only if all that they had sent before is consumed, so
+ * the part has to leave the ring, by way of the journal.
+ */
+static void consume_part(struct connection *c)
+{
+    struct ring *r = c->ring;
+    uint32_t end = r->page->req_cons + r->peeked;
+
+    journal_input(c, end);
+    index_write(&r->page->req_cons, end);
+    r->peeked = 0;
+    r->notify = true;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before looking once more for what follows */
+}
+
 static long ring_receive(struct connection *c, char *data, size_t len)
 {
     struct ring *r = c->ring;
-    uint32_t cons, prod, avail;
+    long avail;
 
     if (!r->page || r->error)
         return 0;
-    cons = index_read(&r->page->req_cons);
-    prod = index_read(&r->page->req_prod);
-    avail = prod - cons;
-    if (avail > XENSTORE_RING_SIZE || avail < r->peeked)
-        return ring_error(r, XENSTORE_ERROR_RINGIDX);
-    avail -= r->peeked;
-    if (!avail && r->peeked == XENSTORE_RING_SIZE) {
-        /* The ring is full of one request that goes on: make room. */
-        journal_input(c, prod);
-        index_write(&r->page->req_cons, prod);
-        r->peeked = 0;
-        r->notify = true;
+    avail = input_avail(r);
+    if (!avail && r->peeked) {
+        consume_part(c);
+        avail = input_avail(r);
     }
-    if (len > avail)
+    if (avail <= 0)
+        return avail;
+    if (len > (size_t)avail)
         len = avail;
-    circle_read(r->page->req, cons + r->peeked, data, len);
-    if (avail)
-        r->peeked += len;
+    circle_read(r->page->req, r->page->req_cons + r->peeked, data, len);
+    r->peeked += len;
     return len;
 }
 
@@ -167,6 +187,9 @@ static long ring_send(struct connection *c, const char *data, size_t len)
     circle_write(r->page->rsp, prod, data, len);
     index_write(&r->page->rsp_prod, prod + len);
     r->notify = true;
+    /* A guest signals that there is room again only if it sees a full ring: look again after this.
+     */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return len;
 }
 
@@ -180,6 +203,7 @@ static void ring_consumed(struct connection *c, size_t len)
     index_write(&r->page->req_cons, r->page->req_cons + r->peeked);
     r->peeked = 0;
     r->notify = true;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the next look for a request */
 }
 
 static void ring_prepare(struct connection *c)
@@ -274,9 +298,9 @@ void ring_resume(struct connection *c)
             connection_send_raw(c, r->saved.reply.data, r->saved.reply.len);
         c->in_len = 0;
         cons = r->saved.request_end;
-    } else if (c->in_len && cons + XENSTORE_RING_SIZE == r->saved.input_end) {
-        cons = r->saved.input_end; /* journalled, but not taken from the ring yet */
-    } else if (c->in_len && cons != r->saved.input_end) {
+    } else if (c->in_len && r->saved.input_end - cons <= XENSTORE_RING_SIZE) {
+        cons = r->saved.input_end; /* journalled, but perhaps not taken from the ring yet */
+    } else {
         c->in_len = 0; /* that request has been answered since */
     }
     index_write(&r->page->req_cons, cons);

@@ -159,13 +159,15 @@ size_t rig_put(int domid, const void *data, size_t len)
 {
     struct xenstore_domain_interface *page = &rig_page[domid];
     size_t room = XENSTORE_RING_SIZE - (page->req_prod - page->req_cons), i;
+    bool notify = page->req_prod == page->req_cons; /* as Linux does: only if all was consumed */
 
     if (len > room)
         len = room;
     for (i = 0; i < len; i++)
         page->req[MASK_XENSTORE_IDX(page->req_prod + i)] = ((const char *)data)[i];
     page->req_prod += len;
-    domain_event(100 + domid);
+    if (notify)
+        domain_event(100 + domid);
     return len;
 }
 
@@ -173,15 +175,15 @@ size_t rig_put(int domid, const void *data, size_t len)
 static bool take(int domid)
 {
     struct xenstore_domain_interface *page = &rig_page[domid];
-    bool any = false;
+    bool any = false, full = page->rsp_prod - page->rsp_cons >= XENSTORE_RING_SIZE;
 
     while (!rig_deaf[domid] && page->rsp_cons != page->rsp_prod) {
         buf_add(&incoming[domid], &page->rsp[MASK_XENSTORE_IDX(page->rsp_cons)], 1);
         page->rsp_cons++;
         any = true;
     }
-    if (any)
-        domain_event(100 + domid);
+    if (any && full)
+        domain_event(100 + domid); /* as Linux does: only if there was no room */
     return any;
 }
 

@@ -32,7 +32,8 @@ class Client:
     def send(self, kind, payload=b"", tx=0, length=None):
         self.req_id += 1
         size = len(payload) if length is None else length
-        self.put(HEADER.pack(kind, self.req_id, tx, size) + payload)
+        self.put(HEADER.pack(kind, self.req_id, tx, size))
+        self.put(payload)  # apart, as Linux does
         return self.req_id
 
     def receive(self, timeout=2.0):
@@ -138,14 +139,14 @@ class Guest(Client):
             if room <= 0:
                 if time.time() > end:
                     raise Closed()
-                self.kick()
                 time.sleep(0.002)
                 continue
             for i, byte in enumerate(data[:room]):
                 self.page[(prod + i) & 1023] = byte
             self.word(2052, prod + min(room, len(data)))
             data = data[room:]
-            self.kick()
+            if self.word(2048) == prod:
+                self.kick()  # as Linux does: only if all that was sent before is consumed
 
     def get(self, timeout):
         end = time.time() + timeout
@@ -155,7 +156,8 @@ class Guest(Client):
             if count:
                 out = bytes(self.page[1024 + ((cons + i) & 1023)] for i in range(count))
                 self.word(2056, prod)
-                self.kick()
+                if self.word(2060) - cons >= 1024:
+                    self.kick()  # as Linux does: only if there was no room
                 return out
             if time.time() >= end:
                 return b""
