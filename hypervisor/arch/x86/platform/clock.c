@@ -14,6 +14,7 @@
 #include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
+#include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
 #include <asm/percpu.h>
 #include <asm/phases.h>
@@ -223,6 +224,11 @@ static void __init measure(u64 *tsc_hz, u64 *apic_hz)
     *apic_hz = (u64)(s.apic - e.apic) * hz / span;
     if (*tsc_hz < 1000000 || *apic_hz < 100000)
         panic("no clock to measure the TSC by");
+}
+
+paddr_t clock_registers(void)
+{
+    return strcmp(clock_source_name(), "hpet") == 0 ? acpi_info.hpet : 0;
 }
 
 bool clock_is_tsc(void)

@@ -55,6 +55,8 @@ void counters_init(void);
 extern u32 cpu_khz;
 /* "tsc", "acpi" ...: what system time goes by. */
 const char *clock_source_name(void);
+/* Physical address of the registers that time depends on and dom0 must leave alone; 0: none. */
+paddr_t clock_registers(void);
 /* Is the TSC the clock, with nothing to check it by? Then CPUs compare theirs when they start. */
 bool clock_is_tsc(void);
 /* Boot, first CPU: that of `cpu` does not agree with ours, or could not be compared: another

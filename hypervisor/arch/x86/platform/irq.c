@@ -80,9 +80,10 @@ void irq_init_desc(struct irq *irq, const struct irq_chip *chip)
 int irq_place(struct irq *irq, unsigned int cpu)
 {
     u8 vector = 0;
+    int rc = 0;
 
-    if (irq->vector && (irq->cpu == cpu || irq->old_vector))
-        return 0; /* there already, or still on the way from the last move */
+    if (irq->vector && irq->cpu == cpu)
+        return 0;
     spin_lock(&vector_lock);
     if (cpu_reachable(cpu))
         vector = vector_find(cpu, irq->vector);
@@ -91,6 +92,8 @@ int irq_place(struct irq *irq, unsigned int cpu)
             if (cpu_reachable(cpu) && (vector = vector_find(cpu, 0)))
                 break;
     if (vector) {
+        rc = irq->old_vector ? 1 : 0;
+        old_place_free(irq);
         *vector_slot(cpu, vector) = irq;
         irq->old_vector = irq->vector;
         irq->old_cpu = irq->cpu;
@@ -101,7 +104,14 @@ int irq_place(struct irq *irq, unsigned int cpu)
     if (!vector)
         return irq->vector ? 0 : -ENOSPC;
     irq->chip->route(irq);
-    return 0;
+    return rc;
+}
+
+void irq_settle(struct irq *irq)
+{
+    spin_lock(&vector_lock);
+    old_place_free(irq);
+    spin_unlock(&vector_lock);
 }
 
 void irq_unplace(struct irq *irq)
@@ -150,11 +160,8 @@ static void irq_handle(struct irq *irq, u8 vector)
 {
     spin_lock(&irq->lock);
     irq->count++;
-    if (irq->old_vector && irq->vector == vector && irq->cpu == smp_processor_id()) {
-        spin_lock(&vector_lock);
-        old_place_free(irq);
-        spin_unlock(&vector_lock);
-    }
+    if (irq->old_vector && irq->vector == vector && irq->cpu == smp_processor_id())
+        irq_settle(irq);
     if (irq->level && irq->guest) {
         irq->chip->mask(irq);
         irq->wants_eoi = true;

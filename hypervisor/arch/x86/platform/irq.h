@@ -63,10 +63,13 @@ int gsi_configure(unsigned int gsi, bool level, bool low);
 
 void irq_init_desc(struct irq *irq, const struct irq_chip *chip);
 /*
- * Gives irq a vector on `cpu`, or on any CPU that can be reached if there is none left, and writes
- * the route. 0 or -ENOSPC. Lock held.
+ * Gives irq a vector on `cpu`, or on any CPU that can be reached if it has none yet and none is
+ * left there, and writes the route. 0 or -ENOSPC; 1: it moved on before the move before was seen to
+ * be through, and an interrupt that was still on its way to the old place may be lost. Lock held.
  */
 int irq_place(struct irq *irq, unsigned int cpu);
+/* It is masked, and nothing can be on its way to the old place. Lock held. */
+void irq_settle(struct irq *irq);
 /* Takes it all back. Masked before. Lock held. */
 void irq_unplace(struct irq *irq);
 /* Waits until no CPU is between the two halves of irq's dispatch. Lock not held; the CPU's own

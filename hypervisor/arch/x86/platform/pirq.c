@@ -192,7 +192,9 @@ int pirq_guest_bind(struct vcpu *v, u32 pirq, bool share)
     if (irq) {
         flags = spin_lock_irqsave(&irq->lock);
         rc = irq->fn || irq->guest ? -EBUSY : irq_place(irq, v->processor);
-        if (rc == 0) {
+        if (rc >= 0) {
+            irq_settle(irq);
+            rc = 0;
             irq->guest = d;
             irq->pirq = pirq;
             irq->wants_eoi = false;
@@ -264,6 +266,7 @@ void pirq_set_affinity(struct domain *d, u32 pirq, const struct vcpu *v)
     struct pirq_table *t = d->arch.pirqs;
     unsigned long flags;
     struct irq *irq;
+    int rc = 0;
 
     if (!t)
         return;
@@ -272,10 +275,13 @@ void pirq_set_affinity(struct domain *d, u32 pirq, const struct vcpu *v)
     if (irq && irq->guest == d && irq->pirq == pirq) {
         flags = spin_lock_irqsave(&irq->lock);
         /* No vector left there: it stays where it is. */
-        (void)irq_place(irq, v->processor);
+        rc = irq_place(irq, v->processor);
         spin_unlock_irqrestore(&irq->lock, flags);
     }
     spin_unlock(&t->lock);
+    /* One too many does no harm, one too few stops a device. */
+    if (rc == 1)
+        evtchn_send_pirq(d, pirq);
 }
 
 /* ---- what the guest must do at the end ------------------------------------------------------ */
