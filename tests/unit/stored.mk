@@ -19,9 +19,10 @@ $(B)/fakexen.so: $(TOP)/tests/unit/stored/fakexen.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -U_FORTIFY_SOURCE -Wall -Wextra -Werror -D__XEN_TOOLS__ -shared -fPIC $< -o $@
 
-run: run-stored-conformance run-stored-restarts
+run: run-stored-conformance run-stored-restarts run-stored-consoles
 stored-daemon:
-	$(MAKE) -C $(TOP)/toolstack $(O)/bin/orlop-stored
+	$(MAKE) -C $(TOP)/toolstack $(O)/bin/orlop-stored $(O)/bin/orlop-consoled
 run-stored-%: $(TOP)/tests/unit/stored/%.py $(B)/fakexen.so stored-daemon
-	python3 $< --fakexen $(B)/fakexen.so --daemon $(O)/bin/orlop-stored
+	python3 $< --fakexen $(B)/fakexen.so --daemon $(O)/bin/orlop-stored $(STORED_ARGS)
+run-stored-consoles: STORED_ARGS = --consoled $(O)/bin/orlop-consoled
 .PHONY: stored-daemon

@@ -6,6 +6,7 @@
 #include "socket.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,21 +18,24 @@
 
 static int socket_epoll_fd = -1;
 
+/* The name appears only when the socket takes clients, so that one who sees it need not try twice.
+ */
 int socket_listen(const char *path)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd;
+    int fd, len;
 
-    if (strlen(path) >= sizeof(addr.sun_path)) {
+    len = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s.new", path);
+    if (len >= (int)sizeof(addr.sun_path)) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(addr.sun_path, path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
-    unlink(path);
-    if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(path, 0600) || listen(fd, 128)) {
+    unlink(addr.sun_path);
+    if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, 0600) ||
+        listen(fd, 128) || rename(addr.sun_path, path)) {
         int err = errno;
 
         close(fd);
