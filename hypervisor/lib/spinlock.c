@@ -8,19 +8,29 @@
 #include <lib/spinlock.h>
 
 #ifdef NDEBUG
-static inline void level_check(unsigned int level)
+void spin_wait(struct spinlock *l, u16 ticket)
 {
-    (void)level;
+    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
+        cpu_relax();
 }
 
-static inline void level_taken(unsigned int level)
+void spin_lock_peer(struct spinlock *l)
 {
-    (void)level;
+    spin_lock(l);
 }
 
-static inline void level_dropped(unsigned int level)
+void spin_unlock_peer(struct spinlock *l)
 {
-    (void)level;
+    spin_unlock(l);
+}
+
+bool spin_trylock(struct spinlock *l)
+{
+    u16 ticket = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+    u16 next = ticket;
+
+    return __atomic_compare_exchange_n(&l->next, &next, ticket + 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
 }
 #else
 /*
@@ -58,7 +68,6 @@ static void level_dropped(unsigned int level)
         held = irqs_enabled() ? &this_cpu(levels_irqs_off) : &this_cpu(levels_irqs_on);
     *held &= ~(1U << level);
 }
-#endif
 
 static inline void lock_at(struct spinlock *l, unsigned int level)
 {
@@ -108,22 +117,9 @@ bool spin_trylock(struct spinlock *l)
     level_taken(l->level);
     return true;
 }
+#endif
 
 bool spin_is_locked(const struct spinlock *l)
 {
     return READ_ONCE(l->next) != READ_ONCE(l->owner);
-}
-
-unsigned long spin_lock_irqsave(struct spinlock *l)
-{
-    unsigned long flags = irq_save();
-
-    spin_lock(l);
-    return flags;
-}
-
-void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags)
-{
-    spin_unlock(l);
-    irq_restore(flags);
 }

@@ -7,6 +7,7 @@
 #ifndef LIB_SPINLOCK_H
 #define LIB_SPINLOCK_H
 
+#include <asm/system.h>
 #include <lib/compiler.h>
 #include <lib/types.h>
 
@@ -52,8 +53,26 @@ static inline void spin_lock_init(struct spinlock *l, enum lock_level level)
     *l = (struct spinlock)SPINLOCK_INIT(level);
 }
 
+#ifdef NDEBUG
+/* Another has it: waits for our turn. */
+void spin_wait(struct spinlock *l, u16 ticket);
+
+static __always_inline void spin_lock(struct spinlock *l)
+{
+    u16 ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
+
+    if (unlikely(__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket))
+        spin_wait(l, ticket);
+}
+
+static __always_inline void spin_unlock(struct spinlock *l)
+{
+    __atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
+}
+#else
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
+#endif
 bool spin_trylock(struct spinlock *l);
 /* The second of two locks of one kind: counts as one level higher, LOCK_*_PEER. */
 void spin_lock_peer(struct spinlock *l);
@@ -61,7 +80,18 @@ void spin_unlock_peer(struct spinlock *l);
 bool spin_is_locked(const struct spinlock *l);
 
 /* Disables interrupts on this CPU and returns the flags to give back. */
-unsigned long spin_lock_irqsave(struct spinlock *l);
-void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags);
+static inline unsigned long spin_lock_irqsave(struct spinlock *l)
+{
+    unsigned long flags = irq_save();
+
+    spin_lock(l);
+    return flags;
+}
+
+static inline void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags)
+{
+    spin_unlock(l);
+    irq_restore(flags);
+}
 
 #endif

@@ -344,7 +344,7 @@ static struct frame *dirty_take(unsigned int *order)
 
 bool heap_scrub_some(void)
 {
-    unsigned int order;
+    unsigned int order = 0;
     struct frame *f = dirty_take(&order);
 
     if (!f)
