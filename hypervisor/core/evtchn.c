@@ -727,7 +727,16 @@ static long op_status(void __guest *arg)
     return rc;
 }
 
-static long op_unmask(void __guest *arg)
+static __noinline long op_send(void __guest *arg)
+{
+    u32 port;
+
+    if (copy_from_guest(&port, arg, sizeof(port)))
+        return -EFAULT;
+    return port_send(current->domain, port);
+}
+
+static __noinline long op_unmask(void __guest *arg)
 {
     struct evtchn_unmask op;
     unsigned long flags;
@@ -797,17 +806,13 @@ static long op_fifo(int cmd, void __guest *arg)
     }
 }
 
-long do_event_channel_op(int cmd, void __guest *arg)
+/* What a running guest does rarely. */
+static __noinline long op_rare(int cmd, void __guest *arg)
 {
-    u32 port;
     struct evtchn_bind_vcpu bind;
+    u32 port;
 
     switch (cmd) {
-    case EVTCHNOP_send:
-        if (copy_from_guest(&port, arg, sizeof(port)))
-            return -EFAULT;
-        return port_send(current->domain, port);
-    case EVTCHNOP_unmask: return op_unmask(arg);
     case EVTCHNOP_alloc_unbound: return op_alloc_unbound(arg);
     case EVTCHNOP_bind_interdomain: return op_bind_interdomain(arg);
     case EVTCHNOP_bind_virq:
@@ -828,4 +833,13 @@ long do_event_channel_op(int cmd, void __guest *arg)
     case EVTCHNOP_set_priority: return op_fifo(cmd, arg);
     default: return hypercall_unknown("event_channel_op", cmd, -ENOSYS);
     }
+}
+
+long do_event_channel_op(int cmd, void __guest *arg)
+{
+    if (likely(cmd == EVTCHNOP_send))
+        return op_send(arg);
+    if (likely(cmd == EVTCHNOP_unmask))
+        return op_unmask(arg);
+    return op_rare(cmd, arg);
 }
