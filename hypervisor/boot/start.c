@@ -23,6 +23,8 @@
 #include <boot/param.h>
 #include <core/console.h>
 #include <core/domain.h>
+#include <core/evtchn.h>
+#include <core/grant.h>
 #include <core/keyhandler.h>
 #include <lib/printk.h>
 #include <lib/string.h>
@@ -83,9 +85,31 @@ static void reboot_now(void)
     arch_host_shutdown(SHUTDOWN_reboot);
 }
 
+static void each_domain(void (*show)(struct domain *d))
+{
+    struct domain *d;
+
+    spin_lock(&domlist_lock);
+    list_for_each(d, &domain_list, link)
+        show(d);
+    spin_unlock(&domlist_lock);
+}
+
+static void events_dump(void)
+{
+    each_domain(evtchn_dump);
+}
+
+static void grants_dump(void)
+{
+    each_domain(grant_dump);
+}
+
 /* The keys that nobody else registers. */
 static void __init keys_start(void)
 {
+    register_key('e', events_dump, "event channels");
+    register_key('g', grants_dump, "grants in use");
     register_key('r', sched_dump, "run queues");
     register_key('i', irq_dump, "interrupts");
     register_key('m', heap_dump, "memory");
