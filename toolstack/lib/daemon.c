@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -206,13 +207,15 @@ void daemon_ready(int handle)
 
 void daemon_write_pid(const char *path)
 {
-    FILE *f;
+    int fd;
 
     if (!path)
         return;
-    f = fopen(path, "we");
-    if (!f)
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
         die("cannot write %s: %s", path, strerror(errno));
-    fprintf(f, "%d\n", getpid());
-    fclose(f);
+    if (flock(fd, LOCK_EX | LOCK_NB))
+        die("%s is locked: another daemon is running", path);
+    if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0)
+        die("cannot write %s: %s", path, strerror(errno));
 }

@@ -42,7 +42,10 @@ void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 int daemon_start(void);
 void daemon_ready(int handle);
 
-/* Writes this process's id to `path`, if that is not NULL. */
+/*
+ * Writes this process's id to `path`, if that is not NULL, and holds a lock on it as long as the
+ * process lives. Ends the program if another holds it: there must be one daemon of a kind.
+ */
 void daemon_write_pid(const char *path);
 
 /* FNV-1a over a string, for hash tables whose keys a guest may choose: seeded at start. */

@@ -193,8 +193,10 @@ static void journal_renew(void)
     fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         die("cannot make %s: %s", fresh, strerror(errno));
-    write_all(fd, JOURNAL_MAGIC, JOURNAL_MAGIC_LEN);
-    journal_size = JOURNAL_MAGIC_LEN;
+    journal_magic(&path);
+    write_all(fd, path.data, path.len);
+    journal_size = path.len;
+    path.len = 0;
     buf_add(&path, "/", 1);
     tree_walk(store_root, &path, put_tree_node, &fd);
     buf_free(&path);

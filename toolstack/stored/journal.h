@@ -7,7 +7,7 @@
  * The file is in the run directory and dies with the machine, as the domains do. It is made anew,
  * as a list of all there is, whenever it has grown to several times of that.
  *
- *      magic | group ... group          group:  length | hash | record ... record
+ *      magic, boot | group ... group          group:  length | hash | record ... record
  *
  * A group counts only if it is complete and its hash fits. Clients on sockets are not in it: their
  * connection ends with the daemon.

@@ -8,8 +8,6 @@
 
 #include "lib/daemon.h"
 
-#define JOURNAL_MAGIC        "orlop-store-1\n"
-#define JOURNAL_MAGIC_LEN    (sizeof(JOURNAL_MAGIC) - 1)
 #define JOURNAL_GROUP_HEADER 8 /* u32 length of the records, u32 hash of them */
 
 /* A record is one of these letters and its fields; a string is u32 length and bytes. */
@@ -29,5 +27,8 @@ enum {
 };
 
 uint32_t journal_hash(const char *data, size_t len);
+
+/* The first line of the file: the format, and the boot of this machine that it belongs to. */
+void journal_magic(struct buf *out);
 
 #endif

@@ -32,6 +32,19 @@ uint32_t journal_hash(const char *data, size_t len)
     return h;
 }
 
+void journal_magic(struct buf *out)
+{
+    char boot[64] = "";
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+    if (f && !fgets(boot, sizeof(boot), f))
+        boot[0] = '\0';
+    if (f)
+        fclose(f);
+    boot[strcspn(boot, "\n")] = '\0';
+    buf_addf(out, "orlop-store-1 %s\n", boot);
+}
+
 static void get_bytes(struct reader *r, void *out, size_t len)
 {
     memset(out, 0, len);
@@ -274,7 +287,7 @@ static void load_groups(const char *data, size_t len)
 
 bool journal_load(const char *path)
 {
-    struct buf all = {0};
+    struct buf all = {0}, magic = {0};
     char chunk[65536];
     FILE *f = fopen(path, "re");
     size_t got;
@@ -285,11 +298,13 @@ bool journal_load(const char *path)
     while ((got = fread(chunk, 1, sizeof(chunk), f)) > 0)
         buf_add(&all, chunk, got);
     fclose(f);
-    ok = all.len > JOURNAL_MAGIC_LEN && !memcmp(all.data, JOURNAL_MAGIC, JOURNAL_MAGIC_LEN);
+    journal_magic(&magic);
+    ok = all.len > magic.len && !memcmp(all.data, magic.data, magic.len);
     journal_loading = true;
     if (ok)
-        load_groups(all.data + JOURNAL_MAGIC_LEN, all.len - JOURNAL_MAGIC_LEN);
+        load_groups(all.data + magic.len, all.len - magic.len);
     journal_loading = false;
     buf_free(&all);
+    buf_free(&magic);
     return ok;
 }

@@ -209,6 +209,8 @@ int main(int argc, char **argv)
         die("cannot make %s: %s", dir, strerror(errno));
     if (!o.foreground)
         ready = daemon_start();
+    snprintf(path, sizeof(path), "%s/lock", dir);
+    daemon_write_pid(path);
     if (!o.no_domains)
         exception_port = open_domains();
 
