@@ -434,6 +434,7 @@ static int kill_step(struct domain *d)
 
         for_each_vcpu(d, v)
             vcpu_unregister_info(v);
+        domain_claim(d, 0);
         return arch_domain_relinquish(d);
     }
     default:

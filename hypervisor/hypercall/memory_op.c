@@ -136,6 +136,7 @@ long do_memory_op(unsigned long cmd, void __guest *arg)
     case XENMEM_decrease_reservation:
     case XENMEM_populate_physmap: return memory_reservation(op, start, arg);
     case XENMEM_exchange: return memory_exchange(arg);
+    case XENMEM_claim_pages: return memory_claim(arg);
     case XENMEM_maximum_ram_page: return max_frame;
     case XENMEM_current_reservation:
     case XENMEM_maximum_reservation:

@@ -22,5 +22,6 @@ int memory_op_domain(domid_t id, struct domain **d);
 /* memory_reservation.c. The first: how many extents are done, counting `start`, or -EPERM. */
 long memory_reservation(unsigned int op, unsigned long start, void __guest *arg);
 long memory_exchange(void __guest *arg);
+long memory_claim(const void __guest *arg);
 
 #endif

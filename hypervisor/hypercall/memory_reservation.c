@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory that domains get, give back and exchange: XENMEM_increase_reservation,
- * _decrease_reservation, _populate_physmap, _exchange. Frames come from and go to mm/heap.h; a
- * frame that is given back while it is in use stays until its last use ends.
+ * _decrease_reservation, _populate_physmap, _exchange, _claim_pages. Frames come from and go to
+ * mm/heap.h; a frame that is given back while it is in use stays until its last use ends.
  */
 #include <arch/arch.h>
 #include <core/domain.h>
@@ -270,4 +270,28 @@ long memory_exchange(void __guest *arg)
     if (copy_to_guest(arg, &ex, sizeof(ex)))
         rc = -EFAULT;
     return rc == -ERESTART ? hypercall_again(2, (unsigned long)XENMEM_exchange, arg) : rc;
+}
+
+/* ---- claims
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+long memory_claim(const void __guest *arg)
+{
+    struct xen_memory_reservation r;
+    struct domain *d;
+    long rc;
+
+    if (!current->domain->is_privileged)
+        return -EPERM;
+    if (copy_from_guest(&r, arg, sizeof(r)))
+        return -EFAULT;
+    if (r.extent_start.p || r.extent_order || r.mem_flags)
+        return -EINVAL;
+    rc = memory_op_domain(r.domid, &d);
+    if (rc)
+        return rc;
+    rc = domain_claim(d, r.nr_extents);
+    domain_put(d);
+    return rc;
 }

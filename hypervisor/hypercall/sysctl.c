@@ -160,6 +160,7 @@ static long phys_info(struct xen_sysctl_physinfo *p)
     p->max_node_id = p->nr_nodes - 1;
     p->total_pages = heap_total_frames();
     p->free_pages = heap_free_frames();
+    p->outstanding_pages = heap_claimed_frames();
     p->scrub_pages = heap_scrub_frames();
     p->max_mfn = max_frame - 1;
     p->capabilities = XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;

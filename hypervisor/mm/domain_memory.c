@@ -47,6 +47,54 @@ struct frame *domain_next_frame(const struct frame *f)
     return f->next == FRAME_NIL ? NULL : mfn_frame(_mfn(f->next));
 }
 
+/* ---- claims -------------------------------------------------------------------------------- */
+
+static unsigned long claimed_total;
+
+/* d->claimed_pages becomes n. Under d->page_lock. */
+static void claim_set(struct domain *d, unsigned long n)
+{
+    __atomic_fetch_add(&claimed_total, n - d->claimed_pages, __ATOMIC_SEQ_CST);
+    d->claimed_pages = n;
+}
+
+int domain_claim(struct domain *d, unsigned long pages)
+{
+    int rc = 0;
+
+    spin_lock(&d->page_lock);
+    if (!pages) {
+        claim_set(d, 0);
+    } else if (d->claimed_pages || pages <= d->tot_pages || pages > d->max_pages ||
+               domain_is_dying(d)) {
+        rc = -EINVAL;
+    } else {
+        /* Promised first and looked at then: of two at once at least one sees the other. */
+        claim_set(d, pages - d->tot_pages);
+        if (heap_claimed_frames() > heap_free_frames()) {
+            claim_set(d, 0);
+            rc = -ENOMEM;
+        }
+    }
+    spin_unlock(&d->page_lock);
+    return rc;
+}
+
+unsigned long heap_claimed_frames(void)
+{
+    return READ_ONCE(claimed_total);
+}
+
+/* Would n frames for d take what others were promised? */
+static bool claims_forbid(const struct domain *d, unsigned long n)
+{
+    unsigned long others = READ_ONCE(claimed_total) - READ_ONCE(d->claimed_pages);
+
+    return unlikely(others) && heap_free_frames() < others + n;
+}
+
+/* ---- giving and taking ----------------------------------------------------------------------- */
+
 /* Counts n more frames to d if it may have them. Under d->page_lock. */
 static int account(struct domain *d, unsigned long n)
 {
@@ -57,6 +105,8 @@ static int account(struct domain *d, unsigned long n)
     if (d->tot_pages == 0 && !domain_get(d))
         return -EINVAL;
     d->tot_pages += n;
+    if (unlikely(d->claimed_pages))
+        claim_set(d, d->claimed_pages - min(n, d->claimed_pages));
     return 0;
 }
 
@@ -84,9 +134,11 @@ int domain_assign_frames(struct domain *d, struct frame *f, unsigned int order, 
 
 struct frame *domain_alloc_frames(struct domain *d, unsigned int order, u32 flags)
 {
-    struct frame *f =
-        flags & MEMF_NO_SCRUB ? heap_alloc(order, flags) : heap_alloc_zeroed(order, flags);
+    struct frame *f;
 
+    if (claims_forbid(d, 1UL << order))
+        return NULL;
+    f = flags & MEMF_NO_SCRUB ? heap_alloc(order, flags) : heap_alloc_zeroed(order, flags);
     if (f && domain_assign_frames(d, f, order, flags)) {
         heap_free(f, order);
         return NULL;

@@ -52,6 +52,13 @@ void mem_free(void *p);
  * put at the tail of d's list. NULL: d is dying or would pass d->max_pages, or no memory.
  */
 struct frame *domain_alloc_frames(struct domain *d, unsigned int order, u32 flags);
+/*
+ * d is promised frames up to a total of `pages` (XENMEM_claim_pages): what others ask for leaves them alone. What it gets counts
+ * against the promise; 0 takes it back. 0; -EINVAL: has a claim, or as many frames already, or may not have so many; -ENOMEM.
+ */
+int domain_claim(struct domain *d, unsigned long pages);
+/* All that is promised. */
+unsigned long heap_claimed_frames(void);
 /* Makes d the owner of frames that nobody owns (a frame moved between domains). 0, -EINVAL dying, -E2BIG over max_pages. */
 int domain_assign_frames(struct domain *d, struct frame *f, unsigned int order, u32 flags);
 /* Takes a frame with exactly the given references away from d without freeing it (exchange). 0 or -EBUSY. */

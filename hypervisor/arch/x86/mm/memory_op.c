@@ -127,20 +127,39 @@ void memory_map_free(struct domain *d)
 /* Below one level-2 entry of the table: 2 MB. */
 #define M2P_EXTENT (1UL << 21)
 
-/* What a level-2 entry of the guests' view of the M2P leads to: the first frame; 0: no RAM there.
- */
-static unsigned long m2p_extent(unsigned long va)
+/* The frame behind an address of the guests' view of the table; 0: no RAM there. */
+static unsigned long m2p_frame(unsigned long va)
 {
     u64 e = hyp_l4->e[pt_index(va, 4)];
+    unsigned int level;
 
-    for (unsigned int level = 3; level >= 1; level--) {
-        if (!(e & PTE_P))
-            return 0;
-        if (level < 3 && (e & PTE_PS))
-            break;
+    for (level = 3; level >= 1 && (e & PTE_P); level--) {
         e = ((struct page_table *)mfn_to_virt(paddr_to_mfn(e & PTE_ADDR)))->e[pt_index(va, level)];
+        if (level > 1 && (e & PTE_PS))
+            break;
     }
-    return e & PTE_P ? mfn_x(paddr_to_mfn(e & PTE_ADDR)) : 0;
+    if (!(e & PTE_P))
+        return 0;
+    /* A large page has bit 12 for its caching. */
+    return level == 2 ? mfn_x(paddr_to_mfn(e & PTE_ADDR & ~(M2P_EXTENT - 1))) + pt_index(va, 1)
+                      : mfn_x(paddr_to_mfn(e & PTE_ADDR));
+}
+
+void __init m2p_share(void)
+{
+    unsigned long end = M2P_RO_START + max_frame * sizeof(unsigned long);
+
+    for (unsigned long va = M2P_RO_START; va < end; va += PAGE_SIZE) {
+        unsigned long mfn = m2p_frame(va);
+        struct frame *f = mfn_frame(_mfn(mfn));
+
+        if (!mfn)
+            continue;
+        /* As frame_share() has read-only pages: one use of no type keeps others out. */
+        f->owner = DOMID_XEN;
+        f->type = FT_NONE | FT_VALIDATED | 1;
+        f->refs = FR_HYPERVISOR | 1;
+    }
 }
 
 static long machphys_mapping(void __guest *arg)
@@ -162,7 +181,7 @@ static long machphys_mfn_list(void __guest *arg)
     if (copy_from_guest(&list, arg, sizeof(list)))
         return -EFAULT;
     for (unsigned long va = M2P_RO_START; va < end && i < list.max_extents; va += M2P_EXTENT, i++) {
-        xen_pfn_t mfn = m2p_extent(va);
+        xen_pfn_t mfn = m2p_frame(va);
 
         if (guest_write(list.extent_start, i, &mfn))
             return -EFAULT;

@@ -5,6 +5,7 @@
  * with all free RAM in the heap.
  */
 #include <arch/x86/cpu/tlb.h>
+#include <arch/x86/mm/memory_map.h>
 #include <arch/x86/mm/tables.h>
 #include <arch/x86/mm/setup.h>
 #include <asm/mm.h>
@@ -234,6 +235,7 @@ void __init memory_init(void)
     mark_ram();
     back_table(FRAME_TABLE_START, sizeof(struct frame), 0, 0);
     back_table(M2P_RW_START, sizeof(unsigned long), 0xff, M2P_RO_START);
+    m2p_share();
     log_info("memory: %lu MB of RAM up to %#lx\n", memmap_ram() >> 20, memmap_ram_end());
 }
 
