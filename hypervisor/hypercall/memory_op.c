@@ -62,6 +62,15 @@ static long pod_target(const void __guest *arg)
     return -EINVAL; /* populate on demand is for domains with translated memory */
 }
 
+/* Operations that are not there: the argument is looked at first, as on Xen. */
+static long known_absent(unsigned int op, const void __guest *arg, size_t size)
+{
+    u8 copy[sizeof(struct xen_vnuma_topology_info) + sizeof(struct xen_mem_access_op)];
+
+    return copy_from_guest(copy, arg, size) ? -EFAULT
+                                            : hypercall_unknown("memory_op", op, -EOPNOTSUPP);
+}
+
 /* Regions that devices need mapped one to one: there are none without an IOMMU. */
 static long reserved_device_memory(void __guest *arg)
 {
@@ -110,10 +119,12 @@ static long acquire_resource(const void __guest *arg)
         return -EINVAL;
     if (!current->domain->is_privileged)
         return -EPERM;
-    rc = memory_op_domain(res.domid, &d);
-    if (rc)
-        return rc;
-    if (res.type != XENMEM_resource_grant_table || !res.nr_frames)
+    d = domain_get_by_id(res.domid);
+    if (!d)
+        return -ESRCH;
+    if (d == current->domain)
+        rc = -EPERM; /* what is one's own is there already */
+    else if (res.type != XENMEM_resource_grant_table || !res.nr_frames)
         rc = -EOPNOTSUPP;
     else if (res.nr_frames > RESOURCE_FRAMES_MAX)
         rc = -E2BIG;
@@ -145,12 +156,12 @@ long do_memory_op(unsigned long cmd, void __guest *arg)
     case XENMEM_set_pod_target: return pod_target(arg);
     case XENMEM_reserved_device_memory_map: return reserved_device_memory(arg);
     case XENMEM_acquire_resource: return acquire_resource(arg);
-    case XENMEM_paging_op:
-    case XENMEM_access_op:
-    case XENMEM_sharing_op:
     case XENMEM_get_sharing_freed_pages:
-    case XENMEM_get_sharing_shared_pages:
-    case XENMEM_get_vnumainfo: return hypercall_unknown("memory_op", op, -EOPNOTSUPP);
+    case XENMEM_get_sharing_shared_pages: return 0; /* no page is shared */
+    case XENMEM_access_op: return known_absent(op, arg, sizeof(struct xen_mem_access_op));
+    case XENMEM_get_vnumainfo: return known_absent(op, arg, sizeof(struct xen_vnuma_topology_info));
+    case XENMEM_machphys_compat_mfn_list: /* for 32-bit PV guests */
+        return hypercall_unknown("memory_op", op, -EOPNOTSUPP);
     default: return arch_memory_op(cmd, arg);
     }
 }

@@ -146,7 +146,7 @@ static void step_update(struct domain *d)
     struct domain *fd = d->is_privileged && !rnd(4) ? some_domain() : d;
     struct domain *pd = d->is_privileged && !rnd(8) ? some_domain() : d;
     u64 ptr = (u64)some_frame(pd) << PAGE_SHIFT | some_index() * 8 | (rnd(3) ? 0 : rnd(4));
-    unsigned int foreign = (rnd(20) ? fd->id : DOMID_IO) | (pd == d ? 0 : (pd->id + 1U) << 16);
+    unsigned int foreign = (!rnd(20) ? DOMID_IO : fd == d ? DOMID_SELF : fd->id) | (pd == d ? 0 : (pd->id + 1U) << 16);
 
     count(mmu_update(ptr, rnd(6) ? some_entry(fd) : 0, foreign));
 }
@@ -163,26 +163,26 @@ static void step_build(struct domain *d)
             count(mmu_update((u64)table << PAGE_SHIFT | (rnd(2) ? 0 : some_index()) * 8,
                              (u64)below << PAGE_SHIFT | PTE_P | PTE_US |
                                  (level > 1 || rnd(2) ? PTE_RW : 0),
-                             d->id));
+                             DOMID_SELF));
         below = table;
     }
     count(mmuext(&(struct mmuext_op){.cmd = rnd(3) ? MMUEXT_PIN_L4_TABLE : MMUEXT_NEW_BASEPTR,
                                      .arg1.mfn = below},
-                 d->id));
+                 DOMID_SELF));
 }
 
 static void step_pin(struct domain *d)
 {
     count(mmuext(
         &(struct mmuext_op){.cmd = rnd(2) ? MMUEXT_UNPIN_TABLE : rnd(4), .arg1.mfn = some_frame(d)},
-        d->id));
+        DOMID_SELF));
 }
 
 static void step_root(struct domain *d)
 {
     count(mmuext(&(struct mmuext_op){.cmd = rnd(2) ? MMUEXT_NEW_BASEPTR : MMUEXT_NEW_USER_BASEPTR,
                                      .arg1.mfn = rnd(10) ? some_frame(d) : 0},
-                 d->id));
+                 DOMID_SELF));
 }
 
 static void step_fill(struct domain *d)
@@ -190,7 +190,7 @@ static void step_fill(struct domain *d)
     count(mmuext(&(struct mmuext_op){.cmd = rnd(2) ? MMUEXT_CLEAR_PAGE : MMUEXT_COPY_PAGE,
                                      .arg1.mfn = some_frame(d),
                                      .arg2.src_mfn = some_frame(d)},
-                 d->id));
+                 DOMID_SELF));
 }
 
 static void step_va(struct domain *d)
@@ -216,7 +216,7 @@ static void step_descriptors(struct domain *d)
         count(do_update_descriptor((u64)some_frame(d) << PAGE_SHIFT | rnd(512) * 8,
                                    machine_random()));
         break;
-    case 2: count(mmuext(&ldt, d->id)); break;
+    case 2: count(mmuext(&ldt, DOMID_SELF)); break;
     default:
         count(!pv_ldt_fault(current, LDT_WINDOW((unsigned long)current->id) + rnd(8192)));
         break;

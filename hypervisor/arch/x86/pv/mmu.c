@@ -58,10 +58,12 @@ int fd_get(unsigned int domid, struct domain **d)
 {
     struct domain *self = current->domain;
 
-    if (likely(domid == DOMID_SELF || domid == self->id)) {
+    if (likely(domid == DOMID_SELF)) {
         *d = self;
         return 0;
     }
+    if (domid == self->id)
+        return -ESRCH; /* "foreign" is somebody else */
     if (domid == DOMID_IO)
         *d = &domid_io;
     else if (domid == DOMID_XEN)

@@ -135,9 +135,11 @@ void pte_put(u64 e);
 int table_entry_get(u64 e, unsigned int level, struct domain *owner, bool preemptible);
 int table_entry_put(u64 e, bool preemptible);
 
-/* Bits that are refused in an entry of levels 2 to 4: no large pages. In level 1 none is: what the
- * CPU does not know faults. */
-#define TABLE_FORBIDDEN (PTE_PS | PTE_G)
+/*
+ * Bits that are refused in an entry of levels 2 to 4: no large pages, no choice of caching for the
+ * walk. In level 1 none is: what the CPU does not know faults.
+ */
+#define TABLE_FORBIDDEN (PTE_PS | PTE_G | PTE_PWT | PTE_PCD)
 /* What we make of a guest's present entry: everything of a guest is for ring 3, nothing global. */
 static inline u64 pte_adjust(u64 e)
 {
