@@ -145,8 +145,9 @@ static void __init back_range(unsigned long va, unsigned long end, u8 byte, unsi
     }
 }
 
-/* Backs a table of `size` bytes a frame at base wherever there is RAM. */
-static void __init back_table(unsigned long base, unsigned int size, u8 byte, unsigned long other)
+/* Backs a table of `size` bytes a frame at base wherever there is RAM, in pieces of `grain` bytes. */
+static void __init back_table(unsigned long base, unsigned int size, unsigned long grain, u8 byte,
+                              unsigned long other)
 {
     unsigned long done = base;
 
@@ -156,8 +157,8 @@ static void __init back_table(unsigned long base, unsigned int size, u8 byte, un
 
         if (r->type != MEM_RAM)
             continue;
-        from = ROUNDDOWN(base + (r->start >> PAGE_SHIFT) * size, PAGE_SIZE);
-        to = ROUNDUP(base + ((r->start + r->size) >> PAGE_SHIFT) * size, PAGE_SIZE);
+        from = ROUNDDOWN(base + (r->start >> PAGE_SHIFT) * size, grain);
+        to = ROUNDUP(base + ((r->start + r->size) >> PAGE_SHIFT) * size, grain);
         from = max(from, done);
         if (from >= to)
             continue;
@@ -233,8 +234,9 @@ void __init memory_init(void)
     map(trampoline, trampoline, PAGE_SIZE, MAP_RX & ~PTE_G);
     write_cr3(virt_to_paddr(hyp_l4));
     mark_ram();
-    back_table(FRAME_TABLE_START, sizeof(struct frame), 0, 0);
-    back_table(M2P_RW_START, sizeof(unsigned long), 0xff, M2P_RO_START);
+    back_table(FRAME_TABLE_START, sizeof(struct frame), PAGE_SIZE, 0, 0);
+    /* Toolstacks map it by extents of 2 MB that lie in one piece (XENMEM_machphys_mfn_list). */
+    back_table(M2P_RW_START, sizeof(unsigned long), 1UL << 21, 0xff, M2P_RO_START);
     m2p_share();
     log_info("memory: %lu MB of RAM up to %#lx\n", memmap_ram() >> 20, memmap_ram_end());
 }
