@@ -261,7 +261,7 @@ void memory_boot_done(void)
     symbols_forget_init();
     image -= free_image_part(__image_start, __init_end);
     image -= free_image_part(__bss_start, __init_bss_end);
-    unmap_range(hyp_l4, (unsigned long)__data_start, __ro_after_init_end - __data_start);
+    /* In place, entry by entry: other CPUs read what lies there all the while. */
     map_range(hyp_l4, (unsigned long)__data_start, image_paddr(__data_start),
               __ro_after_init_end - __data_start, MAP_RO);
     flush_tlb_all_mask(&cpu_online_map);
