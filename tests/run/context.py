@@ -22,6 +22,7 @@ class Skip(Exception):
 
 
 DOM0_KERNEL_ARGS = "console=hvc0 loglevel=7"
+MORE_ARGS = os.environ.get("ORLOP_HYPERVISOR_ARGS", "")
 GUEST_LOG = "/var/log/xen/console/guest-{}.log"
 
 
@@ -52,7 +53,7 @@ class Context:
         return Machine(
             hypervisor=paths.hypervisor(self.on),
             hypervisor_args=f"com1=115200,8n1 console=com1 loglvl=info guest_loglvl=info dom0_mem={dom0_memory} "
-                            f"dom0_max_vcpus={dom0_cpus} {hypervisor_args}".strip(),
+                            f"dom0_max_vcpus={dom0_cpus} {hypervisor_args} {MORE_ARGS}".strip(),
             kernel=kernel or paths.kernel_unpacked(), kernel_args=args.strip(), initrd=initrd, **rest)
 
     @contextlib.contextmanager
