@@ -269,32 +269,79 @@ static int store_entry(struct store *s, struct cpu_user_regs *regs, const struct
     return 0;
 }
 
+/* Any store that is known, to the entry p of the table f. Errors as store_entry. */
+static __noinline int store_emulate(struct cpu_user_regs *regs, unsigned long cr2, struct frame *f,
+                                    u64 *p, struct domain *d)
+{
+    struct table_hold h = TABLE_HOLD(d);
+    struct store s;
+    struct insn i;
+    int rc;
+
+    if (!pv_fetch_insn(regs, &i) || !store_decode(regs, &i, &s) || s.ea != cr2 ||
+        (s.ea & 7) + s.bytes > 8)
+        return -EINVAL;
+    rc = table_hold(&h, mfn_x(frame_mfn(f)));
+    if (rc)
+        return rc;
+    rc = h.level == 1 ? store_entry(&s, regs, &i, p, d) : -EAGAIN;
+    table_release(&h);
+    return rc;
+}
+
+/*
+ * "mov %r64, (%r64)" or with an 8-bit displacement, which nearly all stores of whole entries are,
+ * without the decoder: its length, and the value; 0: it is something else, or does not store at
+ * cr2.
+ */
+static unsigned int whole_move(struct cpu_user_regs *regs, unsigned long cr2, u64 *val)
+{
+    unsigned int rex, modrm;
+    u64 ea;
+    u8 b[4];
+
+    if (regs->cs != SEL_R3_CS64 || (cr2 & 7) ||
+        raw_copy_from_guest(b, (const void __guest *)regs->rip, sizeof(b)))
+        return 0;
+    rex = b[0];
+    modrm = b[2];
+    /* REX.W without .X, MOV r to r/m, mod 0 or 1; not RSP or R12 (a SIB byte), not RIP-relative. */
+    if ((rex & 0xfa) != 0x48 || b[1] != 0x89 || modrm >> 7 || (modrm & 7) == 4 ||
+        (modrm & 0xc7) == 5)
+        return 0;
+    ea = *insn_reg(regs, (rex & 1) << 3 | (modrm & 7)) + (modrm >> 6 ? (s8)b[3] : 0);
+    *val = *insn_reg(regs, (rex & 4) << 1 | (modrm >> 3 & 7));
+    return ea != cr2 ? 0 : modrm >> 6 ? 4 : 3;
+}
+
 bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
-    struct table_hold h = TABLE_HOLD(d);
-    struct store s;
-    struct insn i;
-    u64 e;
+    struct frame *f;
+    unsigned int length;
+    u64 e, val, *p;
     int rc;
 
     if (!(d->vm_assist >> VMASST_TYPE_writable_pagetables & 1) && !d->is_hardware)
         return false;
     e = l1_read(v, cr2);
-    if ((e & (PTE_P | PTE_RW)) != PTE_P || mfn_is_io(pte_mfn(e)) ||
-        (READ_ONCE(mfn_frame(pte_mfn(e))->type) & FT_MASK) != FT_L1)
+    if ((e & (PTE_P | PTE_RW)) != PTE_P || mfn_is_io(pte_mfn(e)))
+        return false;
+    f = mfn_frame(pte_mfn(e));
+    if ((READ_ONCE(f->type) & FT_MASK) != FT_L1 || f->owner != d->id)
         return false;
     if (pv_finish_puts(v))
         return true; /* the guest comes again */
-    if (!pv_fetch_insn(regs, &i) || !store_decode(regs, &i, &s) || s.ea != cr2 ||
-        (s.ea & 7) + s.bytes > 8)
-        return false;
-    if (table_hold(&h, mfn_x(pte_mfn(e))))
-        return false;
-    rc = -EINVAL;
-    if (h.level == 1)
-        rc = store_entry(&s, regs, &i, (u64 *)mfn_to_virt(pte_mfn(e)) + (cr2 & ~PAGE_MASK) / 8, d);
-    table_release(&h);
-    return !rc || rc == -ERESTART;
+    p = (u64 *)mfn_to_virt(pte_mfn(e)) + (cr2 & ~PAGE_MASK) / 8;
+    length = whole_move(regs, cr2, &val);
+    if (likely(length)) {
+        rc = l1_update(f, p, val, d, d, false);
+        if (!rc)
+            regs->rip += length;
+    } else {
+        rc = store_emulate(regs, cr2, f, p, d);
+    }
+    /* Interrupted, or the table is none any more: the guest finds out by doing it again. */
+    return !rc || rc == -ERESTART || rc == -EAGAIN;
 }
