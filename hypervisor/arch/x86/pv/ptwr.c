@@ -9,6 +9,7 @@
 #include <arch/x86/emulate/decode.h>
 #include <arch/x86/pv/mmu.h>
 #include <arch/x86/pv/pv.h>
+#include <asm/trapnr.h>
 #include <core/domain.h>
 #include <lib/errno.h>
 #include <mm/guest_access.h>
@@ -314,6 +315,16 @@ static unsigned int whole_move(struct cpu_user_regs *regs, unsigned long cr2, u6
     return ea != cr2 ? 0 : modrm >> 6 ? 4 : 3;
 }
 
+/* The instruction is done, as the debugger of the guest sees it. */
+static void store_retired(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    regs->rflags &= ~(u64)X86_EFLAGS_RF;
+    if (likely(!(regs->rflags & X86_EFLAGS_TF)))
+        return;
+    v->arch.dr[6] |= DR6_SINGLE_STEP;
+    pv_inject_trap(v, regs, TRAP_DB, 0);
+}
+
 bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2)
 {
     struct vcpu *v = current;
@@ -342,6 +353,8 @@ bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2)
     } else {
         rc = store_emulate(regs, cr2, f, p, d);
     }
+    if (!rc)
+        store_retired(v, regs);
     /* Interrupted, or the table is none any more: the guest finds out by doing it again. */
     return !rc || rc == -ERESTART || rc == -EAGAIN;
 }
