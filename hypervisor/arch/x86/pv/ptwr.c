@@ -14,6 +14,9 @@
 #include <lib/errno.h>
 #include <mm/guest_access.h>
 
+/* Single-step bit of DR6 (SDM vol. 3, 17.2.3). */
+#define DR6_SINGLE_STEP (1UL << 14)
+
 #define FLAG_CF     0x001UL
 #define FLAG_PF     0x004UL
 #define FLAG_AF     0x010UL
