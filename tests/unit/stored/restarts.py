@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Kills the store daemon at random moments while guests work with it, and starts it again: no guest may see a lost
-write, a wrong value, a torn message or a request without an answer.
+"""Kills the store daemon at random moments, and just before and after it writes its journal, while guests work with
+it, and starts it again: no guest may see a lost write, a wrong value, a torn message or a request without an answer.
 
     restarts.py --fakexen FILE --daemon FILE [--seconds N] [--seed N]"""
 
@@ -117,6 +117,13 @@ def main():
     def start():
         return subprocess.Popen([options.daemon, "-N"], env=env, stderr=subprocess.DEVNULL)
 
+    def died(seconds):
+        try:
+            daemon.wait(seconds)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+
     daemon = start()
     workers = [Worker(directory, domid, options.seed) for domid in GUESTS]
     while not os.path.exists(directory + "/run/socket"):
@@ -128,14 +135,21 @@ def main():
             admin.call(kind, payload)
     for worker in workers:
         worker.start()
-    kills = 0
+    kills = deaths = 0
+    env["FAKEXEN_DIE"] = "400"
     end = time.time() + options.seconds
     while time.time() < end and not any(worker.fault for worker in workers):
-        time.sleep(chance.uniform(0.005, 0.15))
-        daemon.kill()
-        daemon.wait()
-        kills += 1
+        if died(chance.uniform(0.005, 0.15)):
+            deaths += 1
+        else:
+            daemon.kill()
+            daemon.wait()
+            kills += 1
         daemon = start()
+    daemon.kill()
+    daemon.wait()
+    del env["FAKEXEN_DIE"]
+    daemon = start()
     for worker in workers:
         worker.stop = True
     for worker in workers:
@@ -144,7 +158,7 @@ def main():
     daemon.kill()
     daemon.wait()
     shutil.rmtree(directory)
-    print(f"restarts: {kills} kills, {sum(w.requests for w in workers)} requests, "
+    print(f"restarts: {kills} kills, {deaths} at the journal, {sum(w.requests for w in workers)} requests, "
           f"{sum(w.retries for w in workers)} transactions done again, {len(faults)} faults")
     for fault in faults:
         print(fault)
