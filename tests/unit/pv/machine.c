@@ -300,6 +300,7 @@ struct domain *machine_domain(domid_t id, bool privileged, unsigned int n)
         v->arch.guest_table = v->arch.guest_table_user = INVALID_MFN;
         v->arch.pv.kernel_mode = true;
         v->arch.pv.gdt_ldt_ptes = calloc(32, sizeof(u64));
+        pv_gdt_init(v);
     }
     list_add_tail(&d->link, &domain_list);
     for (unsigned int i = 0; i < n; i++)

@@ -97,14 +97,15 @@ static void audit_vcpu(struct audit *a, const struct vcpu *v)
             found(a, v->arch.puts_pending[i], 1, 1);
     for (unsigned int i = 0; v->arch.pv.gdt_ldt_ptes && i < 32; i++) {
         u64 e = v->arch.pv.gdt_ldt_ptes[i];
-        const struct frame *f = mfn_frame(pte_mfn(e));
 
-        /* Read-only ones are the empty descriptors behind the guest's. */
-        if (!(e & PTE_RW) || i == FIRST_RESERVED_GDT_PAGE || i == FIRST_RESERVED_GDT_PAGE + 1)
+        /* The CPU's own pages, and those that stand for what the guest has not given, are not
+         * counted. */
+        if (i == FIRST_RESERVED_GDT_PAGE || i == FIRST_RESERVED_GDT_PAGE + 1 ||
+            (e & (PTE_P | PTE_RW)) != (PTE_P | PTE_RW))
             continue;
-        found(a, f, 1, 1);
-        if ((f->type & FT_MASK) != FT_SEGDESC)
-            FAULT(a, f, "in the window of d%dv%u\n", v->domain->id, v->id);
+        found(a, mfn_frame(pte_mfn(e)), 1, 1);
+        if ((mfn_frame(pte_mfn(e))->type & FT_MASK) != FT_SEGDESC)
+            FAULT(a, mfn_frame(pte_mfn(e)), "in the window of d%dv%u\n", v->domain->id, v->id);
     }
 }
 
