@@ -24,20 +24,12 @@ BOOT_PARAM_UINT("gnttab_max_maptrack_frames", gnttab_max_maptrack_frames, opt_ma
 /* ---- peers
  * ---------------------------------------------------------------------------------------- */
 
-void grant_peer_put(struct grant_peer *p)
+struct domain *grant_peer_find(struct grant_peer *p, domid_t id)
 {
-    if (p->d && p->d != current->domain)
-        domain_put(p->d);
-    p->d = NULL;
-    p->id = DOMID_INVALID;
-}
+    struct domain *self = current->domain;
 
-struct domain *grant_peer_get(struct grant_peer *p, domid_t id)
-{
-    if (likely(p->d && p->id == id))
-        return p->d;
     grant_peer_put(p);
-    p->d = id == current->domain->id ? current->domain : domain_get_by_id(id);
+    p->d = id == self->id ? self : domain_get_by_id(id);
     p->id = id;
     return p->d;
 }
@@ -138,7 +130,7 @@ static int pin_locked(struct domain *rd, u32 ref, domid_t user, bool write, bool
         act->domid = user;
     }
     f = mfn_get(_mfn(act->frame), rd);
-    if (!f) {
+    if (unlikely(!f)) {
         rc = GNTST_bad_page;
     } else if (write && frame_get_type(f, FT_WRITABLE)) {
         frame_put(f);

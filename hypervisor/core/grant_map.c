@@ -151,7 +151,7 @@ static int map_one(struct gnttab_map_grant_ref *op, struct grant_peer *peer)
     if (!(op->flags & (MT_HOST | MT_DEVICE)))
         return GNTST_bad_gntref;
     rd = grant_peer_get(peer, op->dom);
-    if (unlikely(!rd || domain_is_dying(rd)))
+    if (unlikely(!rd) || unlikely(domain_is_dying(rd)))
         return GNTST_bad_domain;
     handle = maptrack_get(d);
     if (unlikely(handle == MAPTRACK_END))
@@ -183,12 +183,27 @@ no_pin:
     return rc;
 }
 
+/* What we answer stands at the end of the structures: from here on it is written back. */
+#define MAP_ANSWER   16
+#define UNMAP_ANSWER 16
+_Static_assert(offsetof(struct gnttab_map_grant_ref, dom) == MAP_ANSWER, "status comes behind");
+_Static_assert(offsetof(struct gnttab_unmap_grant_ref, handle) == UNMAP_ANSWER,
+               "status comes behind");
+
 long grant_op_map(struct gnttab_map_grant_ref __guest *uop, unsigned int count)
 {
     struct gnttab_map_grant_ref op[ROW];
     struct grant_peer peer = GRANT_PEER_NONE;
     long rc = 0;
 
+    if (likely(count == 1)) {
+        if (copy_from_guest(op, uop, sizeof(op[0])))
+            return -EFAULT;
+        op[0].status = map_one(op, &peer);
+        grant_peer_put(&peer);
+        return copy_to_guest((char __guest *)uop + MAP_ANSWER, (char *)op + MAP_ANSWER,
+                             sizeof(op[0]) - MAP_ANSWER);
+    }
     while (count) {
         unsigned int n = min(count, (unsigned int)ROW);
 
@@ -324,6 +339,15 @@ long grant_op_unmap(struct gnttab_unmap_grant_ref __guest *uop, unsigned int cou
     struct grant_peer peer = GRANT_PEER_NONE;
     long rc = 0;
 
+    if (likely(count == 1)) {
+        if (copy_from_guest(op, uop, sizeof(op[0])))
+            return -EFAULT;
+        op[0].status = unmap_begin(u, op[0].host_addr, op[0].dev_bus_addr, 0, op[0].handle);
+        unmap_finish_row(u, 1, &peer);
+        grant_peer_put(&peer);
+        return copy_to_guest((char __guest *)uop + UNMAP_ANSWER, (char *)op + UNMAP_ANSWER,
+                             sizeof(op[0]) - UNMAP_ANSWER);
+    }
     while (count) {
         unsigned int n = min(count, (unsigned int)ROW);
 

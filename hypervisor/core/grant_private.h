@@ -131,9 +131,19 @@ struct grant_peer {
         DOMID_INVALID, NULL \
     }
 
+struct domain *grant_peer_find(struct grant_peer *p, domid_t id);
+
 /* NULL: no such domain. */
-struct domain *grant_peer_get(struct grant_peer *p, domid_t id);
-void grant_peer_put(struct grant_peer *p);
+static inline struct domain *grant_peer_get(struct grant_peer *p, domid_t id)
+{
+    return likely(p->id == id) ? p->d : grant_peer_find(p, id);
+}
+
+static inline void grant_peer_put(struct grant_peer *p)
+{
+    if (p->d && p->d != current->domain)
+        domain_put(p->d);
+}
 
 /* ---- operations, in their files
  * ------------------------------------------------------------------- */
