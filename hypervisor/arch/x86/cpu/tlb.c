@@ -56,13 +56,16 @@ void flush_tlb_interrupt(void)
 
 static void flush_on(const struct cpumask *m, enum flush_kind kind, unsigned long va)
 {
-    struct cpumask others = cpumask_and(m, &cpu_online_map);
     unsigned int self = smp_processor_id();
+    struct cpumask others;
 
-    if (cpumask_test(m, self)) {
+    if (cpumask_test(m, self))
         flush_do(kind, va);
-        __clear_bit(self, others.bits);
-    }
+    /* The usual case on small machines, without going through the whole set. */
+    if (nr_cpu_ids <= BITS_PER_LONG && !(m->bits[0] & ~BIT_MASK(self)))
+        return;
+    others = cpumask_and(m, &cpu_online_map);
+    __clear_bit(self, others.bits);
     if (likely(cpumask_empty(&others)))
         return;
     ASSERT(irqs_enabled());
