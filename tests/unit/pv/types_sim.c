@@ -397,6 +397,8 @@ static void *thread(void *arg)
 static void run_threads(unsigned long steps)
 {
     threaded = true;
+    for (unsigned int cpu = 0; cpu < SIM_CPUS; cpu++)
+        machine_run(cpu, NULL);
     for (unsigned long n = 0; n < steps; n += ROUND * SIM_CPUS) {
         pthread_t t[SIM_CPUS];
 
