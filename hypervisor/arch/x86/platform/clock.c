@@ -22,6 +22,7 @@
 #include <boot/param.h>
 #include <core/domain.h>
 #include <core/softirq.h>
+#include <lib/bitops.h>
 #include <lib/printk.h>
 #include <lib/spinlock.h>
 #include <lib/string.h>
@@ -45,7 +46,7 @@ u32 cpu_khz;
 static const struct counter *master;
 static DEFINE_SPINLOCK(master_lock, LOCK_PLATFORM);
 static struct time_scale master_scale;
-static u64 master_last;
+static u64 master_last, master_last_tsc; /* its reading, and when it was */
 static s_time_t master_stime;
 
 static struct timer calibration_timer;
@@ -79,12 +80,30 @@ const char *clock_source_name(void)
 }
 
 /*
+ * Ticks of the master since master_last; below 0 when another CPU has gone further meanwhile. A busy host may keep us away
+ * for longer than the counter takes to wrap: how often it did, the TSC tells well enough. Under master_lock.
+ */
+static s64 master_ticks(u64 count, u64 tsc)
+{
+    unsigned int unused = 63 - fls64(master->mask);
+    s64 ticks = (s64)((count - master_last) << unused) >> unused;
+    s64 ms = (s64)(tsc - master_last_tsc) / (s64)cpu_khz, period = master->mask + 1;
+    s64 expected = min(ms, (s64)1000000) * (s64)(master->hz / 1000), missed;
+
+    if (!period || expected <= ticks)
+        return ticks;
+    missed = (expected - ticks + period / 2) / period;
+    return ticks + missed * period;
+}
+
+/*
  * The master's time and the TSC at the same moment; an SMI or a stolen time slice in between shows
  * as a long read, so the shortest of some is taken. False when all were long.
  */
 static bool master_read(u64 *tsc, s_time_t *stime)
 {
     u64 best = ~0UL, count = 0;
+    s64 ticks;
 
     for (unsigned int i = 0; i < 5; i++) {
         u64 before = rdtsc_ordered(), value = master->read(), after = rdtsc_ordered();
@@ -98,15 +117,14 @@ static bool master_read(u64 *tsc, s_time_t *stime)
             break;
     }
     spin_lock(&master_lock);
-    /* Another CPU may have gone further meanwhile: then this count lies a little behind, never a
-     * period ahead. */
-    if (((count - master_last) & master->mask) <= master->mask / 2) {
-        master_stime += time_scale_apply((count - master_last) & master->mask, master_scale);
+    ticks = master_ticks(count, *tsc);
+    if (ticks >= 0) {
+        master_stime += time_scale_apply(ticks, master_scale);
         master_last = count;
+        master_last_tsc = *tsc;
         *stime = master_stime;
     } else {
-        *stime =
-            master_stime - time_scale_apply((master_last - count) & master->mask, master_scale);
+        *stime = master_stime - time_scale_apply(-ticks, master_scale);
     }
     spin_unlock(&master_lock);
     return best < cpu_khz / 20; /* 50 us */
@@ -241,6 +259,7 @@ static void __init master_set(const struct counter *c)
 {
     master_scale = time_scale_of(1000000000, c->hz);
     master_last = c->read();
+    master_last_tsc = rdtsc_ordered();
     master_stime = arch_read_clock();
     master = c;
 }
