@@ -27,9 +27,11 @@ size_t strlcpy(char *dst, const char *src, size_t size);
 u64 str_to_u64(const char *s, const char **end, unsigned int base);
 
 /* In freestanding code the compiler knows these only by their own names: small ones become a few moves. */
+#if !__STDC_HOSTED__
 #define memcpy(dst, src, n)  __builtin_memcpy(dst, src, n)
 #define memmove(dst, src, n) __builtin_memmove(dst, src, n)
 #define memset(dst, c, n)    __builtin_memset(dst, c, n)
 #define memcmp(a, b, n)      __builtin_memcmp(a, b, n)
+#endif
 
 #endif
