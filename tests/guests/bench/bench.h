@@ -58,6 +58,9 @@ extern uint64_t *bench_pending_word, bench_pending_mask; /* what bench_upcall cl
 extern uint8_t *bench_upcall_pending;
 extern uint64_t *bench_pending_sel;
 
+/* Find the overhead; ends the test with SKIP if the clock does not count instructions. */
+void bench_begin(void);
+
 void bench_trap(unsigned int vector, void *handler, unsigned int flags);
 
 void bench_hypercalls(void);
