@@ -168,8 +168,11 @@ int l1_update(struct frame *f, u64 *p, u64 next, struct domain *owner, struct do
                 return 0;
         }
         rc = pte_get(next, owner, fd, true);
-        if (unlikely(rc))
-            return rc;
+        if (unlikely(rc)) {
+            if (rc < 0)
+                return rc;
+            next &= ~PTE_RW;
+        }
     } else if (unlikely(next && !pte_absent_ok(next, owner))) {
         return -EINVAL;
     }
@@ -202,8 +205,10 @@ bool l1_compare_update(u64 *p, u64 old, u64 next, struct domain *owner, int *rc)
     same = !((old ^ next) & PTE_KEPT_MASK);
     if (!same && (next & PTE_P)) {
         *rc = pte_get(next, owner, owner, true);
-        if (*rc)
+        if (*rc < 0)
             return true;
+        if (*rc == PTE_GET_READONLY)
+            next &= ~PTE_RW;
     }
     *rc = 0;
     if (pte_cas(p, &old, next)) {

@@ -60,6 +60,9 @@
 #include <lib/errno.h>
 #include <lib/printk.h>
 
+/* Devices that dom0 may look at but not touch: they are ours. */
+struct rangeset *iomem_readonly;
+
 struct domain domid_io = {.id = DOMID_IO}, domid_xen = {.id = DOMID_XEN};
 
 /* ---- the TLB clock
@@ -139,13 +142,19 @@ bool pte_absent_ok(u64 e, const struct domain *d)
 }
 
 /* An I/O frame in a table of owner, by the rights of fd. */
-static int io_get(mfn_t mfn, struct domain *owner, struct domain *fd)
+static int io_get(u64 e, struct domain *owner, struct domain *fd)
 {
+    unsigned long mfn = mfn_x(pte_mfn(e));
+
     if (fd == &domid_xen)
         return -EBUSY;
     if (fd == &domid_io)
         fd = owner;
-    return rangeset_contains(fd->iomem_caps, mfn_x(mfn), mfn_x(mfn)) ? 0 : -EPERM;
+    if (!rangeset_contains(fd->iomem_caps, mfn, mfn))
+        return -EPERM;
+    return (e & PTE_RW) && iomem_readonly && rangeset_contains(iomem_readonly, mfn, mfn)
+               ? PTE_GET_READONLY
+               : 0;
 }
 
 int pte_get(u64 e, struct domain *table_owner, struct domain *fd, bool preemptible)
@@ -155,7 +164,7 @@ int pte_get(u64 e, struct domain *table_owner, struct domain *fd, bool preemptib
     int rc = 0;
 
     if (unlikely(mfn_is_io(mfn)))
-        return io_get(mfn, table_owner, fd);
+        return io_get(e, table_owner, fd);
     f = mfn_frame(mfn);
     if (unlikely(!frame_get(f, fd)))
         return -EBUSY;
@@ -244,11 +253,13 @@ static int l1_validate(u64 *t, struct domain *d)
             rc = pte_get(e, d, d, false);
         else
             rc = pte_absent_ok(e, d) ? 0 : -EINVAL;
-        if (rc) {
+        if (rc < 0) {
             l1_empty(t, p);
             return rc;
         }
-        if ((e & PTE_P) && pte_adjust(e) != e)
+        if (unlikely(rc == PTE_GET_READONLY))
+            e &= ~PTE_RW;
+        if ((e & PTE_P) && pte_adjust(e) != *p)
             *p = pte_adjust(e);
     }
     return 0;

@@ -13,6 +13,7 @@
 #include <mm/frame.h>
 
 struct domain;
+struct rangeset;
 struct vcpu;
 
 #define FT_LEVEL(level)   ((u64)(level) << FT_SHIFT)
@@ -124,9 +125,12 @@ static inline mfn_t pte_mfn(u64 e)
 
 /*
  * Takes what a present level-1 entry holds. table_owner: whose table it goes into; fd: who must own
- * the frame (table_owner's privileges hold for I/O; &domid_io, &domid_xen: only such). 0, -EINVAL,
- * -EPERM, -ERESTART.
+ * the frame (table_owner's privileges hold for I/O; &domid_io, &domid_xen: only such). 0;
+ * PTE_GET_READONLY: without PTE_RW it is in order, and holds nothing; -EPERM: I/O that fd has no
+ * right to; -EBUSY: not fd's frame, or it may not be written; -EINVAL: caching that the owner has
+ * no say in; -ERESTART.
  */
+#define PTE_GET_READONLY 1
 int pte_get(u64 e, struct domain *table_owner, struct domain *fd, bool preemptible);
 /* Gives back what a level-1 entry held; not present: nothing. */
 void pte_put(u64 e);
@@ -148,6 +152,8 @@ static inline u64 pte_adjust(u64 e)
 
 /* Not present and not zero: refused where the CPU would read through it (L1TF). */
 bool pte_absent_ok(u64 e, const struct domain *d);
+
+extern struct rangeset *iomem_readonly;
 
 /* Stand for the owners DOMID_IO and DOMID_XEN where a domain is asked for; only their id counts. */
 extern struct domain domid_io, domid_xen;
