@@ -8,7 +8,7 @@
 #include <core/console.h>
 #include <core/evtchn.h>
 #include <core/keyhandler.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
 #include <lib/printk.h>

@@ -188,6 +188,12 @@ void vcpu_unregister_info(struct vcpu *v);
 
 #include <asm/current.h>
 
+/* True when the vCPU has an unmasked event pending. Current vCPU or a paused one. */
+static inline bool vcpu_event_pending(const struct vcpu *v)
+{
+    return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
+}
+
 static inline bool domain_is_dying(const struct domain *d)
 {
     return READ_ONCE(d->dying) != DOMDYING_ALIVE;

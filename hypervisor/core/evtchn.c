@@ -8,7 +8,7 @@
 #include <core/evtchn_private.h>
 #include <asm/irq.h>
 #include <core/rangeset.h>
-#include <hypercall/hypercall.h>
+#include <core/continuation.h>
 #include <asm/system.h>
 #include <lib/printk.h>
 #include <mm/guest_access.h>
@@ -16,13 +16,6 @@
 
 /* ---- telling a vCPU
  * ------------------------------------------------------------------------------- */
-
-bool vcpu_event_pending(const struct vcpu *v)
-{
-    const vcpu_info_t *info = v->info;
-
-    return READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
-}
 
 void vcpu_mark_events_pending(struct vcpu *v)
 {

@@ -41,8 +41,6 @@ void evtchn_send_pirq(struct domain *d, u32 pirq);
  * alloc_unbound). */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, u32 *port);
 
-/* True when the vCPU has an unmasked event pending. Current vCPU or a paused one. */
-bool vcpu_event_pending(const struct vcpu *v);
 /* Has an event pending, or the guest's upcall mask does not matter for waking (block). */
 bool evtchn_port_is_pending(struct domain *d, u32 port);
 bool evtchn_port_is_valid(struct domain *d, u32 port);

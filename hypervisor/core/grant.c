@@ -7,7 +7,7 @@
  */
 #include <core/grant_private.h>
 #include <boot/param.h>
-#include <hypercall/hypercall.h>
+#include <core/continuation.h>
 #include <lib/printk.h>
 #include <lib/string.h>
 #include <mm/guest_access.h>

@@ -5,7 +5,7 @@
  * and again: what the last operation held is kept for the next. Called by grant.c.
  */
 #include <core/grant_private.h>
-#include <hypercall/hypercall.h>
+#include <core/continuation.h>
 #include <lib/string.h>
 #include <mm/guest_access.h>
 

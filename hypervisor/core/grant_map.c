@@ -12,7 +12,7 @@
  */
 #include <core/grant_private.h>
 #include <arch/arch.h>
-#include <hypercall/hypercall.h>
+#include <core/continuation.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 

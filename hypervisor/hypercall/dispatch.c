@@ -9,7 +9,7 @@
 #include <core/domain.h>
 #include <core/evtchn.h>
 #include <core/grant.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <hypercall/hypercall.h>
 #include <lib/bitops.h>
 #include <lib/printk.h>

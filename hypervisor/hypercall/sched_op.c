@@ -6,7 +6,7 @@
 #include <arch/arch.h>
 #include <core/domain.h>
 #include <core/evtchn.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <hypercall/hypercall.h>
 #include <lib/bitops.h>
 #include <mm/guest_access.h>

@@ -11,8 +11,7 @@
 #include <sched/private.h>
 #include <arch/arch.h>
 #include <asm/system.h>
-#include <core/evtchn.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <lib/errno.h>
 #include <lib/printk.h>
 #include <lib/string.h>

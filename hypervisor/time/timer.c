@@ -10,7 +10,7 @@
 #include <arch/arch.h>
 #include <asm/percpu.h>
 #include <asm/system.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <lib/printk.h>
 #include <lib/spinlock.h>
 

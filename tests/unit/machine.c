@@ -7,7 +7,7 @@
 #include "machine.h"
 #include <asm/host.h>
 #include <core/evtchn.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <lib/printk.h>
 #include <sched/sched.h>
 
@@ -18,13 +18,6 @@ static unsigned int nr_behaviours;
 /* By CPU: who runs since when, so that its work can be counted down. */
 static struct behaviour *on_cpu[NR_CPUS];
 static s_time_t on_since[NR_CPUS];
-
-/* Without event channels in the link: a vCPU of the simulation has no events. */
-__attribute__((weak)) bool vcpu_event_pending(const struct vcpu *v)
-{
-    (void)v;
-    return false;
-}
 
 static void alarm_fn(void *data)
 {

@@ -1,6 +1,6 @@
 # Scheduler, timers and softirqs over arch/host.
 SCHED_BASE := hypervisor/arch/host/host.c hypervisor/lib/bitops.c hypervisor/lib/spinlock.c \
-              hypervisor/core/softirq.c hypervisor/time/timer.c hypervisor/sched/core.c hypervisor/sched/fair.c \
+              hypervisor/sched/softirq.c hypervisor/time/timer.c hypervisor/sched/core.c hypervisor/sched/fair.c \
               tests/unit/world.c tests/unit/machine.c
 
 UNITS += timer sched

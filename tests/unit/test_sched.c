@@ -6,7 +6,7 @@
 #include "machine.h"
 #include "world.h"
 #include <asm/host.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <lib/errno.h>
 #include <sched/private.h>
 #include <setjmp.h>

@@ -8,7 +8,7 @@
 #include <arch/arch.h>
 #include <asm/host.h>
 #include <core/evtchn.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <hypercall/hypercall.h>
 #include <lib/bitops.h>
 #include <lib/errno.h>

@@ -4,7 +4,7 @@
  */
 #include "world.h"
 #include <asm/host.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <time/timer.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,7 +8,7 @@
 #include <asm/host.h>
 #include <core/evtchn.h>
 #include <core/grant.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <hypercall/hypercall.h>
 #include <lib/printk.h>
 #include <mm/heap.h>

@@ -13,7 +13,7 @@
 #include <arch/x86/pv/pv.h>
 #include <asm/system.h>
 #include <core/rangeset.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <hypercall/hypercall.h>
 #include <hypercall/memory_op.h>
 #include <lib/errno.h>

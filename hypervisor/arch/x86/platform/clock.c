@@ -21,7 +21,7 @@
 #include <asm/system.h>
 #include <boot/param.h>
 #include <core/domain.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <lib/bitops.h>
 #include <lib/printk.h>
 #include <lib/spinlock.h>

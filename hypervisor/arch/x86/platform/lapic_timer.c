@@ -9,7 +9,7 @@
 #include <asm/irq.h>
 #include <asm/percpu.h>
 #include <asm/system.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <time/timer.h>
 
 #define MSR_TSC_DEADLINE 0x6e0

@@ -13,7 +13,7 @@
 #include <arch/x86/pv/pv.h>
 #include <asm/system.h>
 #include <core/domain.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <hypercall/hypercall.h>
 #include <lib/errno.h>
 #include <mm/guest_access.h>

@@ -17,7 +17,7 @@
 #include <asm/trapnr.h>
 #include <boot/boot.h>
 #include <core/domain.h>
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <lib/bitops.h>
 #include <lib/errno.h>
 #include <lib/printk.h>

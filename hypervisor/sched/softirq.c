@@ -3,7 +3,7 @@
  * Softirqs: a word of bits for each CPU and one function for each bit. The loops of return-to-guest
  * and idle call softirq_run(); who raises what is in the files that register.
  */
-#include <core/softirq.h>
+#include <sched/softirq.h>
 #include <arch/arch.h>
 #include <lib/bitops.h>
 

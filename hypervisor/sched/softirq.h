@@ -3,8 +3,8 @@
  * Deferred work of a CPU, done before it returns to a guest and in the idle loop, interrupts on, no
  * locks held.
  */
-#ifndef CORE_SOFTIRQ_H
-#define CORE_SOFTIRQ_H
+#ifndef SCHED_SOFTIRQ_H
+#define SCHED_SOFTIRQ_H
 
 #include <asm/percpu.h>
 #include <lib/types.h>
