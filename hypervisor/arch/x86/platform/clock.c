@@ -53,6 +53,8 @@ static struct timer calibration_timer;
 
 static char source[8];
 BOOT_PARAM_STRING("clocksource", clocksource, source);
+static bool want_deadline = true;
+BOOT_PARAM_BOOL("tdt", tdt, want_deadline);
 
 struct time_scale time_scale_of(u64 ns, u64 ticks)
 {
@@ -80,8 +82,9 @@ const char *clock_source_name(void)
 }
 
 /*
- * Ticks of the master since master_last; below 0 when another CPU has gone further meanwhile. A busy host may keep us away
- * for longer than the counter takes to wrap: how often it did, the TSC tells well enough. Under master_lock.
+ * Ticks of the master since master_last; below 0 when another CPU has gone further meanwhile. A
+ * busy host may keep us away for longer than the counter takes to wrap: how often it did, the TSC
+ * tells well enough. Under master_lock.
  */
 static s64 master_ticks(u64 count, u64 tsc)
 {
@@ -287,12 +290,13 @@ void __init clock_init(void)
     c->scale = time_scale_of(1000000000, tsc_hz);
     c->tsc = c->sample_tsc = rdtsc_ordered();
     master_choose();
-    lapic_timer_set_hz(cpu_has(TSC_DEADLINE) ? 0 : apic_hz);
+    want_deadline = want_deadline && cpu_has(TSC_DEADLINE);
+    lapic_timer_set_hz(want_deadline ? 0 : apic_hz);
     lapic_timer_cpu_init();
     wallclock_init();
     log_info("Clock: TSC at %u.%03u MHz, APIC timer at %lu.%03lu MHz%s, time by %s\n",
              cpu_khz / 1000, cpu_khz % 1000, apic_hz / 1000000, apic_hz / 1000 % 1000,
-             cpu_has(TSC_DEADLINE) ? " (deadlines by TSC)" : "", clock_source_name());
+             want_deadline ? " (deadlines by TSC)" : "", clock_source_name());
 }
 
 void clock_cpu_init(void)
