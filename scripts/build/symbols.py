@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes the hypervisor's symbol table from `nm -n`, read from standard input, as assembly for its section .symbols.
 
 Functions only. Layout, read by core/symbols.c: u32 count; u32 offset[count] from the image's start, rising; u32 name[count],

@@ -46,7 +46,7 @@ def everything(on):
 
 def _build(part):
     """The build itself was done before the tests; here its outcome is looked up by doing it again, for nothing."""
-    return lambda context: units.make(context, part)
+    return lambda context: units.make(context, part) and ""
 
 
 def _module(path):
