@@ -34,4 +34,18 @@ def unit(context):
     return f"{passed} cases"
 
 
-TESTS = {"unit": unit}
+def sched_sim(context):
+    """Ten simulated seconds of 100 vCPUs on 8 CPUs: shares by weight, latency beside hogs, caps, affinity."""
+    program = os.path.join(paths.BUILD, "unit", "sched_sim")
+    log = os.path.join(context.folder, "log")
+    with open(log, "w+", encoding="utf-8", errors="replace") as f:
+        for command in (["make", "-s", "-C", os.path.join(paths.TOP, "tests", "unit"), program], [program]):
+            if subprocess.run(command, stdout=f, stderr=subprocess.STDOUT, check=False).returncode:
+                raise Failure("a promise is not kept, see " + log)
+        f.seek(0)
+        text = f.read()
+    worst = max(float(x) for x in re.findall(r"distance from the share by weight\s+([\d.]+)", text))
+    return f"worst distance from a fair share {worst} %"
+
+
+TESTS = {"unit": unit, "sched-sim": sched_sim}
