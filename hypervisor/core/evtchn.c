@@ -617,8 +617,36 @@ void evtchn_dump(struct domain *d)
     }
 }
 
-/* ---- the hypercall
- * -------------------------------------------------------------------------------- */
+/* ---- the hypercall -------------------------------------------------------------------------- */
+
+/* The argument of any operation. */
+union evtchn_any {
+    struct evtchn_alloc_unbound alloc_unbound;
+    struct evtchn_bind_interdomain bind_interdomain;
+    struct evtchn_bind_virq bind_virq;
+    struct evtchn_bind_ipi bind_ipi;
+    struct evtchn_bind_pirq bind_pirq;
+    struct evtchn_close close;
+    struct evtchn_status status;
+    struct evtchn_bind_vcpu bind_vcpu;
+    struct evtchn_reset reset;
+    struct evtchn_init_control init_control;
+    struct evtchn_expand_array expand_array;
+    struct evtchn_set_priority set_priority;
+};
+
+/* Size of the argument, and whether it goes back to the guest. */
+static const struct {
+    u8 size;
+    bool back;
+} shape[] = {
+#define SHAPE(op, back) [EVTCHNOP_##op] = {sizeof(struct evtchn_##op), back}
+    SHAPE(alloc_unbound, true), SHAPE(bind_interdomain, true), SHAPE(bind_virq, true),
+    SHAPE(bind_ipi, true),      SHAPE(bind_pirq, true),        SHAPE(close, false),
+    SHAPE(status, true),        SHAPE(bind_vcpu, false),       SHAPE(reset, false),
+    SHAPE(init_control, true),  SHAPE(expand_array, false),    SHAPE(set_priority, false),
+#undef SHAPE
+};
 
 /* The domain that an operation names, with a reference: oneself, or any for a privileged caller. */
 static int target(domid_t id, struct domain **out)
@@ -634,89 +662,114 @@ static int target(domid_t id, struct domain **out)
     return -EPERM;
 }
 
-static long op_alloc_unbound(void __guest *arg)
+/* Those that name a domain. */
+static long op_on_domain(int cmd, union evtchn_any *op, u32 *port)
 {
-    struct evtchn_alloc_unbound op;
+    domid_t id = cmd == EVTCHNOP_alloc_unbound ? op->alloc_unbound.dom
+                 : cmd == EVTCHNOP_status      ? op->status.dom
+                                               : op->reset.dom;
     struct domain *d;
-    long rc;
+    long rc = target(id, &d);
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    rc = target(op.dom, &d);
     if (rc)
         return rc;
-    rc = evtchn_alloc_unbound(d, op.remote_dom, &op.port);
-    if (!rc && copy_to_guest(arg, &op, sizeof(op))) {
-        port_close(d, op.port);
-        rc = -EFAULT;
+    switch (cmd) {
+    case EVTCHNOP_alloc_unbound:
+        rc = evtchn_alloc_unbound(d, op->alloc_unbound.remote_dom, port);
+        op->alloc_unbound.port = *port;
+        break;
+    case EVTCHNOP_status: rc = port_status(d, &op->status); break;
+    default: rc = reset(d); break;
     }
     domain_put(d);
     return rc;
 }
 
-static long op_bind_interdomain(void __guest *arg)
+static long op_bind_interdomain(struct evtchn_bind_interdomain *op, u32 *port)
 {
-    struct evtchn_bind_interdomain op;
-    struct domain *d = current->domain, *rd;
+    struct domain *rd = domain_get_by_id_or_self(op->remote_dom);
     long rc;
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    rd = domain_get_by_id_or_self(op.remote_dom);
     if (!rd)
         return -ESRCH;
-    rc = bind_interdomain(d, rd, op.remote_port, &op.local_port);
+    rc = bind_interdomain(current->domain, rd, op->remote_port, port);
+    op->local_port = *port;
     domain_put(rd);
-    if (!rc && copy_to_guest(arg, &op, sizeof(op))) {
-        port_close(d, op.local_port);
-        rc = -EFAULT;
-    }
     return rc;
 }
 
-/* The three whose argument ends with the port that they give back. */
-static long op_bind(int cmd, void __guest *arg)
+static long set_priority(struct domain *d, const struct evtchn_set_priority *op)
 {
-    union {
-        struct evtchn_bind_virq virq;
-        struct evtchn_bind_ipi ipi;
-        struct evtchn_bind_pirq pirq;
-    } op;
+    struct port *p = port_find(d, op->port);
+
+    if (!p || op->priority > EVTCHN_FIFO_PRIORITY_MIN)
+        return -EINVAL;
+    if (!d->evtchn->fifo)
+        return -ENOSYS;
+    WRITE_ONCE(p->priority, op->priority);
+    return 0;
+}
+
+/* *port: where one was opened. */
+static long op_run(int cmd, union evtchn_any *op, u32 *port)
+{
     struct domain *d = current->domain;
-    size_t size = cmd == EVTCHNOP_bind_ipi ? sizeof(op.ipi) : sizeof(op.virq);
+    long rc;
+
+    switch (cmd) {
+    case EVTCHNOP_bind_interdomain: return op_bind_interdomain(&op->bind_interdomain, port);
+    case EVTCHNOP_bind_virq:
+        rc = bind_virq(d, op->bind_virq.virq, op->bind_virq.vcpu, port);
+        op->bind_virq.port = *port;
+        return rc;
+    case EVTCHNOP_bind_ipi:
+        rc = bind_ipi(d, op->bind_ipi.vcpu, port);
+        op->bind_ipi.port = *port;
+        return rc;
+    case EVTCHNOP_bind_pirq:
+        rc = bind_pirq(d, op->bind_pirq.pirq, op->bind_pirq.flags, port);
+        op->bind_pirq.port = *port;
+        return rc;
+    case EVTCHNOP_close: return port_close(d, op->close.port);
+    case EVTCHNOP_bind_vcpu: return port_bind_vcpu(d, op->bind_vcpu.port, op->bind_vcpu.vcpu);
+    case EVTCHNOP_init_control: return fifo_init_control(d, &op->init_control);
+    case EVTCHNOP_expand_array: return fifo_expand_array(d, op->expand_array.array_gfn);
+    case EVTCHNOP_set_priority: return set_priority(d, &op->set_priority);
+    default: return op_on_domain(cmd, op, port);
+    }
+}
+
+/* Closes a port that was opened for a guest which cannot learn its number. */
+static void op_undo(int cmd, const union evtchn_any *op, u32 port)
+{
+    struct domain *d = domain_get_by_id_or_self(
+        cmd == EVTCHNOP_alloc_unbound ? op->alloc_unbound.dom : DOMID_SELF);
+
+    if (!d)
+        return;
+    port_close(d, port);
+    domain_put(d);
+}
+
+/* What a running guest does rarely. */
+static __noinline long op_rare(int cmd, void __guest *arg)
+{
+    union evtchn_any op;
     u32 port = 0;
     long rc;
 
-    if (copy_from_guest(&op, arg, size))
+    if ((unsigned int)cmd >= ARRAY_SIZE(shape) || !shape[cmd].size)
+        return hypercall_unknown("event_channel_op", cmd, -ENOSYS);
+    if (copy_from_guest(&op, arg, shape[cmd].size))
         return -EFAULT;
-    if (cmd == EVTCHNOP_bind_virq)
-        rc = bind_virq(d, op.virq.virq, op.virq.vcpu, &port);
-    else if (cmd == EVTCHNOP_bind_ipi)
-        rc = bind_ipi(d, op.ipi.vcpu, &port);
-    else
-        rc = bind_pirq(d, op.pirq.pirq, op.pirq.flags, &port);
-    if (!rc && copy_to_guest((char __guest *)arg + size - sizeof(port), &port, sizeof(port))) {
-        port_close(d, port);
+    rc = op_run(cmd, &op, &port);
+    if (rc == -ERESTART)
+        return hypercall_again(2, (unsigned long)cmd, (unsigned long)arg);
+    if (!rc && shape[cmd].back && copy_to_guest(arg, &op, shape[cmd].size)) {
+        if (port)
+            op_undo(cmd, &op, port);
         rc = -EFAULT;
     }
-    return rc;
-}
-
-static long op_status(void __guest *arg)
-{
-    struct evtchn_status op;
-    struct domain *d;
-    long rc;
-
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    rc = target(op.dom, &d);
-    if (rc)
-        return rc;
-    rc = port_status(d, &op);
-    domain_put(d);
-    if (!rc && copy_to_guest(arg, &op, sizeof(op)))
-        rc = -EFAULT;
     return rc;
 }
 
@@ -731,101 +784,19 @@ static __noinline long op_send(void __guest *arg)
 
 static __noinline long op_unmask(void __guest *arg)
 {
-    struct evtchn_unmask op;
     unsigned long flags;
     struct port *p;
+    u32 port;
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
+    if (copy_from_guest(&port, arg, sizeof(port)))
         return -EFAULT;
-    p = port_find(current->domain, op.port);
+    p = port_find(current->domain, port);
     if (!p)
         return -EINVAL;
     flags = irq_save();
-    port_unmask(current->domain, p, op.port);
+    port_unmask(current->domain, p, port);
     irq_restore(flags);
     return 0;
-}
-
-static long op_reset(void __guest *arg)
-{
-    struct evtchn_reset op;
-    struct domain *d;
-    long rc;
-
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    rc = target(op.dom, &d);
-    if (rc)
-        return rc;
-    rc = reset(d);
-    domain_put(d);
-    return rc == -ERESTART ? hypercall_again(2, (unsigned long)EVTCHNOP_reset, (unsigned long)arg)
-                           : rc;
-}
-
-static long op_fifo(int cmd, void __guest *arg)
-{
-    struct domain *d = current->domain;
-    union {
-        struct evtchn_init_control init;
-        struct evtchn_expand_array expand;
-        struct evtchn_set_priority priority;
-    } op;
-    struct port *p;
-    long rc;
-
-    switch (cmd) {
-    case EVTCHNOP_init_control:
-        if (copy_from_guest(&op.init, arg, sizeof(op.init)))
-            return -EFAULT;
-        rc = fifo_init_control(d, &op.init);
-        if (!rc && copy_to_guest(arg, &op.init, sizeof(op.init)))
-            rc = -EFAULT;
-        return rc;
-    case EVTCHNOP_expand_array:
-        if (copy_from_guest(&op.expand, arg, sizeof(op.expand)))
-            return -EFAULT;
-        return fifo_expand_array(d, op.expand.array_gfn);
-    default:
-        if (copy_from_guest(&op.priority, arg, sizeof(op.priority)))
-            return -EFAULT;
-        p = port_find(d, op.priority.port);
-        if (!p || op.priority.priority > EVTCHN_FIFO_PRIORITY_MIN)
-            return -EINVAL;
-        if (!d->evtchn->fifo)
-            return -ENOSYS;
-        WRITE_ONCE(p->priority, op.priority.priority);
-        return 0;
-    }
-}
-
-/* What a running guest does rarely. */
-static __noinline long op_rare(int cmd, void __guest *arg)
-{
-    struct evtchn_bind_vcpu bind;
-    u32 port;
-
-    switch (cmd) {
-    case EVTCHNOP_alloc_unbound: return op_alloc_unbound(arg);
-    case EVTCHNOP_bind_interdomain: return op_bind_interdomain(arg);
-    case EVTCHNOP_bind_virq:
-    case EVTCHNOP_bind_ipi:
-    case EVTCHNOP_bind_pirq: return op_bind(cmd, arg);
-    case EVTCHNOP_close:
-        if (copy_from_guest(&port, arg, sizeof(port)))
-            return -EFAULT;
-        return port_close(current->domain, port);
-    case EVTCHNOP_status: return op_status(arg);
-    case EVTCHNOP_bind_vcpu:
-        if (copy_from_guest(&bind, arg, sizeof(bind)))
-            return -EFAULT;
-        return port_bind_vcpu(current->domain, bind.port, bind.vcpu);
-    case EVTCHNOP_reset: return op_reset(arg);
-    case EVTCHNOP_init_control:
-    case EVTCHNOP_expand_array:
-    case EVTCHNOP_set_priority: return op_fifo(cmd, arg);
-    default: return hypercall_unknown("event_channel_op", cmd, -ENOSYS);
-    }
 }
 
 long do_event_channel_op(int cmd, void __guest *arg)
