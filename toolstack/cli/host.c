@@ -314,7 +314,7 @@ int cmd_debug_keys(struct cli *cli, int argc, char **argv)
 }
 
 /* dom0's configuration as stock tools expect to find it recorded. */
-static int record_dom0(struct err **err)
+static int record_dom0(const struct xen_domctl_getdomaininfo *info, struct err **err)
 {
     static const uint8_t no_uuid[16];
     struct json_object *o = json_object_new_object(), *b;
@@ -322,6 +322,8 @@ static int record_dom0(struct err **err)
 
     json_put_str(json_put_object(o, "c_info"), "type", "pv");
     b = json_put_object(o, "b_info");
+    json_put_int(b, "max_memkb", info->max_pages << (PAGE_SHIFT - 10));
+    json_put_int(b, "target_memkb", info->tot_pages << (PAGE_SHIFT - 10));
     json_put_object(b, "sched_params");
     json_put_object(b, "type.pv");
     json_put_object(b, "arch_arm");
@@ -360,7 +362,7 @@ int cmd_init_dom0(struct cli *cli, int argc, char **argv)
                      (unsigned long long)info.max_pages << (PAGE_SHIFT - 10)) < 0 ||
         store_write(s, "/local/pool/0", "name", "Pool-0", &err) < 0 ||
         store_write(s, "/vm", NULL, "", &err) < 0 || store_write(s, "/libxl", NULL, "", &err) < 0 ||
-        record_dom0(&err) < 0)
+        record_dom0(&info, &err) < 0)
         return cli_fail(cli, err);
     return EXIT_OK;
 }

@@ -153,11 +153,6 @@ int cli_getopt(struct cli *cli, int argc, char **argv, const char *opts, const s
 {
     int o = getopt_long(argc, argv, opts, longs, NULL);
 
-    if (o == 'h' && !strchr(opts, 'h')) {
-        command_usage(cli, cli->command, stdout);
-        *rc = EXIT_OK;
-        return -2;
-    }
     if (o == '?') {
         if (optopt == 'h') {
             command_usage(cli, cli->command, stdout);
