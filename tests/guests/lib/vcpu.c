@@ -31,7 +31,8 @@ void vcpu_main(struct vcpu *v)
 {
     v->function(v->arg);
     v->finished = true;
-    hc_vcpu_op(VCPUOP_down, v->id, 0);
+    for (;;) /* somebody may call it up again */
+        hc_vcpu_op(VCPUOP_down, v->id, 0);
 }
 
 static uint64_t read_cr3(void)
