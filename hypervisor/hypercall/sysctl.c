@@ -161,7 +161,7 @@ static long phys_info(struct xen_sysctl_physinfo *p)
     p->total_pages = heap_total_frames();
     p->free_pages = heap_free_frames();
     p->outstanding_pages = heap_claimed_frames();
-    p->scrub_pages = heap_scrub_frames();
+    p->scrub_pages = 0; /* those are among the free ones, and who asks adds the two */
     p->max_mfn = max_frame - 1;
     p->capabilities = XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
     arch_physinfo(p);
