@@ -18,7 +18,6 @@ enum lock_level {
     LOCK_DOMAIN,      /* struct domain's own state */
     LOCK_GRANT,       /* a grant table: what its domain grants */
     LOCK_MAPTRACK,    /* free handles of a vCPU for mapped grants */
-    LOCK_PTABLE,      /* a page table that is being changed */
     LOCK_EVTCHN,      /* a domain's table of event channels: opening and closing them */
     LOCK_EVTCHN_PEER, /* the second of two such tables, the one with the higher domain id */
     LOCK_EVTCHN_PORT, /* one event channel: held while an event is sent through it */
