@@ -48,7 +48,7 @@ def start(context, multiboot, extra_args="", **machine):
     try:
         with context.emulator(Machine(devices=["-cdrom", image], memory="2G", **machine)) as emulator:
             dom0 = Dom0(emulator)
-            dom0.wait_up(240)
+            dom0.wait_up(400)
             context.require("control_d" in dom0.run("cat /proc/xen/capabilities"), "dom0 has no control_d capability")
             efi = dom0.run("ls -d /sys/firmware/efi 2>/dev/null; true").strip()
             dom0.send("99 poweroff -f\n")
