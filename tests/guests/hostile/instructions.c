@@ -146,7 +146,7 @@ static void random_code(uint64_t seed, bool privileged_bytes)
     map_page(0x401000, virt_to_mfn(page_alloc()), PTE_KRO);
     map_page(0x402000, virt_to_mfn(page_alloc()), PTE_KRW);
     user_l4_install();
-    for (unsigned int run = 0; run < 4000; run++) {
+    for (unsigned int run = 0; run < 1500; run++) {
         struct regs r = {.rip = 0x400000 + (run & 1 ? 4096 - 16 : 0), .rsp = 0x401800};
 
         for (unsigned int i = 0; i < 16; i++) {
@@ -219,7 +219,7 @@ static void random_kernel(uint64_t seed)
     for (unsigned int v = 0; v < 32; v++)
         trap_hook(v, resume);
     hc_physdev_op(PHYSDEVOP_set_iopl, &iopl);
-    for (unsigned int run = 0; run < 20000; run++) {
+    for (unsigned int run = 0; run < 8000; run++) {
         unsigned int at = run % 5 ? 0 : 4096 - 8, prefix = 0, start, operand;
 
         memset(code, 0xcc, sizeof(code));

@@ -372,7 +372,7 @@ static void by_race(void)
         check_eq(mmuext(MMUEXT_UNPIN_TABLE, raced), 0);
     }
     stop = true;
-    check(vcpu_wait(1, 3000));
+    check(vcpu_wait(1, 60000));
     printk("pinned %u times of 3000\n", pinned);
 }
 
@@ -405,7 +405,7 @@ static void by_churn(void)
     value = pte_make(virt_to_mfn(table), PTE_TABLE);
     check_eq(vcpu_start(1, churn, (void *)77), 0);
     churn((void *)5);
-    check(vcpu_wait(1, 20000));
+    check(vcpu_wait(1, 60000));
     check_eq(pte_write(l2, value), 0);
     check_eq(write_fault(table, 0), VEC_PF);
     check_eq(va_write(table, pte_make(virt_to_mfn(table), PTE_KRW)), -XEN_EBUSY);

@@ -43,7 +43,7 @@ static void race(step_t *what)
     step = what;
     check_eq(vcpu_start(1, run_steps, (void *)0x5deece66dul), 0);
     run_steps((void *)0x2545f4914f6cdd1dul);
-    check(vcpu_wait(1, 30000));
+    check(vcpu_wait(1, 60000));
 }
 
 static void event_step(uint64_t r)
@@ -286,7 +286,7 @@ static void base_pointers(void)
     check_eq(vcpu_start(1, run_steps, (void *)99), 0);
     run_steps((void *)77);
     mmuext(MMUEXT_NEW_BASEPTR, virt_to_mfn(kernel_l4));
-    check(vcpu_wait(1, 30000));
+    check(vcpu_wait(1, 60000));
 }
 
 void test_main(void)

@@ -165,7 +165,7 @@ static void check_fpu(void)
         __asm__ volatile("movdqa %0, %%xmm7" : : "m"(pattern));
     if (hc_vcpu_op(VCPUOP_is_up, 1, 0) >= 0) {
         check_eq(vcpu_start(1, other_fpu, &avx), 0);
-        check(vcpu_wait(1, 3000));
+        check(vcpu_wait(1, 60000));
     }
     nap();
     if (avx)

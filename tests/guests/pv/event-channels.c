@@ -97,7 +97,7 @@ static void second_vcpu(void *arg)
 
 static bool wait_ipi(void)
 {
-    uint64_t end = now() + 2000000000ul;
+    uint64_t end = now() + 30000000000ul;
 
     while (ipi_on_vcpu == 99 && now() < end)
         cpu_relax();
@@ -135,7 +135,7 @@ static void check_ipi(void)
     check(wait_ipi());
     check_eq(ipi_on_vcpu, 1);
     second_stop = true;
-    check(vcpu_wait(1, 2000));
+    check(vcpu_wait(1, 60000));
     check_eq(event_close(ipi), 0);
     check_eq(event_close(x), 0);
     check_eq(event_close(y), 0);

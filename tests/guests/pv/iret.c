@@ -81,7 +81,7 @@ static void check_failsafe(void)
     check_eq(hc_update_descriptor(virt_to_mfn(gdt) << PAGE_SHIFT | 64, 0), 0);
     /* the hypervisor reloads them when this vCPU comes back after another one */
     check_eq(vcpu_start(1, other, NULL), 0);
-    check(vcpu_wait(1, 3000));
+    check(vcpu_wait(1, 60000));
     check_eq(got_failsafe, 1);
     check_eq(failsafe_selectors[0] & 0xffff, 8 * 8 + 3);
     check_eq(failsafe_selectors[1] & 0xffff, 8 * 8 + 3);

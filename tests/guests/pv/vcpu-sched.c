@@ -22,7 +22,7 @@ static void down_and_up(void *arg)
 
 static bool wait_up(long state)
 {
-    uint64_t end = now() + 2000000000ul;
+    uint64_t end = now() + 30000000000ul;
 
     while (hc_vcpu_op(VCPUOP_is_up, 1, 0) != state && now() < end)
         hc_sched_op(SCHEDOP_yield, 0);
@@ -45,7 +45,7 @@ static void check_up_down(void)
     check_eq(rounds, 1);
     check_eq(vcpu_start(1, down_and_up, NULL), -XEN_EEXIST); /* only once */
     check_eq(hc_vcpu_op(VCPUOP_up, 1, 0), 0);
-    check(vcpu_wait(1, 2000));
+    check(vcpu_wait(1, 60000));
     check_eq(rounds, 2);
     check_eq(hc_vcpu_op(VCPUOP_down, 99, 0), -XEN_ENOENT);
     check_eq(hc_vcpu_op(77, 0, 0), -XEN_ENOSYS);
