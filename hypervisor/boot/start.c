@@ -90,7 +90,7 @@ static void each_domain(void (*show)(struct domain *d))
     struct domain *d;
 
     spin_lock(&domlist_lock);
-    list_for_each(d, &domain_list, link)
+    list_for_each (d, &domain_list, link)
         show(d);
     spin_unlock(&domlist_lock);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memcpy, memmove, memset and clearing pages with the string instructions: eight bytes at a time, the rest singly.
- * The direction flag is always clear in the hypervisor. Any context.
+ * memcpy, memmove, memset and clearing pages with the string instructions: eight bytes at a time,
+ * the rest singly. The direction flag is always clear in the hypervisor. Any context.
  */
 #include <arch/arch.h>
 #include <lib/string.h>

@@ -145,7 +145,8 @@ static void __init back_range(unsigned long va, unsigned long end, u8 byte, unsi
     }
 }
 
-/* Backs a table of `size` bytes a frame at base wherever there is RAM, in pieces of `grain` bytes. */
+/* Backs a table of `size` bytes a frame at base wherever there is RAM, in pieces of `grain` bytes.
+ */
 static void __init back_table(unsigned long base, unsigned int size, unsigned long grain, u8 byte,
                               unsigned long other)
 {

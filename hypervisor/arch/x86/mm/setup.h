@@ -5,7 +5,8 @@
 #ifndef ARCH_X86_MM_SETUP_H
 #define ARCH_X86_MM_SETUP_H
 
-/* Lasting page tables, frame table, M2P. boot_info is in order and everything that must not be overwritten is reserved. */
+/* Lasting page tables, frame table, M2P. boot_info is in order and everything that must not be
+ * overwritten is reserved. */
 void memory_init(void);
 /* The first CPU's lasting stack area; boot goes on there in fn. */
 void boot_stack_init(void);

@@ -8,18 +8,19 @@
 #include <asm/paging.h>
 
 /* Bounds in the image, from the link script; page aligned. */
-extern char __image_start[], __init_text_end[], __init_end[], __text_start[], __text_end[], __rodata_start[],
-    __rodata_end[], __data_start[], __ro_after_init_end[], __bss_start[], __init_bss_end[],
-    __percpu_start[], __percpu_end[], __bss_end[];
+extern char __image_start[], __init_text_end[], __init_end[], __text_start[], __text_end[],
+    __rodata_start[], __rodata_end[], __data_start[], __ro_after_init_end[], __bss_start[],
+    __init_bss_end[], __percpu_start[], __percpu_end[], __bss_end[];
 
-/* A zeroed table: from the boot's memory until tables_use_heap(), from the heap afterwards. NULL: none left. */
+/* A zeroed table: from the boot's memory until tables_use_heap(), from the heap afterwards. NULL:
+ * none left. */
 struct page_table *table_alloc(void);
 void tables_use_heap(void);
 
 /*
- * Maps [va, va + size) to pa in root's tables with flags (MAP_*), by the largest pages that fit: level 3 at most where the CPU
- * knows them. Page aligned. Overwrites what is there, must not cut larger pages. 0 or -ENOMEM. One CPU, or callers that keep
- * their ranges apart and hold a lock.
+ * Maps [va, va + size) to pa in root's tables with flags (MAP_*), by the largest pages that fit:
+ * level 3 at most where the CPU knows them. Page aligned. Overwrites what is there, must not cut
+ * larger pages. 0 or -ENOMEM. One CPU, or callers that keep their ranges apart and hold a lock.
  */
 int map_range(struct page_table *root, unsigned long va, paddr_t pa, u64 size, u64 flags);
 /* Takes pages away; the tables stay. No TLB is flushed. */
