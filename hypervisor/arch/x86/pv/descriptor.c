@@ -73,15 +73,20 @@ static void window_flush(const struct vcpu *v)
 }
 
 /*
- * Behind the guest's own descriptors lie empty ones, up to ours: a selector from there is a #GP of the
- * guest's, not a page fault at an address of ours.
+ * Behind the guest's own descriptors lie empty ones, up to ours: a selector from there is a #GP of
+ * the guest's, not a page fault at an address of ours.
  */
 static const u64 empty_descriptors[512] __aligned(PAGE_SIZE);
+
+static u64 empty_pte(void)
+{
+    return virt_to_paddr(empty_descriptors) | (WINDOW_RIGHTS & ~PTE_RW);
+}
 
 void pv_gdt_init(struct vcpu *v)
 {
     for (unsigned int i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
-        v->arch.pv.gdt_ldt_ptes[i] = virt_to_paddr(empty_descriptors) | (WINDOW_RIGHTS & ~PTE_RW);
+        v->arch.pv.gdt_ldt_ptes[i] = empty_pte();
 }
 
 void pv_drop_gdt(struct vcpu *v)
@@ -93,9 +98,9 @@ void pv_drop_gdt(struct vcpu *v)
     for (unsigned int i = 0; i < DIV_ROUND_UP(v->arch.pv.gdt_entries, 512U); i++) {
         v->arch.pv.gdt_frames[i] = 0;
         window_put(&pte[i]);
+        pte[i] = empty_pte();
     }
     v->arch.pv.gdt_entries = 0;
-    pv_gdt_init(v);
 }
 
 int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries)
