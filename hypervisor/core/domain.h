@@ -23,7 +23,6 @@
 
 struct evtchn_table;
 struct grant_table;
-struct sched_unit;
 
 enum domain_dying { DOMDYING_ALIVE, DOMDYING_DYING, DOMDYING_DEAD };
 
@@ -64,7 +63,7 @@ struct vcpu {
     struct evtchn_fifo_vcpu *fifo; /* private to core/evtchn_fifo.c */
 
     bool nmi_pending;
-    bool defer_shutdown, paused_for_shutdown;
+    bool paused_for_shutdown;
 
     struct arch_vcpu arch;
 };

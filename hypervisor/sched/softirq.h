@@ -13,8 +13,6 @@
  * for good. */
 enum softirq {
     SOFTIRQ_TIMER,
-    SOFTIRQ_NEW_TLBFLUSH_CLOCK,
-    SOFTIRQ_TASKLET,
     SOFTIRQ_CLOCK,    /* calibration of this CPU's clock, guest time pages */
     SOFTIRQ_CONSOLE,  /* tells dom0 that the log has grown */
     SOFTIRQ_SCHEDULE, /* may switch to another vCPU and then not return */
