@@ -19,8 +19,8 @@
 
 /* 2 MiB extents, as large as the hypervisor lets tools ask for. */
 #define BIG_ORDER 9
-/* Extents in one hypercall: an array of 32 KiB. */
-#define BATCH 4096
+/* Pages in one hypercall, 32 MiB: dom0's kernel cannot schedule while a call is under way. */
+#define BATCH_PAGES 8192
 /* Pages mapped at a time while copying into the guest. */
 #define CHUNK 4096
 
@@ -37,8 +37,8 @@ struct build {
 static int64_t populate_run(struct build *b, uint64_t from, uint64_t to, unsigned int order,
                             struct err **err)
 {
-    xen_pfn_t *ext = calloc(BATCH, sizeof(*ext));
-    uint64_t size = 1ull << order;
+    uint64_t size = 1ull << order, batch = BATCH_PAGES >> order;
+    xen_pfn_t *ext = calloc(batch, sizeof(*ext));
     int64_t reached = -1;
 
     if (!ext)
@@ -47,8 +47,8 @@ static int64_t populate_run(struct build *b, uint64_t from, uint64_t to, unsigne
         unsigned long n = (to - from) / size, i, j;
         long got;
 
-        if (n > BATCH)
-            n = BATCH;
+        if (n > batch)
+            n = batch;
         for (i = 0; i < n; i++)
             ext[i] = from + i * size;
         got = hyp_populate(b->h, b->g->domid, ext, n, order, err);
