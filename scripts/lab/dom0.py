@@ -5,6 +5,7 @@ Lines are sent in pieces, each after the echo of the one before: a hypervisor's 
 line sent whole would lose its middle. The other end is scripts/images/testshell."""
 
 import base64
+import os
 import re
 
 from .emulator import TIME_SCALE, Timeout
@@ -55,7 +56,7 @@ class Dom0:
     def put(self, path, data):
         """Writes a small file (bytes) in dom0."""
         text = base64.b64encode(data).decode()
-        self.run(f"echo {text} | base64 -d >{path}")
+        self.run(f"mkdir -p {os.path.dirname(path)} && echo {text} | base64 -d >{path}")
 
     def wait_for(self, command, timeout=60):
         """Repeats a command in dom0 (there, once a second) until it ends well."""
