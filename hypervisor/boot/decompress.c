@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unpacking kernel images, with the decoders that the distribution ships as static libraries (docs/dependencies.md). They are linked
- * into boot-only memory. What they expect of a C library is in boot/decompress_libc.c.
+ * Unpacking kernel images, with the decoders that the distribution ships as static libraries
+ * (docs/dependencies.md). They are linked into boot-only memory. What they expect of a C library is
+ * in boot/decompress_libc.c.
  */
 #include <arch/arch.h>
 #include <boot/boot.h>
@@ -11,8 +12,9 @@
 #include <lib/string.h>
 
 /*
- * The few declarations that we need of zlib.h, lzma.h, zstd.h and lz4.h: those headers want a hosted C library. The layout of the
- * structures is part of each library's stable ABI (libz.so.1, liblzma.so.5).
+ * The few declarations that we need of zlib.h, lzma.h, zstd.h and lz4.h: those headers want a
+ * hosted C library. The layout of the structures is part of each library's stable ABI (libz.so.1,
+ * liblzma.so.5).
  */
 struct z_stream_s {
     const unsigned char *next_in;
@@ -55,8 +57,9 @@ typedef struct {
     size_t reserved_int3, reserved_int4;
     int reserved_enum1, reserved_enum2;
 } lzma_stream;
-int lzma_stream_buffer_decode(u64 *memlimit, u32 flags, const lzma_allocator *allocator, const u8 *in,
-                              size_t *in_pos, size_t in_size, u8 *out, size_t *out_pos, size_t out_size);
+int lzma_stream_buffer_decode(u64 *memlimit, u32 flags, const lzma_allocator *allocator,
+                              const u8 *in, size_t *in_pos, size_t in_size, u8 *out,
+                              size_t *out_pos, size_t out_size);
 int lzma_alone_decoder(lzma_stream *strm, u64 memlimit);
 int lzma_code(lzma_stream *strm, int action);
 void lzma_end(lzma_stream *strm);
@@ -84,7 +87,8 @@ static const lzma_allocator allocator = {lzma_calloc, lzma_free, NULL};
 
 static ssize_t __init unpack_gzip(const void *in, size_t in_size, void *out, size_t out_size)
 {
-    struct z_stream_s s = {.next_in = in, .avail_in = in_size, .next_out = out, .avail_out = out_size};
+    struct z_stream_s s = {
+        .next_in = in, .avail_in = in_size, .next_out = out, .avail_out = out_size};
     int rc = inflateInit2_(&s, 15 + 16, "1.2", sizeof(s));
 
     if (rc)
@@ -100,7 +104,8 @@ static ssize_t __init unpack_xz(const void *in, size_t in_size, void *out, size_
 {
     size_t in_pos = 0, out_pos = 0;
     u64 limit = ~0UL;
-    int rc = lzma_stream_buffer_decode(&limit, 0, &allocator, in, &in_pos, in_size, out, &out_pos, out_size);
+    int rc = lzma_stream_buffer_decode(&limit, 0, &allocator, in, &in_pos, in_size, out, &out_pos,
+                                       out_size);
 
     if (rc == LZMA_OK)
         return out_pos;
@@ -109,7 +114,10 @@ static ssize_t __init unpack_xz(const void *in, size_t in_size, void *out, size_
 
 static ssize_t __init unpack_lzma(const void *in, size_t in_size, void *out, size_t out_size)
 {
-    lzma_stream s = {.next_in = in, .avail_in = in_size, .next_out = out, .avail_out = out_size,
+    lzma_stream s = {.next_in = in,
+                     .avail_in = in_size,
+                     .next_out = out,
+                     .avail_out = out_size,
                      .allocator = &allocator};
     int rc = lzma_alone_decoder(&s, ~0UL);
 
@@ -161,7 +169,7 @@ static const struct {
     u8 length;
     ssize_t (*unpack)(const void *in, size_t in_size, void *out, size_t out_size);
 } formats[] __initdata = {
-    {"\x1f\x8b\x08", 3, unpack_gzip},      {"\3757zXZ", 6, unpack_xz},
+    {"\x1f\x8b\x08", 3, unpack_gzip},     {"\3757zXZ", 6, unpack_xz},
     {"\x28\xb5\x2f\xfd", 4, unpack_zstd}, {"\x02\x21\x4c\x18", 4, unpack_lz4},
     {"\x5d\x00\x00", 3, unpack_lzma},
 };

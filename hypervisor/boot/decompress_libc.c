@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory for the decoders (whole pages, freed after the boot), and the entry points by which a hardened build of theirs
- * reports damage. They come compiled for user space: with SSE, which the boot CPU has on, and with stack protectors,
- * which read a word behind the FS base, and with a red zone below the stack pointer, which an interrupt would overwrite.
+ * Memory for the decoders (whole pages, freed after the boot), and the entry points by which a
+ * hardened build of theirs reports damage. They come compiled for user space: with SSE, which the
+ * boot CPU has on, and with stack protectors, which read a word behind the FS base, and with a red
+ * zone below the stack pointer, which an interrupt would overwrite.
  */
 #include <asm/system.h>
 #include <asm/trapnr.h>
@@ -70,7 +71,8 @@ unsigned long long __init ZSTD_trace_decompress_begin(const void *context __unus
 }
 
 void ZSTD_trace_decompress_end(unsigned long long trace, const void *result);
-void __init ZSTD_trace_decompress_end(unsigned long long trace __unused, const void *result __unused)
+void __init ZSTD_trace_decompress_end(unsigned long long trace __unused,
+                                      const void *result __unused)
 {
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dom0: how much memory and how many vCPUs it gets, what of the machine is its, and its start. The address space itself is built by
- * arch/x86/pv/dom0_build.c. Options as Xen's: dom0_mem=[min:SIZE,][max:SIZE,][SIZE], dom0_max_vcpus=N or MIN-MAX.
+ * dom0: how much memory and how many vCPUs it gets, what of the machine is its, and its start. The
+ * address space itself is built by arch/x86/pv/dom0_build.c. Options as Xen's:
+ * dom0_mem=[min:SIZE,][max:SIZE,][SIZE], dom0_max_vcpus=N or MIN-MAX.
  */
 #include <arch/arch.h>
 #include <arch/x86/pv/dom0_build.h>
@@ -39,11 +40,16 @@ static const char *__init parse_amount(const char *s, struct amount *a)
     if (end == s)
         return NULL;
     switch (*end) {
-    case 'T': case 't': a->bytes <<= 10; fallthrough;
-    case 'G': case 'g': a->bytes <<= 10; fallthrough;
-    case 'M': case 'm': a->bytes <<= 10; fallthrough;
-    case 'K': case 'k': a->bytes <<= 10; return end + 1;
-    case 'B': case 'b': return end + 1;
+    case 'T':
+    case 't': a->bytes <<= 10; fallthrough;
+    case 'G':
+    case 'g': a->bytes <<= 10; fallthrough;
+    case 'M':
+    case 'm': a->bytes <<= 10; fallthrough;
+    case 'K':
+    case 'k': a->bytes <<= 10; return end + 1;
+    case 'B':
+    case 'b': return end + 1;
     default: a->bytes <<= 10; return end; /* a bare number is in KB */
     }
 }
@@ -85,7 +91,8 @@ static int __init parse_max_vcpus(const char *s)
 }
 BOOT_PARAM_CUSTOM("dom0_max_vcpus", dom0_max_vcpus, parse_max_vcpus);
 
-static unsigned long __init amount_pages(const struct amount *a, unsigned long available, unsigned long dflt)
+static unsigned long __init amount_pages(const struct amount *a, unsigned long available,
+                                         unsigned long dflt)
 {
     unsigned long pages = a->bytes >> PAGE_SHIFT;
 
@@ -96,7 +103,8 @@ static unsigned long __init amount_pages(const struct amount *a, unsigned long a
     return pages;
 }
 
-/* Without an option: all but a sixteenth, at most 128 MB, that stays for us and for DMA buffers. *max: its limit for later. */
+/* Without an option: all but a sixteenth, at most 128 MB, that stays for us and for DMA buffers.
+ * *max: its limit for later. */
 static unsigned long __init dom0_pages(unsigned long *max_pages)
 {
     unsigned long available = heap_free_frames();
@@ -107,14 +115,16 @@ static unsigned long __init dom0_pages(unsigned long *max_pages)
 
     pages = min(max(pages, least), most);
     *max_pages = dom0_mem_max.bytes ? max(most, pages) : ~0U;
-    return min(pages, available - min(available, 256UL)); /* room for its page tables' bookkeeping */
+    return min(pages,
+               available - min(available, 256UL)); /* room for its page tables' bookkeeping */
 }
 
 static unsigned int __init dom0_vcpus(void)
 {
     unsigned int n = max(cpumask_weight(&cpu_online_map), min_vcpus);
 
-    return max_vcpus ? min(n > max_vcpus || min_vcpus == 1 ? max_vcpus : n, (unsigned int)NR_CPUS) : n;
+    return max_vcpus ? min(n > max_vcpus || min_vcpus == 1 ? max_vcpus : n, (unsigned int)NR_CPUS)
+                     : n;
 }
 
 static struct domain *__init create(unsigned int vcpus)

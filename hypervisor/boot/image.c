@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kernel images (image.h). bzImage: Linux' Documentation/x86/boot.rst, "The Linux/x86 Boot Protocol", 2.08 and later.
+ * Kernel images (image.h). bzImage: Linux' Documentation/x86/boot.rst, "The Linux/x86 Boot
+ * Protocol", 2.08 and later.
  */
 #include <boot/boot.h>
 #include <boot/image.h>
@@ -64,7 +65,8 @@ static int __init unpack(struct kernel_image *k, const u8 *data, size_t size, co
     return n < 0 ? (int)n : elf_open(&k->elf, k->unpacked, n, why);
 }
 
-int __init kernel_image_open(struct kernel_image *k, const void *image, size_t size, const char **why)
+int __init kernel_image_open(struct kernel_image *k, const void *image, size_t size,
+                             const char **why)
 {
     const u8 *data = image;
     int rc;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of domains and their vCPUs: creation, the table of domains, references, pausing, shutdown, the end. What a domain
- * owns is looked after by the files that own the type: event channels, grants, frames, and the architecture.
+ * The life of domains and their vCPUs: creation, the table of domains, references, pausing,
+ * shutdown, the end. What a domain owns is looked after by the files that own the type: event
+ * channels, grants, frames, and the architecture.
  */
 #include <arch/arch.h>
 #include <core/domain.h>
@@ -25,10 +26,12 @@ struct domain *dom0, *idle_domain;
 #define TABLE_FANOUT 512
 static struct domain **domain_table[DOMID_FIRST_RESERVED / TABLE_FANOUT + 1];
 
-/* Where vCPUs without a place in shared_info keep their events until they register one; never read by a guest. */
+/* Where vCPUs without a place in shared_info keep their events until they register one; never read
+ * by a guest. */
 static vcpu_info_t unregistered_info;
 
-/* ---- the table ------------------------------------------------------------------------------------------- */
+/* ---- the table
+ * ------------------------------------------------------------------------------------------- */
 
 struct domain *domain_peek(domid_t id)
 {
@@ -68,7 +71,7 @@ static int table_insert(struct domain *d)
         return -ENOMEM;
     spin_lock(&domlist_lock);
     if (!(*leaf)[d->id % TABLE_FANOUT]) {
-        list_for_each(e, &domain_list, link)
+        list_for_each (e, &domain_list, link)
             if (e->id > d->id)
                 break;
         list_add_tail(&d->link, &e->link);
@@ -87,7 +90,8 @@ static void table_remove(struct domain *d)
     spin_unlock(&domlist_lock);
 }
 
-/* ---- references ------------------------------------------------------------------------------------------ */
+/* ---- references
+ * ------------------------------------------------------------------------------------------ */
 
 bool domain_get(struct domain *d)
 {
@@ -105,7 +109,7 @@ static void domain_free_parts(struct domain *d)
 {
     struct vcpu *v;
 
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         vcpu_unregister_info(v);
         evtchn_vcpu_free(v);
         sched_vcpu_free(v);
@@ -132,7 +136,8 @@ void domain_put(struct domain *d)
     domain_free_parts(d);
 }
 
-/* ---- creation -------------------------------------------------------------------------------------------- */
+/* ---- creation
+ * -------------------------------------------------------------------------------------------- */
 
 static void watchdog_fired(void *data)
 {
@@ -289,7 +294,8 @@ fail:
     return NULL;
 }
 
-/* ---- pausing --------------------------------------------------------------------------------------------- */
+/* ---- pausing
+ * --------------------------------------------------------------------------------------------- */
 
 void vcpu_pause_nosync(struct vcpu *v)
 {
@@ -314,7 +320,7 @@ void domain_pause_nosync(struct domain *d)
     struct vcpu *v;
 
     __atomic_fetch_add(&d->pause_count, 1, __ATOMIC_SEQ_CST);
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         vcpu_sleep_nosync(v);
 }
 
@@ -323,7 +329,7 @@ void domain_pause(struct domain *d)
     struct vcpu *v;
 
     domain_pause_nosync(d);
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         vcpu_sleep_sync(v);
 }
 
@@ -333,7 +339,7 @@ void domain_unpause(struct domain *d)
 
     if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST))
         return;
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         vcpu_wake(v);
 }
 
@@ -361,7 +367,8 @@ int domain_unpause_by_controller(struct domain *d)
     return rc;
 }
 
-/* ---- the end --------------------------------------------------------------------------------------------- */
+/* ---- the end
+ * --------------------------------------------------------------------------------------------- */
 
 void domain_shutdown(struct domain *d, u32 code)
 {
@@ -376,7 +383,7 @@ void domain_shutdown(struct domain *d, u32 code)
     }
     d->is_shutting_down = true;
     d->shutdown_code = d->shutdown_latched ? d->shutdown_latched - 1 : code;
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         v->paused_for_shutdown = true;
         vcpu_pause_nosync(v);
     }
@@ -393,7 +400,7 @@ void domain_resume(struct domain *d)
     spin_lock(&d->lock);
     d->is_shutting_down = d->is_shut_down = false;
     d->shutdown_code = d->shutdown_latched = 0;
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         if (v->paused_for_shutdown)
             vcpu_unpause(v);
         v->paused_for_shutdown = false;
@@ -425,20 +432,17 @@ enum { KILL_EVENTS, KILL_GRANTS, KILL_ARCH, KILL_DONE };
 static int kill_step(struct domain *d)
 {
     switch (d->kill_step) {
-    case KILL_EVENTS:
-        return evtchn_domain_destroy(d);
-    case KILL_GRANTS:
-        return grant_domain_release_mappings(d);
+    case KILL_EVENTS: return evtchn_domain_destroy(d);
+    case KILL_GRANTS: return grant_domain_release_mappings(d);
     case KILL_ARCH: {
         struct vcpu *v;
 
-        for_each_vcpu(d, v)
+        for_each_vcpu (d, v)
             vcpu_unregister_info(v);
         domain_claim(d, 0);
         return arch_domain_relinquish(d);
     }
-    default:
-        return 0;
+    default: return 0;
     }
 }
 
@@ -448,7 +452,7 @@ static void stop_timers(struct domain *d)
 
     for (unsigned int i = 0; i < ARRAY_SIZE(d->watchdog); i++)
         timer_kill(&d->watchdog[i]);
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         v->periodic_period = 0;
         timer_kill(&v->singleshot_timer);
         timer_kill(&v->periodic_timer);
@@ -480,7 +484,8 @@ int domain_kill(struct domain *d)
     return 0;
 }
 
-/* ---- where a vCPU's vcpu_info is --------------------------------------------------------------------------- */
+/* ---- where a vCPU's vcpu_info is
+ * --------------------------------------------------------------------------- */
 
 int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset)
 {

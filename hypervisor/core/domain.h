@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Domains and their virtual CPUs: the two central objects. Neutral first, the architecture's part last. A domain owns its event
- * channels, grants and frames through pointers; their types are private to their files.
+ * Domains and their virtual CPUs: the two central objects. Neutral first, the architecture's part
+ * last. A domain owns its event channels, grants and frames through pointers; their types are
+ * private to their files.
  *
- * Life: domain_create() -> (vcpu_create) -> unpaused -> [shutdown] -> domain_kill() (restartable, DOMDYING_*)
+ * Life: domain_create() -> (vcpu_create) -> unpaused -> [shutdown] -> domain_kill() (restartable,
+ * DOMDYING_*)
  * -> last reference dropped -> freed.
  */
 #ifndef CORE_DOMAIN_H
@@ -40,14 +42,14 @@ struct vcpu {
     bool is_idle;
 
     /* Scheduler (sched/): guarded by the run queue's lock unless said. */
-    unsigned int processor;       /* where it runs or ran last; written under the lock */
-    bool is_running;              /* its registers are on a CPU: cleared when they are saved */
+    unsigned int processor; /* where it runs or ran last; written under the lock */
+    bool is_running;        /* its registers are on a CPU: cleared when they are saved */
     bool affinity_broken;
-    struct sched_vcpu *sched;     /* private to sched/ */
-    struct cpumask hard_affinity; /* where it may run */
-    struct cpumask soft_affinity; /* where it prefers to */
-    unsigned long pause_flags;    /* VPF_*, atomic bits */
-    u32 pause_count;              /* atomic; > 0: paused by us or by a debugger */
+    struct sched_vcpu *sched;           /* private to sched/ */
+    struct cpumask hard_affinity;       /* where it may run */
+    struct cpumask soft_affinity;       /* where it prefers to */
+    unsigned long pause_flags;          /* VPF_*, atomic bits */
+    u32 pause_count;                    /* atomic; > 0: paused by us or by a debugger */
     struct vcpu_runstate_info runstate; /* times in ns, as the ABI has them */
     struct vcpu_runstate_info __guest *runstate_guest; /* where the guest wants a copy, or NULL */
 
@@ -55,7 +57,8 @@ struct vcpu {
     struct timer singleshot_timer, periodic_timer, poll_timer;
     s_time_t periodic_period; /* ns; 0: off */
 
-    /* Event delivery (core/evtchn.c): vcpu_info is in shared_info or where the guest registered it. */
+    /* Event delivery (core/evtchn.c): vcpu_info is in shared_info or where the guest registered it.
+     */
     vcpu_info_t *info;        /* mapped in our address space; never NULL after vcpu_create */
     struct frame *info_frame; /* holds a typed reference when registered by the guest, else NULL */
     u32 virq_port[NR_VIRQS];  /* 0: not bound; guarded by the domain's event lock */
@@ -70,15 +73,15 @@ struct vcpu {
 
 struct domain {
     domid_t id;
-    u32 refs; /* atomic; domain_get/domain_put */
+    u32 refs;         /* atomic; domain_get/domain_put */
     struct list link; /* in domain_list, by rising id; guarded by LOCK_DOMLIST for writers */
     xen_domain_handle_t handle; /* UUID */
     u32 ssidref;
-    u32 create_flags; /* XEN_DOMCTL_CDF_* as given */
-    bool is_privileged;  /* may manage others (dom0) */
-    bool is_hardware;    /* has the devices (dom0) */
-    bool is_hvm;         /* HVM or PVH; false: PV */
-    bool created;        /* fully built once: first unpause by the toolstack */
+    u32 create_flags;   /* XEN_DOMCTL_CDF_* as given */
+    bool is_privileged; /* may manage others (dom0) */
+    bool is_hardware;   /* has the devices (dom0) */
+    bool is_hvm;        /* HVM or PVH; false: PV */
+    bool created;       /* fully built once: first unpause by the toolstack */
 
     unsigned int max_vcpus;
     struct vcpu **vcpu; /* [max_vcpus], NULL where not created */
@@ -87,14 +90,16 @@ struct domain {
     struct spinlock lock;
     enum domain_dying dying;
     bool is_shutting_down, is_shut_down;
-    u32 shutdown_code;       /* SHUTDOWN_* */
-    u32 shutdown_latched;    /* SCHEDOP_shutdown_code: that code + 1, used instead of what comes later; 0: none */
-    u32 controller_pauses;   /* pauses by the control ABI */
-    unsigned int kill_step;  /* progress of domain_kill */
-    char crash_reason[96];   /* the first domain_crash() only */
+    u32 shutdown_code;    /* SHUTDOWN_* */
+    u32 shutdown_latched; /* SCHEDOP_shutdown_code: that code + 1, used instead of what comes later;
+                             0: none */
+    u32 controller_pauses;  /* pauses by the control ABI */
+    unsigned int kill_step; /* progress of domain_kill */
+    char crash_reason[96];  /* the first domain_crash() only */
 
     u32 pause_count; /* atomic; > 0: no vCPU runs */
-    u32 nr_polling;  /* atomic; vCPUs with VPF_POLLING: goes up in SCHEDOP_poll, down in vcpu_unblock */
+    u32 nr_polling; /* atomic; vCPUs with VPF_POLLING: goes up in SCHEDOP_poll, down in vcpu_unblock
+                     */
 
     /* Frames: guarded by page_lock. */
     struct spinlock page_lock;
@@ -109,16 +114,16 @@ struct domain {
     struct sched_domain *sched;  /* sched/ */
     unsigned int cpupool;        /* id of the pool, 0 */
 
-    s32 time_offset_seconds;     /* of its wall clock */
-    unsigned long vm_assist;     /* VMASST_TYPE_* bits */
+    s32 time_offset_seconds; /* of its wall clock */
+    unsigned long vm_assist; /* VMASST_TYPE_* bits */
 
     /* SCHEDOP_watchdog: ids are index + 1. */
     struct timer watchdog[2];
     u8 watchdog_used;
 
     /* What it may touch of the machine. */
-    struct rangeset *iomem_caps;  /* frame numbers */
-    struct rangeset *irq_caps;    /* pirqs */
+    struct rangeset *iomem_caps; /* frame numbers */
+    struct rangeset *irq_caps;   /* pirqs */
 
     struct arch_domain arch;
 };
@@ -129,19 +134,20 @@ extern struct domain *dom0;
 extern struct domain *idle_domain; /* owns the idle vCPUs */
 
 /* What HYPERVISOR_vm_assist may switch on. */
-#define VM_ASSIST_VALID                                                                            \
-    (1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |                    \
-     1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_pae_extended_cr3 |                \
-     1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag |             \
+#define VM_ASSIST_VALID                                                                \
+    (1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |        \
+     1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_pae_extended_cr3 |    \
+     1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag | \
      1UL << VMASST_TYPE_m2p_strict)
 
-#define for_each_vcpu(d, v)                                                                        \
-    for (unsigned int _i = 0; _i < (d)->max_vcpus; _i++)                                           \
+#define for_each_vcpu(d, v)                              \
+    for (unsigned int _i = 0; _i < (d)->max_vcpus; _i++) \
         if (((v) = (d)->vcpu[_i]) != NULL)
 
 /*
- * Makes a domain with no vCPUs and no memory, paused once. config: as checked by the caller (hypercall/domctl.c or dom0's builder).
- * *out: the domain with one reference (the list's). 0, -ENOMEM, -EINVAL, -EEXIST.
+ * Makes a domain with no vCPUs and no memory, paused once. config: as checked by the caller
+ * (hypercall/domctl.c or dom0's builder). *out: the domain with one reference (the list's). 0,
+ * -ENOMEM, -EINVAL, -EEXIST.
  */
 struct xen_domctl_createdomain;
 int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged,
@@ -155,7 +161,8 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 struct domain *domain_get_by_id(domid_t id);
 /* The same, resolving DOMID_SELF to the current domain. */
 struct domain *domain_get_by_id_or_self(domid_t id);
-/* Without a reference: valid while something else keeps the domain alive (an owned frame, the domctl lock). */
+/* Without a reference: valid while something else keeps the domain alive (an owned frame, the
+ * domctl lock). */
 struct domain *domain_peek(domid_t id);
 bool domain_get(struct domain *d); /* false when it is going away for good */
 void domain_put(struct domain *d);
@@ -171,11 +178,13 @@ void vcpu_unpause(struct vcpu *v);
 int domain_pause_by_controller(struct domain *d);
 int domain_unpause_by_controller(struct domain *d);
 
-/* The guest ends (SHUTDOWN_*): all vCPUs stop, the toolstack is told by VIRQ_DOM_EXC. For dom0: the host ends. */
+/* The guest ends (SHUTDOWN_*): all vCPUs stop, the toolstack is told by VIRQ_DOM_EXC. For dom0: the
+ * host ends. */
 void domain_shutdown(struct domain *d, u32 code);
 /* Takes it back (after a suspend that was cancelled, or by DOMCTL_resumedomain). */
 void domain_resume(struct domain *d);
-/* The guest cannot go on: keeps and logs the first reason, shuts it down with SHUTDOWN_crash. Returns; the caller carries on to a return path. */
+/* The guest cannot go on: keeps and logs the first reason, shuts it down with SHUTDOWN_crash.
+ * Returns; the caller carries on to a return path. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 
 /* Ends a domain: 0 done, -ERESTART again, -EINVAL dom0. Under the domctl lock. */

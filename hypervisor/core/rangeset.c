@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sets of ranges (rangeset.h): a sorted list, no two ranges touching. A domain has a few; most have none.
+ * Sets of ranges (rangeset.h): a sorted list, no two ranges touching. A domain has a few; most have
+ * none.
  */
 #include <core/rangeset.h>
 #include <lib/errno.h>
@@ -35,7 +36,7 @@ void rangeset_free(struct rangeset *r)
 
     if (!r)
         return;
-    list_for_each_safe(e, tmp, &r->ranges, link)
+    list_for_each_safe (e, tmp, &r->ranges, link)
         mem_free(e);
     mem_free(r);
 }
@@ -58,7 +59,7 @@ int rangeset_add(struct rangeset *r, unsigned long first, unsigned long last)
     n->first = first;
     n->last = last;
     spin_lock(&r->lock);
-    list_for_each_safe(e, tmp, &r->ranges, link) {
+    list_for_each_safe (e, tmp, &r->ranges, link) {
         if (e->last < n->first && e->last + 1 != n->first)
             continue;
         if (e->first > n->last && e->first - 1 != n->last)
@@ -67,7 +68,7 @@ int rangeset_add(struct rangeset *r, unsigned long first, unsigned long last)
         n->last = max(n->last, e->last);
         drop(e);
     }
-    list_for_each(e, &r->ranges, link)
+    list_for_each (e, &r->ranges, link)
         if (e->first > n->last)
             break;
     list_add_tail(&n->link, &e->link);
@@ -105,7 +106,7 @@ int rangeset_remove(struct rangeset *r, unsigned long first, unsigned long last)
     if (!spare)
         return -ENOMEM;
     spin_lock(&r->lock);
-    list_for_each_safe(e, tmp, &r->ranges, link)
+    list_for_each_safe (e, tmp, &r->ranges, link)
         if (e->last >= first && e->first <= last)
             used |= cut(e, first, last, spare);
     spin_unlock(&r->lock);
@@ -122,7 +123,7 @@ bool rangeset_contains(struct rangeset *r, unsigned long first, unsigned long la
     if (!r)
         return false;
     spin_lock(&r->lock);
-    list_for_each(e, &r->ranges, link)
+    list_for_each (e, &r->ranges, link)
         if (e->first <= first && e->last >= last) {
             found = true;
             break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sets of numbers kept as ranges: frames, ports, interrupts that a domain may touch. Each set has its own lock inside.
+ * Sets of numbers kept as ranges: frames, ports, interrupts that a domain may touch. Each set has
+ * its own lock inside.
  */
 #ifndef CORE_RANGESET_H
 #define CORE_RANGESET_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a hypercall's number to its function, alone or in a multicall, and how a long one is taken up again. entry.S calls through
- * hypercall_table directly.
+ * From a hypercall's number to its function, alone or in a multicall, and how a long one is taken
+ * up again. entry.S calls through hypercall_table directly.
  */
 #include <arch/arch.h>
 #include <asm/current.h>
@@ -19,8 +19,8 @@
 
 #define NR_HYPERCALLS 64
 
-typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
-                             unsigned long);
+typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long,
+                             unsigned long, unsigned long);
 
 /* Numbers without a row. */
 static long no_such_hypercall(void)
@@ -70,8 +70,9 @@ long hypercall_again(unsigned int n, ...)
 }
 
 /*
- * HYPERVISOR_multicall(entries, n): each entry's result is written back as it is done; a restart happens at the entry that
- * asked for it. 0, -EFAULT for entries that cannot be read or written, -EINVAL for a nested multicall.
+ * HYPERVISOR_multicall(entries, n): each entry's result is written back as it is done; a restart
+ * happens at the entry that asked for it. 0, -EFAULT for entries that cannot be read or written,
+ * -EINVAL for a nested multicall.
  */
 long do_multicall(void __guest *calls, unsigned int nr)
 {
@@ -87,8 +88,8 @@ long do_multicall(void __guest *calls, unsigned int nr)
             return -EFAULT;
         this_cpu(multicall_current) = &mc;
         if (mc.op < NR_HYPERCALLS)
-            mc.result = hypercall_table[mc.op](mc.args[0], mc.args[1], mc.args[2], mc.args[3], mc.args[4],
-                                               mc.args[5]);
+            mc.result = hypercall_table[mc.op](mc.args[0], mc.args[1], mc.args[2], mc.args[3],
+                                               mc.args[4], mc.args[5]);
         else
             mc.result = -ENOSYS;
         this_cpu(multicall_current) = NULL;
@@ -106,7 +107,8 @@ long do_multicall(void __guest *calls, unsigned int nr)
 
 long hypercall_unknown(const char *family, unsigned long op, long err)
 {
-    /* One bit an operation of a family, found by a small hash: a collision costs a line in the log, no more. */
+    /* One bit an operation of a family, found by a small hash: a collision costs a line in the log,
+     * no more. */
     static unsigned long logged[BITS_TO_LONGS(1024)];
     unsigned int h = op;
 

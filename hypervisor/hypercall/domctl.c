@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HYPERVISOR_domctl (xen/domctl.h): what the toolstack does to domains. Here: creation and end, pausing, limits, rights, and who may
- * call. vCPUs: domctl_vcpu.c; what only the architecture knows: arch_do_domctl.
+ * HYPERVISOR_domctl (xen/domctl.h): what the toolstack does to domains. Here: creation and end,
+ * pausing, limits, rights, and who may call. vCPUs: domctl_vcpu.c; what only the architecture
+ * knows: arch_do_domctl.
  *
- * One operation at a time: who finds the lock taken tries again later. Long ones give way through hypercall_again.
+ * One operation at a time: who finds the lock taken tries again later. Long ones give way through
+ * hypercall_again.
  */
 #include <arch/arch.h>
 #include <core/domain.h>
@@ -51,9 +53,11 @@ int bitmap_to_guest(struct xenctl_bitmap *b, const struct cpumask *m, unsigned i
     return 0;
 }
 
-/* ---- create and destroy ------------------------------------------------------------------------------------- */
+/* ---- create and destroy
+ * ------------------------------------------------------------------------------------- */
 
-/* The next id after the last one given, so that ids are not soon used again. DOMID_INVALID: all are taken. */
+/* The next id after the last one given, so that ids are not soon used again. DOMID_INVALID: all are
+ * taken. */
 static domid_t free_domain_id(void)
 {
     static domid_t last;
@@ -84,7 +88,8 @@ static long create(struct xen_domctl *op, bool *copyback)
     if (c->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1) || c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
         return -EINVAL;
     if (c->flags & (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_iommu |
-                    XEN_DOMCTL_CDF_nested_virt | XEN_DOMCTL_CDF_vpmu) || c->iommu_opts || c->vmtrace_size)
+                    XEN_DOMCTL_CDF_nested_virt | XEN_DOMCTL_CDF_vpmu) ||
+        c->iommu_opts || c->vmtrace_size)
         return -EINVAL;
     if (c->cpupool_id)
         return -ENOENT;
@@ -132,14 +137,16 @@ static long unpause(struct domain *d)
     return domain_unpause_by_controller(d);
 }
 
-/* ---- facts ------------------------------------------------------------------------------------------------------ */
+/* ---- facts
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void vcpus_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
     u32 flags = XEN_DOMINF_blocked;
     struct vcpu *v;
 
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         info->cpu_time += vcpu_cpu_time(v);
         info->max_vcpu_id = v->id;
         if (READ_ONCE(v->pause_flags) & VPF_DOWN)
@@ -173,13 +180,16 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->gpaddr_bits = arch_gpaddr_bits(d);
 }
 
-/* ---- rights ------------------------------------------------------------------------------------------------------ */
+/* ---- rights
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static long set_right(struct rangeset *r, u64 first, u64 nr, u64 limit, bool allow)
 {
     if (!nr || first > limit || nr - 1 > limit - first)
         return -EINVAL;
-    return allow ? rangeset_add(r, first, first + nr - 1) : rangeset_remove(r, first, first + nr - 1);
+    return allow ? rangeset_add(r, first, first + nr - 1)
+                 : rangeset_remove(r, first, first + nr - 1);
 }
 
 /* Nobody can give what he has not got. */
@@ -187,7 +197,8 @@ static long iomem_permission(struct domain *d, const struct xen_domctl_iomem_per
 {
     if (!p->nr_mfns || p->first_mfn + p->nr_mfns - 1 < p->first_mfn)
         return -EINVAL;
-    if (!rangeset_contains(current->domain->iomem_caps, p->first_mfn, p->first_mfn + p->nr_mfns - 1))
+    if (!rangeset_contains(current->domain->iomem_caps, p->first_mfn,
+                           p->first_mfn + p->nr_mfns - 1))
         return -EPERM;
     return set_right(d->iomem_caps, p->first_mfn, p->nr_mfns, ~0UL >> PAGE_SHIFT, p->allow_access);
 }
@@ -212,7 +223,8 @@ static long set_time_offset(struct domain *d, s64 seconds)
     return 0;
 }
 
-/* ---- the scheduler's view ------------------------------------------------------------------------------------------ */
+/* ---- the scheduler's view
+ * ------------------------------------------------------------------------------------------ */
 
 static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op, bool *copyback)
 {
@@ -230,8 +242,7 @@ static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op, b
     case XEN_DOMCTL_SCHEDOP_putinfo: /* weight 0 and cap ~0 leave it as it is */
         return sched_set_params(d, op->u.credit2.weight ?: weight,
                                 op->u.credit2.cap == (u16)~0 ? cap : op->u.credit2.cap);
-    default:
-        return -EINVAL;
+    default: return -EINVAL;
     }
 }
 
@@ -250,48 +261,40 @@ static long node_affinity(struct xen_domctl *op, bool *copyback)
     return bitmap_to_guest(&op->u.nodeaffinity.nodemap, &nodes, heap_nr_nodes());
 }
 
-/* ---- dispatch -------------------------------------------------------------------------------------------------------- */
+/* ---- dispatch
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static long domain_op(struct xen_domctl *op, struct domain *d, bool *copyback)
 {
     switch (op->cmd) {
-    case XEN_DOMCTL_destroydomain:
-        return domain_kill(d);
+    case XEN_DOMCTL_destroydomain: return domain_kill(d);
     case XEN_DOMCTL_pausedomain:
         return d == current->domain ? -EINVAL : domain_pause_by_controller(d);
-    case XEN_DOMCTL_unpausedomain:
-        return unpause(d);
+    case XEN_DOMCTL_unpausedomain: return unpause(d);
     case XEN_DOMCTL_resumedomain:
         if (d == current->domain)
             return -EINVAL;
         domain_resume(d);
         return 0;
-    case XEN_DOMCTL_max_vcpus:
-        return max_vcpus(d, op->u.max_vcpus.max);
-    case XEN_DOMCTL_max_mem:
-        return max_mem(d, op->u.max_mem.max_memkb);
+    case XEN_DOMCTL_max_vcpus: return max_vcpus(d, op->u.max_vcpus.max);
+    case XEN_DOMCTL_max_mem: return max_mem(d, op->u.max_mem.max_memkb);
     case XEN_DOMCTL_getdomaininfo:
         domain_info(d, &op->u.getdomaininfo);
         op->domain = d->id;
         *copyback = true;
         return 0;
-    case XEN_DOMCTL_setdomainhandle:
-        return set_handle(d, op->u.setdomainhandle.handle);
+    case XEN_DOMCTL_setdomainhandle: return set_handle(d, op->u.setdomainhandle.handle);
     case XEN_DOMCTL_settimeoffset:
         return set_time_offset(d, op->u.settimeoffset.time_offset_seconds);
-    case XEN_DOMCTL_scheduler_op:
-        return scheduler_op(d, &op->u.scheduler_op, copyback);
-    case XEN_DOMCTL_iomem_permission:
-        return iomem_permission(d, &op->u.iomem_permission);
-    case XEN_DOMCTL_irq_permission:
-        return irq_permission(d, &op->u.irq_permission);
+    case XEN_DOMCTL_scheduler_op: return scheduler_op(d, &op->u.scheduler_op, copyback);
+    case XEN_DOMCTL_iomem_permission: return iomem_permission(d, &op->u.iomem_permission);
+    case XEN_DOMCTL_irq_permission: return irq_permission(d, &op->u.irq_permission);
     case XEN_DOMCTL_set_virq_handler:
         return evtchn_set_global_virq_handler(d, op->u.set_virq_handler.virq);
     case XEN_DOMCTL_setnodeaffinity:
-    case XEN_DOMCTL_getnodeaffinity:
-        return node_affinity(op, copyback);
-    default:
-        return -ENOSYS;
+    case XEN_DOMCTL_getnodeaffinity: return node_affinity(op, copyback);
+    default: return -ENOSYS;
     }
 }
 
@@ -317,7 +320,7 @@ static struct domain *target(const struct xen_domctl *op)
     if (op->cmd != XEN_DOMCTL_getdomaininfo)
         return domain_get_by_id_or_self(op->domain);
     spin_lock(&domlist_lock);
-    list_for_each(d, &domain_list, link)
+    list_for_each (d, &domain_list, link)
         if (d->id >= op->domain && domain_get(d)) {
             found = d;
             break;
@@ -327,8 +330,8 @@ static struct domain *target(const struct xen_domctl *op)
 }
 
 /*
- * HYPERVISOR_domctl(op): 0 or what the operation gives; -EFAULT, -EACCES for another interface version, -EPERM for a caller
- * without privilege, -ESRCH for a domain that there is not, -ENOSYS.
+ * HYPERVISOR_domctl(op): 0 or what the operation gives; -EFAULT, -EACCES for another interface
+ * version, -EPERM for a caller without privilege, -ESRCH for a domain that there is not, -ENOSYS.
  */
 long do_domctl(void __guest *arg)
 {

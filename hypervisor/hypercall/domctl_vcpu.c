@@ -83,7 +83,8 @@ static long vcpu_info_op(struct domain *d, struct xen_domctl_getvcpuinfo *info, 
 
 #define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)
 
-/* What is in effect goes back to the caller: within the CPUs that there are, the soft one within the hard one. */
+/* What is in effect goes back to the caller: within the CPUs that there are, the soft one within
+ * the hard one. */
 static long set_affinity(struct vcpu *v, struct xen_domctl_vcpuaffinity *a)
 {
     struct cpumask m;
@@ -145,18 +146,12 @@ static long trigger(struct domain *d, const struct xen_domctl_sendtrigger *t)
 long domctl_vcpu_op(struct xen_domctl *op, struct domain *d, bool *copyback)
 {
     switch (op->cmd) {
-    case XEN_DOMCTL_setvcpucontext:
-        return set_context(d, &op->u.vcpucontext);
-    case XEN_DOMCTL_getvcpucontext:
-        return get_context(d, &op->u.vcpucontext);
-    case XEN_DOMCTL_getvcpuinfo:
-        return vcpu_info_op(d, &op->u.getvcpuinfo, copyback);
+    case XEN_DOMCTL_setvcpucontext: return set_context(d, &op->u.vcpucontext);
+    case XEN_DOMCTL_getvcpucontext: return get_context(d, &op->u.vcpucontext);
+    case XEN_DOMCTL_getvcpuinfo: return vcpu_info_op(d, &op->u.getvcpuinfo, copyback);
     case XEN_DOMCTL_setvcpuaffinity:
-    case XEN_DOMCTL_getvcpuaffinity:
-        return affinity(op, d);
-    case XEN_DOMCTL_sendtrigger:
-        return trigger(d, &op->u.sendtrigger);
-    default:
-        return -ENOSYS;
+    case XEN_DOMCTL_getvcpuaffinity: return affinity(op, d);
+    case XEN_DOMCTL_sendtrigger: return trigger(d, &op->u.sendtrigger);
+    default: return -ENOSYS;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HYPERVISOR_sysctl (xen/sysctl.h): what the toolstack asks of the host. Topology, features and policies of CPUs are the architecture's:
- * arch_do_sysctl.
+ * HYPERVISOR_sysctl (xen/sysctl.h): what the toolstack asks of the host. Topology, features and
+ * policies of CPUs are the architecture's: arch_do_sysctl.
  */
 #include <arch/arch.h>
 #include <core/console.h>
@@ -20,7 +20,8 @@ static long read_console(struct xen_sysctl_readconsole *c)
     u32 pos = c->incremental ? c->index : console_ring_start(), done = 0;
     size_t n;
 
-    while (done < c->count && (n = console_ring_read(&pos, chunk, min(c->count - done, (u32)sizeof(chunk))))) {
+    while (done < c->count &&
+           (n = console_ring_read(&pos, chunk, min(c->count - done, (u32)sizeof(chunk))))) {
         if (copy_to_guest((char __guest *)c->buffer.p + done, chunk, n))
             return -EFAULT;
         done += n;
@@ -41,7 +42,7 @@ static long domain_info_list(struct xen_sysctl_getdomaininfolist *l)
         struct domain *d, *found = NULL;
 
         spin_lock(&domlist_lock);
-        list_for_each(d, &domain_list, link)
+        list_for_each (d, &domain_list, link)
             if (d->id >= next && domain_get(d)) {
                 found = d;
                 break;
@@ -119,7 +120,8 @@ static long numa_info(struct xen_sysctl_numainfo *n)
         for (unsigned int j = 0; n->distance.p && j < max; j++) {
             u32 distance = i == j ? 10 : 20; /* ACPI: local, and the usual remote value */
 
-            if (copy_to_guest((u32 __guest *)n->distance.p + i * nodes + j, &distance, sizeof(distance)))
+            if (copy_to_guest((u32 __guest *)n->distance.p + i * nodes + j, &distance,
+                              sizeof(distance)))
                 return -EFAULT;
         }
     }
@@ -140,14 +142,12 @@ static long cpupool(struct xen_sysctl_cpupool_op *p)
         p->sched_id = XEN_SCHEDULER_CREDIT2;
         p->n_dom = 0;
         spin_lock(&domlist_lock);
-        list_for_each(d, &domain_list, link)
+        list_for_each (d, &domain_list, link)
             p->n_dom++;
         spin_unlock(&domlist_lock);
         return bitmap_to_guest(&p->cpumap, &cpu_online_map, nr_cpu_ids);
-    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
-        return bitmap_to_guest(&p->cpumap, &none, nr_cpu_ids);
-    default:
-        return -EOPNOTSUPP;
+    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO: return bitmap_to_guest(&p->cpumap, &none, nr_cpu_ids);
+    default: return -EOPNOTSUPP;
     }
 }
 
@@ -172,32 +172,21 @@ static long sysctl_op(struct xen_sysctl *op, bool *copyback)
 {
     *copyback = true;
     switch (op->cmd) {
-    case XEN_SYSCTL_readconsole:
-        return read_console(&op->u.readconsole);
-    case XEN_SYSCTL_physinfo:
-        return phys_info(&op->u.physinfo);
-    case XEN_SYSCTL_sched_id:
-        op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
-        return 0;
-    case XEN_SYSCTL_getdomaininfolist:
-        return domain_info_list(&op->u.getdomaininfolist);
-    case XEN_SYSCTL_debug_keys:
-        return debug_keys(&op->u.debug_keys);
-    case XEN_SYSCTL_getcpuinfo:
-        return cpu_info_list(&op->u.getcpuinfo);
-    case XEN_SYSCTL_availheap:
-        return avail_heap(&op->u.availheap);
-    case XEN_SYSCTL_numainfo:
-        return numa_info(&op->u.numainfo);
-    case XEN_SYSCTL_cpupool_op:
-        return cpupool(&op->u.cpupool_op);
-    default:
-        *copyback = false;
-        return arch_do_sysctl(op, copyback);
+    case XEN_SYSCTL_readconsole: return read_console(&op->u.readconsole);
+    case XEN_SYSCTL_physinfo: return phys_info(&op->u.physinfo);
+    case XEN_SYSCTL_sched_id: op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2; return 0;
+    case XEN_SYSCTL_getdomaininfolist: return domain_info_list(&op->u.getdomaininfolist);
+    case XEN_SYSCTL_debug_keys: return debug_keys(&op->u.debug_keys);
+    case XEN_SYSCTL_getcpuinfo: return cpu_info_list(&op->u.getcpuinfo);
+    case XEN_SYSCTL_availheap: return avail_heap(&op->u.availheap);
+    case XEN_SYSCTL_numainfo: return numa_info(&op->u.numainfo);
+    case XEN_SYSCTL_cpupool_op: return cpupool(&op->u.cpupool_op);
+    default: *copyback = false; return arch_do_sysctl(op, copyback);
     }
 }
 
-/* HYPERVISOR_sysctl(op): 0 or what the operation gives; -EFAULT, -EACCES for another interface version, -EPERM, -ENOSYS. */
+/* HYPERVISOR_sysctl(op): 0 or what the operation gives; -EFAULT, -EACCES for another interface
+ * version, -EPERM, -ENOSYS. */
 long do_sysctl(void __guest *arg)
 {
     struct xen_sysctl op;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every hypercall: one row each. HYPERCALL(number's name, handler, number of arguments, who may call it). The dispatch table, the restart
- * of long operations and docs/abi/ are made from these rows. Numbers: xen/xen.h.
+ * Every hypercall: one row each. HYPERCALL(number's name, handler, number of arguments, who may
+ * call it). The dispatch table, the restart of long operations and docs/abi/ are made from these
+ * rows. Numbers: xen/xen.h.
  *
- * Who: ANY guest kernel; PRIV: some operations are for a privileged domain only, checked by the handler.
+ * Who: ANY guest kernel; PRIV: some operations are for a privileged domain only, checked by the
+ * handler.
  */
 HYPERCALL(set_trap_table, do_set_trap_table, 1, ANY)
 HYPERCALL(mmu_update, do_mmu_update, 4, ANY)

@@ -2,7 +2,8 @@
 /*
  * xen_version and vm_assist: what a guest may ask about us, and the peculiarities it may choose.
  *
- * The version is the ABI's, because tools and kernels dispatch on it; our own name and version are in extraversion.
+ * The version is the ABI's, because tools and kernels dispatch on it; our own name and version are
+ * in extraversion.
  */
 #include <asm/current.h>
 #include <boot/param.h>
@@ -77,8 +78,9 @@ static long build_id(void __guest *arg)
         return -EINVAL;
     if (len > id.len)
         return -ENOBUFS;
-    return copy_to_guest((char __guest *)arg + sizeof(id), __start_build_id + NOTE_HEADER, len) ? -EFAULT
-                                                                                               : (long)len;
+    return copy_to_guest((char __guest *)arg + sizeof(id), __start_build_id + NOTE_HEADER, len)
+               ? -EFAULT
+               : (long)len;
 }
 
 static long commandline(const struct domain *d, void __guest *arg)
@@ -89,7 +91,8 @@ static long commandline(const struct domain *d, void __guest *arg)
     return copy_out(arg, cmdline, sizeof(cmdline));
 }
 
-/* HYPERVISOR_xen_version(cmd, arg): XENVER_* of xen/version.h. The null hypercall of the kernels: nothing is prepared before the switch. */
+/* HYPERVISOR_xen_version(cmd, arg): XENVER_* of xen/version.h. The null hypercall of the kernels:
+ * nothing is prepared before the switch. */
 long do_xen_version(int cmd, void __guest *arg)
 {
     static const xen_capabilities_info_t caps = "xen-3.0-x86_64 ";
@@ -99,30 +102,18 @@ long do_xen_version(int cmd, void __guest *arg)
     struct domain *d = current->domain;
 
     switch (cmd) {
-    case XENVER_version:
-        return VERSION_MAJOR << 16 | VERSION_MINOR;
-    case XENVER_extraversion:
-        return copy_out(arg, extra, sizeof(extra));
-    case XENVER_compile_info:
-        return compile_info(arg);
-    case XENVER_capabilities:
-        return copy_out(arg, caps, sizeof(caps));
-    case XENVER_changeset:
-        return copy_out(arg, changeset, sizeof(changeset));
-    case XENVER_platform_parameters:
-        return copy_out(arg, &params, sizeof(params));
-    case XENVER_get_features:
-        return get_features(arg);
-    case XENVER_pagesize:
-        return arg ? -EINVAL : (long)PAGE_SIZE;
-    case XENVER_guest_handle:
-        return copy_out(arg, d->handle, sizeof(d->handle));
-    case XENVER_commandline:
-        return commandline(d, arg);
-    case XENVER_build_id:
-        return build_id(arg);
-    default:
-        return -ENOSYS;
+    case XENVER_version: return VERSION_MAJOR << 16 | VERSION_MINOR;
+    case XENVER_extraversion: return copy_out(arg, extra, sizeof(extra));
+    case XENVER_compile_info: return compile_info(arg);
+    case XENVER_capabilities: return copy_out(arg, caps, sizeof(caps));
+    case XENVER_changeset: return copy_out(arg, changeset, sizeof(changeset));
+    case XENVER_platform_parameters: return copy_out(arg, &params, sizeof(params));
+    case XENVER_get_features: return get_features(arg);
+    case XENVER_pagesize: return arg ? -EINVAL : (long)PAGE_SIZE;
+    case XENVER_guest_handle: return copy_out(arg, d->handle, sizeof(d->handle));
+    case XENVER_commandline: return commandline(d, arg);
+    case XENVER_build_id: return build_id(arg);
+    default: return -ENOSYS;
     }
 }
 
@@ -140,7 +131,6 @@ long do_vm_assist(unsigned int cmd, unsigned int type)
     case VMASST_CMD_disable:
         __atomic_fetch_and(&d->vm_assist, ~(1UL << type), __ATOMIC_SEQ_CST);
         return 0;
-    default:
-        return -ENOSYS;
+    default: return -ENOSYS;
     }
 }

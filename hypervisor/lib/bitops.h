@@ -61,7 +61,8 @@ static inline unsigned int fls64(u64 x)
     return 63 - __builtin_clzl(x);
 }
 
-/* How many bits are set: sums of 2, 4, 8 bits side by side, then all bytes by one multiplication. */
+/* How many bits are set: sums of 2, 4, 8 bits side by side, then all bytes by one multiplication.
+ */
 static inline unsigned int popcount64(u64 x)
 {
     x -= x >> 1 & 0x5555555555555555;
@@ -74,8 +75,8 @@ static inline unsigned int popcount64(u64 x)
 unsigned int find_next_bit(const unsigned long *p, unsigned int size, unsigned int start);
 unsigned int find_next_zero_bit(const unsigned long *p, unsigned int size, unsigned int start);
 
-#define for_each_set_bit(bit, p, size)                                                             \
-    for ((bit) = find_next_bit(p, size, 0); (bit) < (size);                                        \
+#define for_each_set_bit(bit, p, size)                      \
+    for ((bit) = find_next_bit(p, size, 0); (bit) < (size); \
          (bit) = find_next_bit(p, size, (bit) + 1))
 
 #endif

@@ -91,8 +91,8 @@ static inline unsigned int cpumask_next(const struct cpumask *m, unsigned int st
     return find_next_bit(m->bits, NR_CPUS, start);
 }
 
-#define for_each_cpu(cpu, m)                                                                       \
+#define for_each_cpu(cpu, m) \
     for ((cpu) = cpumask_next(m, 0); (cpu) < NR_CPUS; (cpu) = cpumask_next(m, (cpu) + 1))
-#define for_each_online_cpu(cpu) for_each_cpu(cpu, &cpu_online_map)
+#define for_each_online_cpu(cpu) for_each_cpu (cpu, &cpu_online_map)
 
 #endif

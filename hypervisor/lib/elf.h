@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading 64-bit ELF executables of kernels: loadable segments, Xen's notes, entry. The image is not trusted: every offset is
- * checked against its size. No state.
+ * Reading 64-bit ELF executables of kernels: loadable segments, Xen's notes, entry. The image is
+ * not trusted: every offset is checked against its size. No state.
  */
 #ifndef LIB_ELF_H
 #define LIB_ELF_H
@@ -9,7 +9,7 @@
 #include <lib/types.h>
 
 struct elf_segment {
-    const void *data;  /* file_size bytes in the image */
+    const void *data; /* file_size bytes in the image */
     u64 file_size, mem_size, vaddr, paddr;
 };
 

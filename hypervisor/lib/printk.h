@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How code says something on the console, and how it stops the host. Implemented by core/console.c and core/panic.c.
+ * How code says something on the console, and how it stops the host. Implemented by core/console.c
+ * and core/panic.c.
  *
- * Three answers to trouble: a guest's mistake returns -Exxx; a guest that cannot go on gets domain_crash()
- * (core/domain.h); only a broken invariant of our own is a BUG().
+ * Three answers to trouble: a guest's mistake returns -Exxx; a guest that cannot go on gets
+ * domain_crash() (core/domain.h); only a broken invariant of our own is a BUG().
  */
 #ifndef LIB_PRINTK_H
 #define LIB_PRINTK_H
@@ -15,7 +16,8 @@
 /* Levels, as in Xen's loglvl= and guest_loglvl= options. */
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-/* Any context, any locks below LOCK_CONSOLE. The text ends with a newline. Callers use the macros. */
+/* Any context, any locks below LOCK_CONSOLE. The text ends with a newline. Callers use the macros.
+ */
 void printk_level(enum log_level level, const char *fmt, ...) __printf(2, 3);
 /* The same for what a guest causes: filtered by guest_loglvl= and rate limited. */
 void printk_guest(enum log_level level, const char *fmt, ...) __printf(2, 3);
@@ -25,7 +27,8 @@ void printk_guest(enum log_level level, const char *fmt, ...) __printf(2, 3);
 #define log_info(...)    printk_level(LOG_INFO, __VA_ARGS__)
 #define log_debug(...)   printk_level(LOG_DEBUG, __VA_ARGS__)
 
-/* Stops the host: reason, registers, backtrace, what each CPU was doing; then reboot or halt (noreboot). */
+/* Stops the host: reason, registers, backtrace, what each CPU was doing; then reboot or halt
+ * (noreboot). */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
 /* The same for a fault of ours: these registers and the backtrace from there. */
@@ -33,16 +36,16 @@ struct cpu_user_regs;
 void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...) __printf(2, 3) __noreturn;
 
 #define BUG() panic("BUG at %s:%d", __FILE__, __LINE__)
-#define BUG_ON(c)                                                                                  \
-    do {                                                                                           \
-        if (unlikely(c))                                                                           \
-            panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c);                                     \
+#define BUG_ON(c)                                              \
+    do {                                                       \
+        if (unlikely(c))                                       \
+            panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c); \
     } while (0)
 #ifdef NDEBUG
-#define ASSERT(c)                                                                                  \
-    do {                                                                                           \
-        if (0 && (c)) {                                                                            \
-        }                                                                                          \
+#define ASSERT(c)       \
+    do {                \
+        if (0 && (c)) { \
+        }               \
     } while (0)
 #else
 #define ASSERT(c) BUG_ON(!(c))

@@ -26,7 +26,8 @@ size_t strlcpy(char *dst, const char *src, size_t size);
 /* Parses digits in base 0 (by prefix), 10 or 16; *end is behind the last digit. */
 u64 str_to_u64(const char *s, const char **end, unsigned int base);
 
-/* In freestanding code the compiler knows these only by their own names: small ones become a few moves. */
+/* In freestanding code the compiler knows these only by their own names: small ones become a few
+ * moves. */
 #if !__STDC_HOSTED__
 #define memcpy(dst, src, n)  __builtin_memcpy(dst, src, n)
 #define memmove(dst, src, n) __builtin_memmove(dst, src, n)

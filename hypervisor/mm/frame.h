@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Machine frames: who owns each, how many references there are, and what type a PV guest's frame has.
+ * Machine frames: who owns each, how many references there are, and what type a PV guest's frame
+ * has.
  *
- * Every RAM frame has a struct frame in the frame table. `refs` counts why the frame may not be given back,
- * `type` counts why it may not become something else. The rule that isolation rests on (design.md, section 3):
- * a frame has one type at a time, the type changes only when its type count is zero, and a table entry is
- * validated before it takes effect. The rule's code is arch/x86/pv/types.c; here stand the representation and
- * the references. Freed frames go to the heap (mm/heap.h).
+ * Every RAM frame has a struct frame in the frame table. `refs` counts why the frame may not be
+ * given back, `type` counts why it may not become something else. The rule that isolation rests on
+ * (design.md, section 3): a frame has one type at a time, the type changes only when its type count
+ * is zero, and a table entry is validated before it takes effect. The rule's code is
+ * arch/x86/pv/types.c; here stand the representation and the references. Freed frames go to the
+ * heap (mm/heap.h).
  */
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
@@ -32,29 +34,36 @@ _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 by
 #define FRAME_NIL 0xffffffffU
 
 /* refs */
-#define FR_ALLOCATED  (1U << 31) /* holds one reference of its own: dropped by whoever frees the frame */
-#define FR_HYPERVISOR (1U << 30) /* ours, shared with the owner (shared_info, grant frames): never on its list */
-#define FR_BROKEN     (1U << 29)
-#define FR_COUNT      ((1U << 26) - 1)
+#define FR_ALLOCATED \
+    (1U << 31) /* holds one reference of its own: dropped by whoever frees the frame */
+#define FR_HYPERVISOR \
+    (1U << 30) /* ours, shared with the owner (shared_info, grant frames): never on its list */
+#define FR_BROKEN (1U << 29)
+#define FR_COUNT  ((1U << 26) - 1)
 
 /* type: bits 63..60 the type, then flags, low 32 bits the count of uses as that type */
-#define FT_SHIFT     60
-#define FT_NONE      (0UL << FT_SHIFT)
-#define FT_L1        (1UL << FT_SHIFT)
-#define FT_L2        (2UL << FT_SHIFT)
-#define FT_L3        (3UL << FT_SHIFT)
-#define FT_L4        (4UL << FT_SHIFT)
-#define FT_SEGDESC   (5UL << FT_SHIFT) /* holds descriptors: part of a GDT or LDT */
-#define FT_SHARED    (6UL << FT_SHIFT) /* FR_HYPERVISOR frames that the guest may map writable */
-#define FT_WRITABLE  (7UL << FT_SHIFT)
-#define FT_MASK      (15UL << FT_SHIFT)
-#define FT_PINNED    (1UL << 59) /* holds one count of its own */
-#define FT_VALIDATED (1UL << 58) /* contents were checked for this type, stale TLB entries of the last one are gone */
-#define FT_PARTIAL   (1UL << 57) /* (in)validation stopped half way; progress in bits 56..47 */
-#define FT_FOREIGN   (1UL << 46) /* others than its owner mapped it: their CPUs' TLBs count as well */
-#define FT_LOCKED    (1UL << 45) /* an entry of the table is being changed: its last use cannot end (held for short, spins) */
+#define FT_SHIFT    60
+#define FT_NONE     (0UL << FT_SHIFT)
+#define FT_L1       (1UL << FT_SHIFT)
+#define FT_L2       (2UL << FT_SHIFT)
+#define FT_L3       (3UL << FT_SHIFT)
+#define FT_L4       (4UL << FT_SHIFT)
+#define FT_SEGDESC  (5UL << FT_SHIFT) /* holds descriptors: part of a GDT or LDT */
+#define FT_SHARED   (6UL << FT_SHIFT) /* FR_HYPERVISOR frames that the guest may map writable */
+#define FT_WRITABLE (7UL << FT_SHIFT)
+#define FT_MASK     (15UL << FT_SHIFT)
+#define FT_PINNED   (1UL << 59) /* holds one count of its own */
+#define FT_VALIDATED \
+    (1UL             \
+     << 58) /* contents were checked for this type, stale TLB entries of the last one are gone */
+#define FT_PARTIAL (1UL << 57) /* (in)validation stopped half way; progress in bits 56..47 */
+#define FT_FOREIGN (1UL << 46) /* others than its owner mapped it: their CPUs' TLBs count as well \
+                                */
+#define FT_LOCKED                                                                            \
+    (1UL << 45) /* an entry of the table is being changed: its last use cannot end (held for \
+                   short, spins) */
 /* bits 44..32: when the last use ended, by the TLB clock (arch/x86/pv/types.c) */
-#define FT_COUNT     ((1UL << 32) - 1)
+#define FT_COUNT ((1UL << 32) - 1)
 
 /* The table's address, where the architecture does not fix it (asm/mm.h). */
 #ifndef frame_table
@@ -99,12 +108,14 @@ static inline struct frame *virt_frame(const void *va)
     return mfn_frame(virt_to_mfn(va));
 }
 
-/* The owner of an allocated frame, NULL when it is none's. The domain lives while it owns frames. */
+/* The owner of an allocated frame, NULL when it is none's. The domain lives while it owns frames.
+ */
 struct domain *frame_owner(const struct frame *f);
 
 /*
- * frame_get: one reference, if the frame is allocated and owned by d. False otherwise, or when the count is full.
- * frame_put: drops one; the last one frees the frame (accounting, scrubbing). Any context without LOCK_PAGES.
+ * frame_get: one reference, if the frame is allocated and owned by d. False otherwise, or when the
+ * count is full. frame_put: drops one; the last one frees the frame (accounting, scrubbing). Any
+ * context without LOCK_PAGES.
  */
 bool frame_get(struct frame *f, const struct domain *d);
 void frame_put(struct frame *f);
@@ -119,8 +130,9 @@ bool frame_release(struct frame *f);
 
 /*
  * Type references (arch/x86/pv/types.c; arch/host links the same file). Caller holds a reference.
- * type: one of FT_L1..FT_WRITABLE. 0; -EINVAL when the frame is in use as something else or its contents
- * are not fit. Runs to the end however long it takes: for page tables see arch/x86/pv/types.h. Interrupts on.
+ * type: one of FT_L1..FT_WRITABLE. 0; -EINVAL when the frame is in use as something else or its
+ * contents are not fit. Runs to the end however long it takes: for page tables see
+ * arch/x86/pv/types.h. Interrupts on.
  */
 int frame_get_type(struct frame *f, u64 type);
 void frame_put_type(struct frame *f);
@@ -142,8 +154,8 @@ static inline void frame_put_and_type(struct frame *f)
 }
 
 /*
- * Puts a hypervisor frame (from page_alloc) under d's name so that d may map it: FR_HYPERVISOR, one reference held by us.
- * writable: as FT_SHARED writable, else read-only.
+ * Puts a hypervisor frame (from page_alloc) under d's name so that d may map it: FR_HYPERVISOR, one
+ * reference held by us. writable: as FT_SHARED writable, else read-only.
  */
 void frame_share(void *page, struct domain *d, bool writable);
 /* Takes it back: drops our reference; the page is freed when the guest's last mapping is gone. */

@@ -146,7 +146,10 @@ static void step_update(struct domain *d)
     struct domain *fd = d->is_privileged && !rnd(4) ? some_domain() : d;
     struct domain *pd = d->is_privileged && !rnd(8) ? some_domain() : d;
     u64 ptr = (u64)some_frame(pd) << PAGE_SHIFT | some_index() * 8 | (rnd(3) ? 0 : rnd(4));
-    unsigned int foreign = (!rnd(20) ? DOMID_IO : fd == d ? DOMID_SELF : fd->id) | (pd == d ? 0 : (pd->id + 1U) << 16);
+    unsigned int foreign = (!rnd(20)  ? DOMID_IO
+                            : fd == d ? DOMID_SELF
+                                      : fd->id) |
+                           (pd == d ? 0 : (pd->id + 1U) << 16);
 
     count(mmu_update(ptr, rnd(6) ? some_entry(fd) : 0, foreign));
 }

@@ -11,8 +11,8 @@
 #include <xen/domctl.h>
 
 /*
- * A policy in the ABI's form. *nr_leaves: room, then how many there are (with a NULL handle: the most there can be). There are no MSRs
- * in it: *nr_msrs becomes 0. 0, -ENOBUFS, -EFAULT.
+ * A policy in the ABI's form. *nr_leaves: room, then how many there are (with a NULL handle: the
+ * most there can be). There are no MSRs in it: *nr_msrs becomes 0. 0, -ENOBUFS, -EFAULT.
  */
 long policy_to_guest(const struct cpu_policy *p, u32 *nr_leaves, u32 *nr_msrs,
                      const XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) * leaves);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control operations on domains that only x86 knows: ports, the hypercall page, CPUID policy, the parts of a vCPU's context beyond
- * vcpu_guest_context, what page tables a frame holds. From hypercall/domctl.c, under the domctl lock.
+ * Control operations on domains that only x86 knows: ports, the hypercall page, CPUID policy, the
+ * parts of a vCPU's context beyond vcpu_guest_context, what page tables a frame holds. From
+ * hypercall/domctl.c, under the domctl lock.
  */
 #include <arch/arch.h>
 #include <arch/x86/control/control.h>
@@ -44,11 +45,12 @@ static long hypercall_init(struct domain *d, u64 gmfn)
     return rc;
 }
 
-/* Types as the toolstack saves them. Frames that are not d's are told as such, they are no error. */
+/* Types as the toolstack saves them. Frames that are not d's are told as such, they are no error.
+ */
 static u64 frame_info(struct domain *d, u64 gfn)
 {
-    static const u32 table[] = {0, XEN_DOMCTL_PFINFO_L1TAB, XEN_DOMCTL_PFINFO_L2TAB, XEN_DOMCTL_PFINFO_L3TAB,
-                                XEN_DOMCTL_PFINFO_L4TAB};
+    static const u32 table[] = {0, XEN_DOMCTL_PFINFO_L1TAB, XEN_DOMCTL_PFINFO_L2TAB,
+                                XEN_DOMCTL_PFINFO_L3TAB, XEN_DOMCTL_PFINFO_L4TAB};
     struct frame *f = mfn_get(_mfn(gfn), d);
     u64 type, info = XEN_DOMCTL_PFINFO_XTAB;
 
@@ -143,7 +145,9 @@ static long tsc_info(struct xen_domctl *op, struct domain *d, bool *copyback)
     return 0;
 }
 
-/* ---- CPUID policy -------------------------------------------------------------------------------------------------- */
+/* ---- CPUID policy
+ * --------------------------------------------------------------------------------------------------
+ */
 
 long policy_to_guest(const struct cpu_policy *p, u32 *nr_leaves, u32 *nr_msrs,
                      const XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) * leaves)
@@ -171,7 +175,8 @@ static long set_policy(struct domain *d, struct xen_domctl_cpu_policy *p, bool *
         return -E2BIG;
     leaves = mem_alloc_array(xen_cpuid_leaf_t, POLICY_MAX_LEAVES);
     if (leaves) {
-        rc = copy_from_guest(leaves, (const void __guest *)p->leaves.p, p->nr_leaves * sizeof(*leaves));
+        rc = copy_from_guest(leaves, (const void __guest *)p->leaves.p,
+                             p->nr_leaves * sizeof(*leaves));
         if (!rc) {
             rc = policy_domain_set(d, leaves, p->nr_leaves, &bad);
             p->err_leaf = rc ? leaves[bad].leaf : ~0U;
@@ -194,32 +199,23 @@ long arch_do_domctl(struct xen_domctl *op, struct domain *d, bool *copyback)
     struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
 
     switch (op->cmd) {
-    case XEN_DOMCTL_ioport_permission:
-        return ioport_permission(d, &op->u.ioport_permission);
-    case XEN_DOMCTL_hypercall_init:
-        return hypercall_init(d, op->u.hypercall_init.gmfn);
-    case XEN_DOMCTL_getpageframeinfo3:
-        return page_frame_info(d, &op->u.getpageframeinfo3);
+    case XEN_DOMCTL_ioport_permission: return ioport_permission(d, &op->u.ioport_permission);
+    case XEN_DOMCTL_hypercall_init: return hypercall_init(d, op->u.hypercall_init.gmfn);
+    case XEN_DOMCTL_getpageframeinfo3: return page_frame_info(d, &op->u.getpageframeinfo3);
     case XEN_DOMCTL_set_ext_vcpucontext:
-    case XEN_DOMCTL_get_ext_vcpucontext:
-        return ext_context(op, d, copyback);
+    case XEN_DOMCTL_get_ext_vcpucontext: return ext_context(op, d, copyback);
     case XEN_DOMCTL_set_address_size:
-    case XEN_DOMCTL_get_address_size:
-        return address_size(op, copyback);
+    case XEN_DOMCTL_get_address_size: return address_size(op, copyback);
     case XEN_DOMCTL_settscinfo:
-    case XEN_DOMCTL_gettscinfo:
-        return tsc_info(op, d, copyback);
+    case XEN_DOMCTL_gettscinfo: return tsc_info(op, d, copyback);
     case XEN_DOMCTL_get_cpu_policy:
         *copyback = true;
         return policy_to_guest(d->arch.policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
-    case XEN_DOMCTL_set_cpu_policy:
-        return set_policy(d, p, copyback);
+    case XEN_DOMCTL_set_cpu_policy: return set_policy(d, p, copyback);
     case XEN_DOMCTL_get_device_group:
     case XEN_DOMCTL_assign_device:
     case XEN_DOMCTL_test_assign_device:
-    case XEN_DOMCTL_deassign_device:
-        return -ENODEV; /* no IOMMU */
-    default:
-        return -ENOSYS;
+    case XEN_DOMCTL_deassign_device: return -ENODEV; /* no IOMMU */
+    default: return -ENOSYS;
     }
 }

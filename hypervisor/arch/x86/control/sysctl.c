@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Questions about the host that only x86 answers: topology, features, policies. From hypercall/sysctl.c.
+ * Questions about the host that only x86 answers: topology, features, policies. From
+ * hypercall/sysctl.c.
  */
 #include <arch/arch.h>
 #include <arch/x86/control/control.h>
@@ -28,7 +29,7 @@ static void count_topology(struct xen_sysctl_physinfo *p)
 {
     unsigned int cpu, threads = 0, in_package = 0;
 
-    for_each_online_cpu(cpu) {
+    for_each_online_cpu (cpu) {
         if (package_of(cpu) != package_of(0))
             continue;
         in_package++;
@@ -59,7 +60,8 @@ static long cpu_topology(struct xen_sysctl_cputopoinfo *t)
         xen_sysctl_cputopo_t e = {XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID};
 
         if (cpumask_test(&cpu_online_map, cpu))
-            e = (xen_sysctl_cputopo_t){core_of(cpu), package_of(cpu), numa_node_of_apic(cpu_apic_id[cpu])};
+            e = (xen_sysctl_cputopo_t){core_of(cpu), package_of(cpu),
+                                       numa_node_of_apic(cpu_apic_id[cpu])};
         if (guest_write(t->cputopo, cpu, &e))
             return -EFAULT;
     }
@@ -74,20 +76,12 @@ static long featureset(struct xen_sysctl_cpu_featureset *f)
 
     switch (f->index) {
     case XEN_SYSCTL_cpu_featureset_raw:
-    case XEN_SYSCTL_cpu_featureset_host:
-        memcpy(words, boot_cpu.features, sizeof(words));
-        break;
-    case XEN_SYSCTL_cpu_featureset_pv:
-        policy_features(&pv_default_policy, words);
-        break;
-    case XEN_SYSCTL_cpu_featureset_pv_max:
-        policy_features(&pv_max_policy, words);
-        break;
+    case XEN_SYSCTL_cpu_featureset_host: memcpy(words, boot_cpu.features, sizeof(words)); break;
+    case XEN_SYSCTL_cpu_featureset_pv: policy_features(&pv_default_policy, words); break;
+    case XEN_SYSCTL_cpu_featureset_pv_max: policy_features(&pv_max_policy, words); break;
     case XEN_SYSCTL_cpu_featureset_hvm:
-    case XEN_SYSCTL_cpu_featureset_hvm_max:
-        return -EOPNOTSUPP;
-    default:
-        return -EINVAL;
+    case XEN_SYSCTL_cpu_featureset_hvm_max: return -EOPNOTSUPP;
+    default: return -EINVAL;
     }
     if (!f->features.p) {
         f->nr_features = CPU_FEATURE_WORDS;
@@ -110,10 +104,8 @@ static long cpu_policy(struct xen_sysctl_cpu_policy *p)
     case XEN_SYSCTL_cpu_policy_pv_default:
         return policy_to_guest(&pv_default_policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
     case XEN_SYSCTL_cpu_policy_hvm_max:
-    case XEN_SYSCTL_cpu_policy_hvm_default:
-        return -EOPNOTSUPP;
-    default:
-        return -EINVAL;
+    case XEN_SYSCTL_cpu_policy_hvm_default: return -EOPNOTSUPP;
+    default: return -EINVAL;
     }
 }
 
@@ -131,24 +123,15 @@ long arch_do_sysctl(struct xen_sysctl *op, bool *copyback)
 {
     *copyback = true;
     switch (op->cmd) {
-    case XEN_SYSCTL_cputopoinfo:
-        return cpu_topology(&op->u.cputopoinfo);
-    case XEN_SYSCTL_get_cpu_featureset:
-        return featureset(&op->u.cpu_featureset);
-    case XEN_SYSCTL_get_cpu_policy:
-        return cpu_policy(&op->u.cpu_policy);
-    case XEN_SYSCTL_get_cpu_levelling_caps:
-        op->u.cpu_levelling_caps.caps = 0;
-        return 0;
-    case XEN_SYSCTL_pcitopoinfo:
-        return pci_topology(&op->u.pcitopoinfo);
+    case XEN_SYSCTL_cputopoinfo: return cpu_topology(&op->u.cputopoinfo);
+    case XEN_SYSCTL_get_cpu_featureset: return featureset(&op->u.cpu_featureset);
+    case XEN_SYSCTL_get_cpu_policy: return cpu_policy(&op->u.cpu_policy);
+    case XEN_SYSCTL_get_cpu_levelling_caps: op->u.cpu_levelling_caps.caps = 0; return 0;
+    case XEN_SYSCTL_pcitopoinfo: return pci_topology(&op->u.pcitopoinfo);
     case XEN_SYSCTL_get_pmstat: /* frequency and idle states stay with the firmware */
         return -ENODEV;
     case XEN_SYSCTL_cpu_hotplug:
-    case XEN_SYSCTL_page_offline_op:
-        return -EOPNOTSUPP;
-    default:
-        *copyback = false;
-        return -ENOSYS;
+    case XEN_SYSCTL_page_offline_op: return -EOPNOTSUPP;
+    default: *copyback = false; return -ENOSYS;
     }
 }

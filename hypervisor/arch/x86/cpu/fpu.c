@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saving and loading the extended state of vCPUs (fpu.h). Sources: Intel SDM vol. 1, chapter 13; AMD APM vol. 2, 11.5.
+ * Saving and loading the extended state of vCPUs (fpu.h). Sources: Intel SDM vol. 1, chapter 13;
+ * AMD APM vol. 2, 11.5.
  */
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
@@ -11,10 +12,10 @@
 #include <lib/string.h>
 #include <mm/heap.h>
 
-#define XCR0_X87 1UL
-#define XCR0_SSE 2UL
-#define XCR0_AVX 4UL
-#define XCR0_BND (3UL << 3)
+#define XCR0_X87    1UL
+#define XCR0_SSE    2UL
+#define XCR0_AVX    4UL
+#define XCR0_BND    (3UL << 3)
 #define XCR0_AVX512 (7UL << 5)
 
 #define FCW_DEFAULT   0x037f
@@ -122,8 +123,7 @@ static bool xcr0_valid(u64 xcr0)
         return false;
     if (xcr0 & XCR0_BND && (xcr0 & XCR0_BND) != XCR0_BND)
         return false;
-    return !(xcr0 & XCR0_AVX512) ||
-           ((xcr0 & XCR0_AVX512) == XCR0_AVX512 && xcr0 & XCR0_AVX);
+    return !(xcr0 & XCR0_AVX512) || ((xcr0 & XCR0_AVX512) == XCR0_AVX512 && xcr0 & XCR0_AVX);
 }
 
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPUID policies (policy.h). Feature words and where they stand in CPUID: xen/arch-x86/cpufeatureset.h. Leaves: Intel SDM vol. 2, CPUID;
- * AMD APM vol. 3, appendix E; the hypervisor's own: xen/arch-x86/cpuid.h.
+ * CPUID policies (policy.h). Feature words and where they stand in CPUID:
+ * xen/arch-x86/cpufeatureset.h. Leaves: Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E; the
+ * hypervisor's own: xen/arch-x86/cpuid.h.
  */
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
@@ -25,12 +26,10 @@ static const struct {
     u32 leaf, subleaf;
     u8 reg;
 } word_place[CPU_FEATURE_WORDS] = {
-    {1, 0, REG_D},           {1, 0, REG_C},           {0x80000001, 0, REG_D},
-    {0x80000001, 0, REG_C},  {0xd, 1, REG_A},         {7, 0, REG_B},
-    {7, 0, REG_C},           {0x80000007, 0, REG_D},  {0x80000008, 0, REG_B},
-    {7, 0, REG_D},           {7, 1, REG_A},           {0x80000021, 0, REG_A},
-    {7, 1, REG_B},           {7, 2, REG_D},           {7, 1, REG_C},
-    {7, 1, REG_D},
+    {1, 0, REG_D},          {1, 0, REG_C}, {0x80000001, 0, REG_D}, {0x80000001, 0, REG_C},
+    {0xd, 1, REG_A},        {7, 0, REG_B}, {7, 0, REG_C},          {0x80000007, 0, REG_D},
+    {0x80000008, 0, REG_B}, {7, 0, REG_D}, {7, 1, REG_A},          {0x80000021, 0, REG_A},
+    {7, 1, REG_B},          {7, 2, REG_D}, {7, 1, REG_C},          {7, 1, REG_D},
 };
 #define NR_CPUID_WORDS 16 /* later words are MSRs */
 
@@ -82,8 +81,7 @@ static void __init add_basic(struct cpu_policy *p, u32 leaf)
             if (boot_cpu.xcr0_mask >> i & 1)
                 add(p, leaf, i);
         return;
-    default:
-        add(p, leaf, XEN_CPUID_NO_SUBLEAF);
+    default: add(p, leaf, XEN_CPUID_NO_SUBLEAF);
     }
 }
 
@@ -106,17 +104,14 @@ static void __init hide(struct cpu_policy *p)
         xen_cpuid_leaf_t *l = &p->leaf[i];
 
         switch (l->leaf) {
-        case 0:
-            l->a = min(l->a, 0xdU);
-            break;
-        case 0x80000000:
-            l->a = min(l->a, 0x80000021U);
-            break;
+        case 0: l->a = min(l->a, 0xdU); break;
+        case 0x80000000: l->a = min(l->a, 0x80000021U); break;
         case 5: /* MONITOR */
         case 6: /* power */
-        case 8: case 9: case 0xa: case 0xc:
-            l->a = l->b = l->c = l->d = 0;
-            break;
+        case 8:
+        case 9:
+        case 0xa:
+        case 0xc: l->a = l->b = l->c = l->d = 0; break;
         case 0x80000007: /* power: the words keep the invariant TSC */
             l->a = l->b = l->c = 0;
             break;
@@ -146,7 +141,8 @@ static void __init derive(struct cpu_policy *p, const u32 *mask)
         }
 }
 
-/* AMD repeats word 0 in 0x80000001.EDX, which the feature list does not name: bits both leaves share. */
+/* AMD repeats word 0 in 0x80000001.EDX, which the feature list does not name: bits both leaves
+ * share. */
 #define AMD_COMMON_EDX 0x0183f3ffU
 
 static void __init repeat_common(struct cpu_policy *p)
@@ -188,12 +184,14 @@ void policy_domain_free(struct domain *d)
 static bool is_feature_reg(u32 leaf, u32 subleaf, unsigned int reg)
 {
     for (unsigned int w = 0; w < NR_CPUID_WORDS; w++)
-        if (word_place[w].leaf == leaf && word_place[w].subleaf == subleaf && word_place[w].reg == reg)
+        if (word_place[w].leaf == leaf && word_place[w].subleaf == subleaf &&
+            word_place[w].reg == reg)
             return true;
     return false;
 }
 
-/* Feature bits must be among those that the most generous policy has; other registers are the toolstack's to choose. */
+/* Feature bits must be among those that the most generous policy has; other registers are the
+ * toolstack's to choose. */
 static bool leaf_within_max(const xen_cpuid_leaf_t *l)
 {
     u32 sub = l->subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l->subleaf;
@@ -209,7 +207,8 @@ static bool leaf_within_max(const xen_cpuid_leaf_t *l)
     return true;
 }
 
-int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n, unsigned int *bad)
+int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n,
+                      unsigned int *bad)
 {
     struct cpu_policy *p = d->arch.policy;
 
@@ -259,9 +258,7 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, u32 leaf, u32 sub
         r = (struct cpuid_regs){0x40000000 + XEN_CPUID_MAX_NUM_LEAVES, XEN_CPUID_SIGNATURE_EBX,
                                 XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
         break;
-    case 1:
-        r.a = 4 << 16 | 17;
-        break;
+    case 1: r.a = 4 << 16 | 17; break;
     case 2:
         r.a = 1;
         r.b = 0x40000000;
@@ -276,9 +273,7 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, u32 leaf, u32 sub
             r.a = v->domain->arch.tsc_khz;
         }
         break;
-    case 5:
-        r.b = boot_cpu.phys_bits;
-        break;
+    case 5: r.b = boot_cpu.phys_bits; break;
     }
     return r;
 }
@@ -298,7 +293,7 @@ static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_re
         r->c &= ~(1U << 27);
         if (r->c & 1U << 26) /* a PV kernel takes OSXSAVE as our word that XSAVE is switched on */
             r->c |= 1U << 27;
-        r->c |= 1U << 31; /* runs under a hypervisor */
+        r->c |= 1U << 31;           /* runs under a hypervisor */
         if (v->domain->is_hardware) /* may know of them: XENPF_add_memtype */
             r->d |= host_has_mtrr();
         break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What CPUID shows to guests: one table of leaves per domain, made from what the machine has and what a guest of its kind may use, readable
- * and settable by the control ABI. The leaves that depend on the vCPU or on our own interface are worked out when asked.
+ * What CPUID shows to guests: one table of leaves per domain, made from what the machine has and
+ * what a guest of its kind may use, readable and settable by the control ABI. The leaves that
+ * depend on the vCPU or on our own interface are worked out when asked.
  */
 #ifndef ARCH_X86_CPU_POLICY_H
 #define ARCH_X86_CPU_POLICY_H
@@ -21,7 +22,8 @@ struct cpu_policy {
     xen_cpuid_leaf_t leaf[POLICY_MAX_LEAVES]; /* by rising (leaf, subleaf); no hypervisor leaves */
 };
 
-/* Boot, after cpu_identify: the policies of the host and of PV guests (the most, and the default). */
+/* Boot, after cpu_identify: the policies of the host and of PV guests (the most, and the default).
+ */
 void policy_init(void);
 extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
 
@@ -31,8 +33,10 @@ void policy_features(const struct cpu_policy *p, u32 *words);
 /* d->arch.policy becomes a copy of the default. 0 or -ENOMEM. */
 int policy_domain_init(struct domain *d);
 void policy_domain_free(struct domain *d);
-/* Replaces it: each leaf must be within pv_max_policy. 0; -EINVAL with *bad the index of the leaf that is not. Paused domain. */
-int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n, unsigned int *bad);
+/* Replaces it: each leaf must be within pv_max_policy. 0; -EINVAL with *bad the index of the leaf
+ * that is not. Paused domain. */
+int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n,
+                      unsigned int *bad);
 
 /* CPUID as v sees it. v is current. */
 struct cpuid_regs policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which mitigations are in force, and the ones that are not a few instructions in entry.S. Sources: Intel, "Speculative Execution
- * Side Channel Mitigations" (336996); AMD, "Software techniques for managing speculation".
+ * Which mitigations are in force, and the ones that are not a few instructions in entry.S. Sources:
+ * Intel, "Speculative Execution Side Channel Mitigations" (336996); AMD, "Software techniques for
+ * managing speculation".
  *
- * Return stack: refilled on entry when ring 3 could steer our returns, that is without SMEP. IBRS: written per entry where
- * the CPU has no enhanced form that is set once. VERW: on the way out where buffers leak (MDS). IBPB: when
- * another domain comes to a CPU.
+ * Return stack: refilled on entry when ring 3 could steer our returns, that is without SMEP. IBRS:
+ * written per entry where the CPU has no enhanced form that is set once. VERW: on the way out where
+ * buffers leak (MDS). IBPB: when another domain comes to a CPU.
  */
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/spec_ctrl.h>
@@ -49,8 +50,11 @@ void __init spec_ctrl_init(void)
     ibpb_on_switch = cpu_has(IBRSB) || cpu_has(IBPB);
     if (boot_cpu.bug_mds && cpu_has(MD_CLEAR))
         flags |= SCF_VERW;
-    log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s\n", flags & SCF_RSB ? "on" : "off",
-             ibrs_always ? "always" : flags & SCF_IBRS_ENTRY ? "per entry" : "off",
+    log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s\n",
+             flags & SCF_RSB ? "on" : "off",
+             ibrs_always              ? "always"
+             : flags & SCF_IBRS_ENTRY ? "per entry"
+                                      : "off",
              flags & SCF_VERW ? "on" : "off", ibpb_on_switch ? "on" : "off");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mitigations of speculative execution at the border to guests: what the CPU reports as needed, unless spec-ctrl=no.
+ * Mitigations of speculative execution at the border to guests: what the CPU reports as needed,
+ * unless spec-ctrl=no.
  */
 #ifndef ARCH_X86_CPU_SPEC_CTRL_H
 #define ARCH_X86_CPU_SPEC_CTRL_H
@@ -14,7 +15,8 @@ void spec_ctrl_init(void);
 void spec_ctrl_cpu_init(void);
 /* From entry.S, on the way to a guest, interrupts off. */
 void spec_ctrl_exit(struct cpu_user_regs *regs);
-/* Another domain comes to this CPU: what the last one trained into the branch predictors is of no use to it. */
+/* Another domain comes to this CPU: what the last one trained into the branch predictors is of no
+ * use to it. */
 void spec_ctrl_switch(struct vcpu *next);
 
 #endif

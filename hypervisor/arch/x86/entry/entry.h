@@ -13,7 +13,8 @@ struct vcpu;
 
 /* Boot, first CPU: the IDT. Then traps_cpu_init for it as for every other. */
 void traps_init(void);
-/* This CPU's GDT, TSS, IDT register, syscall MSRs, CR4 bits. Its stack area and per-CPU data exist. Interrupts off. */
+/* This CPU's GDT, TSS, IDT register, syscall MSRs, CR4 bits. Its stack area and per-CPU data exist.
+ * Interrupts off. */
 void traps_cpu_init(void);
 
 /* Where a fault at rip continues; 0: nowhere. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Instructions of ours that may fault, and where to go on then. The table is made by EXTABLE() (asm/asm.h);
- * it is short and looked at only after a fault, so it is searched from end to end.
+ * Instructions of ours that may fault, and where to go on then. The table is made by EXTABLE()
+ * (asm/asm.h); it is short and looked at only after a fault, so it is searched from end to end.
  */
 #include <arch/x86/entry/entry.h>
 #include <lib/compiler.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NMIs: sent by a CPU that panics so that the others show what they were doing, or by the machine, for dom0's first vCPU.
+ * NMIs: sent by a CPU that panics so that the others show what they were doing, or by the machine,
+ * for dom0's first vCPU.
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/smp.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables that the CPU reads by itself: IDT (one for all), GDT and TSS (one a CPU), and the registers that say where a
- * SYSCALL goes. Filled at boot; a context switch changes GDTR, LDTR and this CPU's LDT descriptor only.
+ * The tables that the CPU reads by itself: IDT (one for all), GDT and TSS (one a CPU), and the
+ * registers that say where a SYSCALL goes. Filled at boot; a context switch changes GDTR, LDTR and
+ * this CPU's LDT descriptor only.
  */
 #include <arch/x86/cpu/control.h>
 #include <arch/x86/cpu/features.h>
@@ -39,14 +40,16 @@ static DEFINE_PER_CPU(struct tss, tss) __aligned(128);
 static DEFINE_PER_CPU(u64 *, gdt_page);
 
 extern const char lstar_stubs[], cstar_stubs[], irq_stubs[], entry_sysenter[];
-extern const char entry_de[], entry_db[], entry_nmi[], entry_bp[], entry_of[], entry_br[], entry_ud[],
-    entry_nm[], entry_df[], entry_cs[], entry_ts[], entry_np[], entry_ss[], entry_gp[], entry_pf[],
-    entry_15[], entry_mf[], entry_ac[], entry_mc[], entry_xm[], entry_ve[], entry_cp[], entry_int80[];
+extern const char entry_de[], entry_db[], entry_nmi[], entry_bp[], entry_of[], entry_br[],
+    entry_ud[], entry_nm[], entry_df[], entry_cs[], entry_ts[], entry_np[], entry_ss[], entry_gp[],
+    entry_pf[], entry_15[], entry_mf[], entry_ac[], entry_mc[], entry_xm[], entry_ve[], entry_cp[],
+    entry_int80[];
 
 /* Which stack of the CPU's area an entry runs on: 1-based index into tss.ist, 0: the main one. */
 enum { IST_NONE, IST_NMI, IST_DF, IST_MC, IST_DB };
 
-static void __init idt_set(unsigned int vector, const char *entry, unsigned int dpl, unsigned int ist)
+static void __init idt_set(unsigned int vector, const char *entry, unsigned int dpl,
+                           unsigned int ist)
 {
     u64 addr = (u64)entry;
 
@@ -91,14 +94,15 @@ static u64 tss_descriptor_lo(const struct tss *t)
 static void gdt_fill(u64 *gdt, struct tss *t)
 {
 #define ENTRY(sel) gdt[((sel)-0xe000) >> 3]
-    ENTRY(SEL_HYP_CS) = 0x00af9b000000ffff;  /* ring 0, 64 bit */
+    ENTRY(SEL_HYP_CS) = 0x00af9b000000ffff; /* ring 0, 64 bit */
     ENTRY(SEL_HYP_DS) = 0x00cf93000000ffff;
     ENTRY(SEL_R3_CS32) = 0x00cffb000000ffff; /* ring 3, 32 bit */
     ENTRY(SEL_R3_DS) = 0x00cff3000000ffff;
     ENTRY(SEL_R3_CS64) = 0x00affb000000ffff; /* ring 3, 64 bit */
     ENTRY(SEL_TSS) = tss_descriptor_lo(t);
     ENTRY(SEL_TSS + 8) = (u64)t >> 32;
-    ENTRY(SEL_PERCPU) = 0x0040f10000000000 | smp_processor_id(); /* ring 3 data, limit: the number */
+    ENTRY(SEL_PERCPU) =
+        0x0040f10000000000 | smp_processor_id(); /* ring 3 data, limit: the number */
 #undef ENTRY
 }
 
@@ -121,8 +125,8 @@ static void syscall_init(void)
     wrmsr(MSR_STAR, (u64)SEL_R3_CS32 << 48 | (u64)SEL_HYP_CS << 32);
     wrmsr(MSR_LSTAR, (u64)lstar_stubs + cpu * 32);
     wrmsr(MSR_CSTAR, (u64)cstar_stubs + cpu * 32);
-    wrmsr(MSR_SFMASK, X86_EFLAGS_IF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_NT | X86_EFLAGS_AC |
-                          X86_EFLAGS_RF | X86_EFLAGS_VM | X86_EFLAGS_IOPL);
+    wrmsr(MSR_SFMASK, X86_EFLAGS_IF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_NT |
+                          X86_EFLAGS_AC | X86_EFLAGS_RF | X86_EFLAGS_VM | X86_EFLAGS_IOPL);
     if (cpu_has(SEP)) {
         wrmsr(MSR_SYSENTER_CS, SEL_HYP_CS);
         wrmsr(MSR_SYSENTER_ESP, (unsigned long)&guest_regs()->es);
@@ -185,7 +189,8 @@ void ldt_load(unsigned long base, unsigned int entries)
         __asm__ __volatile__("lldt %w0" ::"r"(0));
         return;
     }
-    desc[0] = (entries * 8 - 1) | (base & 0xffffff) << 16 | 0x82UL << 40 | (base >> 24 & 0xff) << 56;
+    desc[0] =
+        (entries * 8 - 1) | (base & 0xffffff) << 16 | 0x82UL << 40 | (base >> 24 & 0xff) << 56;
     desc[1] = base >> 32;
     __asm__ __volatile__("lldt %w0" ::"r"(SEL_LDT));
 }

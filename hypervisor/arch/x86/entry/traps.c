@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exceptions, seen from C: which handler a guest's exception goes to, and what happens when the hypervisor itself faults.
- * Called by entry.S only. Guest handlers run on the guest's vCPU, interrupts on, with the frame in guest_regs().
+ * Exceptions, seen from C: which handler a guest's exception goes to, and what happens when the
+ * hypervisor itself faults. Called by entry.S only. Guest handlers run on the guest's vCPU,
+ * interrupts on, with the frame in guest_regs().
  */
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/pv/pv.h>
@@ -30,14 +31,22 @@ static void forward(struct vcpu *v, struct cpu_user_regs *regs)
 /* Indexed by vector; #PF, #DB, NMI, #DF and #MC have entries of their own in entry.S. */
 extern const guest_handler guest_exception_table[32];
 const guest_handler guest_exception_table[32] = {
-    [TRAP_DE] = forward,       [TRAP_BP] = forward,
-    [TRAP_OF] = forward,       [TRAP_BR] = forward,
-    [TRAP_UD] = pv_invalid_op, [TRAP_NM] = pv_device_not_available,
-    [9] = forward,             [TRAP_TS] = forward,
-    [TRAP_NP] = forward,       [TRAP_SS] = forward,
-    [TRAP_GP] = pv_general_protection, [15] = forward,
-    [TRAP_MF] = forward,       [TRAP_AC] = forward,
-    [TRAP_XM] = forward,       [20] = forward,
+    [TRAP_DE] = forward,
+    [TRAP_BP] = forward,
+    [TRAP_OF] = forward,
+    [TRAP_BR] = forward,
+    [TRAP_UD] = pv_invalid_op,
+    [TRAP_NM] = pv_device_not_available,
+    [9] = forward,
+    [TRAP_TS] = forward,
+    [TRAP_NP] = forward,
+    [TRAP_SS] = forward,
+    [TRAP_GP] = pv_general_protection,
+    [15] = forward,
+    [TRAP_MF] = forward,
+    [TRAP_AC] = forward,
+    [TRAP_XM] = forward,
+    [20] = forward,
     [21] = forward,
 };
 
@@ -77,7 +86,8 @@ static bool fixup(struct cpu_user_regs *regs)
     return true;
 }
 
-/* A guest's MOV SS or POP SS can hold back a debug exception into our entry code: nothing of ours asked for it. */
+/* A guest's MOV SS or POP SS can hold back a debug exception into our entry code: nothing of ours
+ * asked for it. */
 static bool debug_leftover(void)
 {
     __asm__ __volatile__("mov %0, %%db6" ::"r"(0xffff0ff0UL));

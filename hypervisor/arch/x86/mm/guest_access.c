@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies between us and the running guest's address space (mm/guest_access.h). The guest's page tables are the ones that are loaded,
- * so a copy is a copy; a fault on the way goes to the fixup and the rest is reported as not copied.
+ * Copies between us and the running guest's address space (mm/guest_access.h). The guest's page
+ * tables are the ones that are loaded, so a copy is a copy; a fault on the way goes to the fixup
+ * and the rest is reported as not copied.
  */
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
 #include <mm/guest_access.h>
 
-/* All of [va, va + n) in the guest's part of the address space. A hole between the two canonical halves faults by itself. */
+/* All of [va, va + n) in the guest's part of the address space. A hole between the two canonical
+ * halves faults by itself. */
 static bool range_ok(const void __guest *p, size_t n)
 {
     unsigned long va = (unsigned long)p, end = va + n;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a 64-bit PV guest's kernel is entered: exceptions, events, system calls of its user programs, the failsafe callback. Each puts a
- * frame on the guest kernel's stack and changes guest_regs, so that the return path lands in the handler. This is a hot path.
+ * How a 64-bit PV guest's kernel is entered: exceptions, events, system calls of its user programs,
+ * the failsafe callback. Each puts a frame on the guest kernel's stack and changes guest_regs, so
+ * that the return path lands in the handler. This is a hot path.
  *
  * The frame (ABI: arch-x86/xen-x86_64.h), from the lowest address:
  *      rcx, r11, [ds, es, fs, gs,] [error code,] rip, cs | upcall mask << 32, rflags, rsp, ss
@@ -18,13 +19,13 @@
 #include <sched/sched.h>
 
 /* Flags that a handler does not start with. */
-#define CLEARED_FLAGS                                                                              \
+#define CLEARED_FLAGS \
     (X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF)
 
 /* Stores to the guest's stack; a fault there goes to `fault`. */
-#define PUT(p, value)                                                                              \
-    __asm__ goto("1: mov %0, %1\n\t" EXTABLE(1b, %l2)::"r"((u64)(value)), "m"(*(p))                \
-                 : "memory"                                                                        \
+#define PUT(p, value)                                                                \
+    __asm__ goto("1: mov %0, %1\n\t" EXTABLE(1b, % l2)::"r"((u64)(value)), "m"(*(p)) \
+                 : "memory"                                                          \
                  : fault)
 
 static u64 saved_flags(const struct vcpu *v, const struct cpu_user_regs *regs, u8 mask)
@@ -39,8 +40,9 @@ static u64 saved_flags(const struct vcpu *v, const struct cpu_user_regs *regs, u
 }
 
 /*
- * Where the frame ends, 16-byte aligned: on the kernel's current stack, or, from user mode, on the one it named for that
- * (and in its page tables). The frame's CS says kernel mode by a cleared RPL. False: not in the guest's space.
+ * Where the frame ends, 16-byte aligned: on the kernel's current stack, or, from user mode, on the
+ * one it named for that (and in its page tables). The frame's CS says kernel mode by a cleared RPL.
+ * False: not in the guest's space.
  */
 static __always_inline bool frame_top(struct vcpu *v, struct cpu_user_regs *regs, u64 **top)
 {
@@ -64,8 +66,8 @@ static __noinline void no_way_in(struct vcpu *v, unsigned long rip)
 {
     const struct cpu_user_regs *regs = guest_regs();
 
-    domain_crash(v->domain, "vCPU%u: no way into its kernel (handler %#lx for %u, from %#lx)", v->id, rip,
-                 regs->entry_vector & 0xff, (unsigned long)regs->rip);
+    domain_crash(v->domain, "vCPU%u: no way into its kernel (handler %#lx for %u, from %#lx)",
+                 v->id, rip, regs->entry_vector & 0xff, (unsigned long)regs->rip);
 }
 
 static __always_inline void enter(struct cpu_user_regs *regs, u64 *sp, unsigned long rip)
@@ -119,7 +121,8 @@ void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vec
         bounce(v, regs, ti->address, how, 0);
 }
 
-void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 error_code)
+void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2,
+                          u32 error_code)
 {
     if (v->arch.pv.kernel_mode)
         error_code &= ~PFEC_USER;
@@ -140,7 +143,8 @@ void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs)
     bounce(v, regs, v->arch.pv.syscall_callback, how, 0);
 }
 
-/* Without a callback the instruction is an invalid one; the frame's RIP is the instruction itself. */
+/* Without a callback the instruction is an invalid one; the frame's RIP is the instruction itself.
+ */
 void pv_user_syscall32(struct vcpu *v, struct cpu_user_regs *regs)
 {
     if (!v->arch.pv.syscall32_callback) {
@@ -180,7 +184,8 @@ void pv_deliver_events(struct vcpu *v, struct cpu_user_regs *regs)
     bounce(v, regs, v->arch.pv.event_callback, MASKS_EVENTS, 0);
 }
 
-/* The guest's selectors go along, so that its kernel can tell what was wrong (ABI: CALLBACKTYPE_failsafe). */
+/* The guest's selectors go along, so that its kernel can tell what was wrong (ABI:
+ * CALLBACKTYPE_failsafe). */
 static void failsafe(struct vcpu *v, struct cpu_user_regs *regs)
 {
     unsigned long rip = v->arch.pv.failsafe_callback;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hypercalls by which a PV guest says where its kernel is to be entered (bounce.c uses it) and how a handler ends: trap table, callbacks,
- * stack, IRET.
+ * Hypercalls by which a PV guest says where its kernel is to be entered (bounce.c uses it) and how
+ * a handler ends: trap table, callbacks, stack, IRET.
  */
 #include <arch/x86/pv/mode.h>
 #include <arch/x86/pv/pv.h>
@@ -15,15 +15,16 @@
 #include <xen/callback.h>
 #include <xen/nmi.h>
 
-/* A handler runs in ring 3: at an address of ours it faults like any other program. Only SYSRET's trap matters. */
+/* A handler runs in ring 3: at an address of ours it faults like any other program. Only SYSRET's
+ * trap matters. */
 static bool handler_ok(unsigned long address)
 {
     return address_canonical(address);
 }
 
 /*
- * HYPERVISOR_set_trap_table(const struct trap_info traps[]): until an entry with address 0; NULL clears all.
- * 0, -EFAULT, -EINVAL for an address that is not canonical.
+ * HYPERVISOR_set_trap_table(const struct trap_info traps[]): until an entry with address 0; NULL
+ * clears all. 0, -EFAULT, -EINVAL for an address that is not canonical.
  */
 long do_set_trap_table(const void __guest *traps)
 {
@@ -60,9 +61,7 @@ static long callback_set(struct vcpu *v, unsigned int type, unsigned long addres
     if (!handler_ok(address))
         return -EINVAL;
     switch (type) {
-    case CALLBACKTYPE_event:
-        pv->event_callback = address;
-        return 0;
+    case CALLBACKTYPE_event: pv->event_callback = address; return 0;
     case CALLBACKTYPE_failsafe:
         pv->failsafe_callback = address;
         set_flag(&pv->vgc_flags, VGCF_failsafe_disables_events, mask);
@@ -86,8 +85,7 @@ static long callback_set(struct vcpu *v, unsigned int type, unsigned long addres
         pv->traps[TRAP_NMI].flags = 0;
         pv->traps[TRAP_NMI].cs = SEL_R3_CS64;
         return 0;
-    default:
-        return -ENOSYS;
+    default: return -ENOSYS;
     }
 }
 
@@ -104,7 +102,8 @@ long do_set_callbacks(unsigned long event, unsigned long failsafe, unsigned long
     return 0;
 }
 
-/* HYPERVISOR_callback_op (callback.h): 0, -EFAULT, -EINVAL, -ENOSYS for a type that this CPU or mode does not have. */
+/* HYPERVISOR_callback_op (callback.h): 0, -EFAULT, -EINVAL, -ENOSYS for a type that this CPU or
+ * mode does not have. */
 long do_callback_op(int cmd, const void __guest *arg)
 {
     struct callback_register reg;
@@ -121,13 +120,10 @@ long do_callback_op(int cmd, const void __guest *arg)
         switch (unreg.type) {
         case CALLBACKTYPE_event:
         case CALLBACKTYPE_failsafe:
-        case CALLBACKTYPE_syscall:
-            return -EINVAL;
-        default:
-            return callback_set(current, unreg.type, 0, false);
+        case CALLBACKTYPE_syscall: return -EINVAL;
+        default: return callback_set(current, unreg.type, 0, false);
         }
-    default:
-        return -ENOSYS;
+    default: return -ENOSYS;
     }
 }
 
@@ -141,10 +137,8 @@ long do_nmi_op(unsigned int cmd, void __guest *arg)
         if (copy_from_guest(&cb, arg, sizeof(cb)))
             return -EFAULT;
         return callback_set(current, CALLBACKTYPE_nmi, cb.handler_address, false);
-    case XENNMI_unregister_callback:
-        return callback_set(current, CALLBACKTYPE_nmi, 0, false);
-    default:
-        return -ENOSYS;
+    case XENNMI_unregister_callback: return callback_set(current, CALLBACKTYPE_nmi, 0, false);
+    default: return -ENOSYS;
     }
 }
 
@@ -162,9 +156,9 @@ long do_stack_switch(unsigned long ss, unsigned long sp)
 #define HIDDEN_FLAGS (X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_VIF | X86_EFLAGS_VIP)
 
 /*
- * HYPERVISOR_iret: the frame that the guest built on its stack (struct iret_context) becomes its registers. RAX comes back
- * through the return value. A frame that cannot be read crashes the domain; one that IRET refuses is a fault of the
- * guest's program.
+ * HYPERVISOR_iret: the frame that the guest built on its stack (struct iret_context) becomes its
+ * registers. RAX comes back through the return value. A frame that cannot be read crashes the
+ * domain; one that IRET refuses is a fault of the guest's program.
  */
 long do_iret(void)
 {
@@ -173,7 +167,8 @@ long do_iret(void)
     struct iret_context frame;
 
     if (unlikely(copy_from_guest(&frame, (const void __guest *)regs->rsp, sizeof(frame)))) {
-        domain_crash(v->domain, "vCPU%u: IRET frame at %#lx cannot be read", v->id, (unsigned long)regs->rsp);
+        domain_crash(v->domain, "vCPU%u: IRET frame at %#lx cannot be read", v->id,
+                     (unsigned long)regs->rsp);
         return 0;
     }
     if ((frame.cs & 3) == 3) {

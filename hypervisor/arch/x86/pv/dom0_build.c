@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Builds dom0's first address space: memory, kernel, ramdisk, P2M list, page tables, start_info, and the context of vCPU 0. What a PV
- * kernel finds when it starts is said in xen/xen.h ("struct start_info") and by the kernel's own notes (xen/elfnote.h).
+ * Builds dom0's first address space: memory, kernel, ramdisk, P2M list, page tables, start_info,
+ * and the context of vCPU 0. What a PV kernel finds when it starts is said in xen/xen.h ("struct
+ * start_info") and by the kernel's own notes (xen/elfnote.h).
  *
  * In guest frame numbers, from 0:
- *      | kernel | [P2M] | start_info | page tables | stack | room, to 4 MB | ramdisk | P2M and its tables | free ...
+ *      | kernel | [P2M] | start_info | page tables | stack | room, to 4 MB | ramdisk | P2M and its
+ * tables | free ...
  *      <-------------------- mapped at virt_base --------------------------->
- * A kernel that names no INIT_P2M address has the P2M within the mapped part; one that does not take its ramdisk by
- * frame number has that mapped, too. The tables are built as plain memory; setting the context checks them like those of any guest.
+ * A kernel that names no INIT_P2M address has the P2M within the mapped part; one that does not
+ * take its ramdisk by frame number has that mapped, too. The tables are built as plain memory;
+ * setting the context checks them like those of any guest.
  */
 #include <arch/arch.h>
 #include <arch/x86/pv/dom0_build.h>
@@ -65,7 +68,9 @@ static u64 __init pfn_to_va(const struct builder *b, unsigned long pfn)
     return b->virt_base + (pfn << PAGE_SHIFT);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static mfn_t __init pfn_to_mfn(struct builder *b, unsigned long pfn)
 {
@@ -143,7 +148,8 @@ static int __init allocate_memory(struct builder *b)
     return 0;
 }
 
-/* ---- the kernel's wishes and the layout ----------------------------------------------------------------------- */
+/* ---- the kernel's wishes and the layout
+ * ----------------------------------------------------------------------- */
 
 static int __init read_notes(struct builder *b, const char **why)
 {
@@ -159,7 +165,8 @@ static int __init read_notes(struct builder *b, const char **why)
     if (!*elf_xen_note_str(e, XEN_ELFNOTE_GUEST_OS) || b->virt_base == NO_ADDRESS)
         return -EINVAL;
     *why = "kernel's notes name addresses that are not the guest's";
-    if (!guest_address_ok(b->virt_base) || b->virt_base & ~PAGE_MASK || !guest_address_ok(b->entry) ||
+    if (!guest_address_ok(b->virt_base) || b->virt_base & ~PAGE_MASK ||
+        !guest_address_ok(b->entry) ||
         (b->init_p2m != NO_ADDRESS && (!guest_address_ok(b->init_p2m) || b->init_p2m & ~PAGE_MASK)))
         return -EINVAL;
     return 0;
@@ -203,7 +210,8 @@ static unsigned long __init tables_of_level(u64 va, unsigned long pages, unsigne
 
 static unsigned long __init tables_for(u64 va, unsigned long pages)
 {
-    return tables_of_level(va, pages, 1) + tables_of_level(va, pages, 2) + tables_of_level(va, pages, 3);
+    return tables_of_level(va, pages, 1) + tables_of_level(va, pages, 2) +
+           tables_of_level(va, pages, 3);
 }
 
 static unsigned long __init place(struct span *s, unsigned long *next, unsigned long nr)
@@ -244,7 +252,9 @@ static int __init make_layout(struct builder *b, const char **why)
     return next <= b->nr_pages ? 0 : -ENOMEM;
 }
 
-/* ---- contents --------------------------------------------------------------------------------------------------- */
+/* ---- contents
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void __init load_kernel(struct builder *b)
 {
@@ -292,8 +302,10 @@ static bool __init in_span(const struct span *s, unsigned long pfn)
     return pfn >= s->pfn && pfn < s->pfn + s->nr;
 }
 
-/* Maps guest frames [pfn, pfn + nr) at va; tables come from *next. Page tables are mapped read-only. */
-static void __init map(struct builder *b, u64 va, unsigned long pfn, unsigned long nr, unsigned long *next)
+/* Maps guest frames [pfn, pfn + nr) at va; tables come from *next. Page tables are mapped
+ * read-only. */
+static void __init map(struct builder *b, u64 va, unsigned long pfn, unsigned long nr,
+                       unsigned long *next)
 {
     u64 *l1 = NULL;
 
@@ -316,7 +328,8 @@ static void __init map(struct builder *b, u64 va, unsigned long pfn, unsigned lo
             }
             l1 = t;
         }
-        l1[pt_index(va, 1)] = mfn_to_paddr(pfn_to_mfn(b, pfn)) | (ro ? TABLE_FLAGS & ~PTE_RW : TABLE_FLAGS);
+        l1[pt_index(va, 1)] =
+            mfn_to_paddr(pfn_to_mfn(b, pfn)) | (ro ? TABLE_FLAGS & ~PTE_RW : TABLE_FLAGS);
     }
 }
 
@@ -402,7 +415,9 @@ static int __init fill_hypercall_page(struct builder *b, const char **why)
     return 0;
 }
 
-/* ---- vCPU 0 ----------------------------------------------------------------------------------------------------- */
+/* ---- vCPU 0
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static int __init start_context(struct builder *b)
 {
@@ -438,8 +453,8 @@ static int __init start_context(struct builder *b)
 }
 
 /*
- * Gives d, which has its vCPUs and no memory, nr_pages frames and everything that it starts with. 0, or a negative
- * error with *why. Boot context.
+ * Gives d, which has its vCPUs and no memory, nr_pages frames and everything that it starts with.
+ * 0, or a negative error with *why. Boot context.
  */
 int __init pv_dom0_build(struct domain *d, const struct dom0_images *images, unsigned long nr_pages,
                          const char **why)

@@ -9,7 +9,7 @@
 
 struct dom0_images {
     struct elf_image kernel;
-    const void *ramdisk;     /* ramdisk_size bytes; NULL: none */
+    const void *ramdisk; /* ramdisk_size bytes; NULL: none */
     size_t ramdisk_size;
     const char *cmdline;
 };

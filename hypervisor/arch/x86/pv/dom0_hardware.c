@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What of the machine is dom0's: all interrupts, all ports but those of devices that we drive ourselves, all addresses but
- * those of the interrupt controllers.
+ * What of the machine is dom0's: all interrupts, all ports but those of devices that we drive
+ * ourselves, all addresses but those of the interrupt controllers.
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/features.h>
@@ -19,11 +19,11 @@
 static const struct {
     u16 first, last;
 } our_ports[] __initdata = {
-    {0x20, 0x21}, {0xa0, 0xa1}, /* 8259s */
-    {0x40, 0x43},               /* PIT */
-    {0x61, 0x61},               /* its third channel's gate */
-    {0xcf8, 0xcff},             /* PCI configuration: emulated */
-    {0x70, 0x71},               /* real-time clock: emulated */
+    {0x20, 0x21},   {0xa0, 0xa1}, /* 8259s */
+    {0x40, 0x43},                 /* PIT */
+    {0x61, 0x61},                 /* its third channel's gate */
+    {0xcf8, 0xcff},               /* PCI configuration: emulated */
+    {0x70, 0x71},                 /* real-time clock: emulated */
 };
 
 /* Where every CPU sees its own local APIC, unless moved by firmware (Intel SDM vol. 3, 11.4.1). */

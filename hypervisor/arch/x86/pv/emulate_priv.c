@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Privileged instructions of PV kernels, which run in ring 3 and so fault: control and debug registers, MSRs, CPUID, ports, a few
- * cache and TLB instructions. Decoded by emulate/decode.c, carried out here; ports by io.c, MSRs by msr.c.
+ * Privileged instructions of PV kernels, which run in ring 3 and so fault: control and debug
+ * registers, MSRs, CPUID, ports, a few cache and TLB instructions. Decoded by emulate/decode.c,
+ * carried out here; ports by io.c, MSRs by msr.c.
  */
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/policy.h>
@@ -15,7 +16,11 @@
 #include <mm/guest_access.h>
 
 /* What became of the instruction. */
-enum outcome { DONE, REFUSED /* the guest's #GP */, TRAPPED /* another trap was injected, rip is right */ };
+enum outcome {
+    DONE,
+    REFUSED /* the guest's #GP */,
+    TRAPPED /* another trap was injected, rip is right */
+};
 
 /* Bits that are the guest's own to change. */
 #define CR4_GUEST (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)
@@ -33,20 +38,13 @@ static int read_cr(struct vcpu *v, unsigned int cr, u64 *val)
 {
     switch (cr) {
     case 0:
-        *val = v->arch.pv.ctrlreg[0] | X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_ET | X86_CR0_NE |
-               X86_CR0_MP;
+        *val = v->arch.pv.ctrlreg[0] | X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_ET |
+               X86_CR0_NE | X86_CR0_MP;
         return 0;
-    case 2:
-        *val = v->arch.pv.ctrlreg[2];
-        return 0;
-    case 3:
-        *val = mfn_to_paddr(v->arch.guest_table);
-        return 0;
-    case 4:
-        *val = guest_cr4(v);
-        return 0;
-    default:
-        return -EINVAL;
+    case 2: *val = v->arch.pv.ctrlreg[2]; return 0;
+    case 3: *val = mfn_to_paddr(v->arch.guest_table); return 0;
+    case 4: *val = guest_cr4(v); return 0;
+    default: return -EINVAL;
     }
 }
 
@@ -76,8 +74,7 @@ static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
         v->arch.pv.ctrlreg[2] = val;
         v->info->arch.cr2 = val;
         return 0;
-    case 3:
-        return pv_new_guest_cr3(v, paddr_to_mfn(val));
+    case 3: return pv_new_guest_cr3(v, paddr_to_mfn(val));
     case 4:
         if ((val ^ guest_cr4(v)) & ~(u64)(CR4_GUEST | CR4_IGNORED))
             return -EINVAL;
@@ -87,8 +84,7 @@ static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
         cpu_info()->cr4 = pv_real_cr4(v);
         write_cr4(cpu_info()->cr4);
         return 0;
-    default:
-        return -EINVAL;
+    default: return -EINVAL;
     }
 }
 
@@ -129,15 +125,12 @@ static enum outcome mov_cr_dr(struct vcpu *v, struct cpu_user_regs *regs, const 
             return REFUSED;
         *gpr = val;
         return DONE;
-    case 0x21:
-        *gpr = do_get_debugreg(i->reg);
-        return DONE;
+    case 0x21: *gpr = do_get_debugreg(i->reg); return DONE;
     case 0x22:
         rc = write_cr(v, i->reg, *gpr);
         /* New page tables take long: the instruction is executed again when other work was done. */
         return rc == -ERESTART ? TRAPPED : rc ? REFUSED : DONE;
-    default:
-        return do_set_debugreg(i->reg, *gpr) ? REFUSED : DONE;
+    default: return do_set_debugreg(i->reg, *gpr) ? REFUSED : DONE;
     }
 }
 
@@ -185,10 +178,10 @@ static enum outcome group7(struct vcpu *v, struct cpu_user_regs *regs, const str
         if (i->mod != 3)
             return REFUSED;
         read_cr(v, 0, &val);
-        return write_cr(v, 0, (val & ~(u64)X86_CR0_TS) | (*insn_reg(regs, i->rm) & X86_CR0_TS)) ? REFUSED
-                                                                                                : DONE;
-    default:
-        return REFUSED;
+        return write_cr(v, 0, (val & ~(u64)X86_CR0_TS) | (*insn_reg(regs, i->rm) & X86_CR0_TS))
+                   ? REFUSED
+                   : DONE;
+    default: return REFUSED;
     }
 }
 
@@ -203,27 +196,22 @@ static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const s
     if (!v->arch.pv.kernel_mode && !(i->opcode == 0x01 && i->modrm == 0xf9))
         return REFUSED;
     switch (i->opcode) {
-    case 0x01:
-        return group7(v, regs, i);
-    case 0x06:
-        set_ts(v, false);
-        return DONE;
+    case 0x01: return group7(v, regs, i);
+    case 0x06: set_ts(v, false); return DONE;
     case 0x09:
         if (v->domain->is_hardware)
             __asm__ __volatile__("wbinvd" ::: "memory");
         return DONE;
-    case 0x20 ... 0x23:
-        return mov_cr_dr(v, regs, i);
-    case 0x30:
-        return wrmsr_insn(v, regs);
-    case 0x32:
-        return rdmsr_insn(v, regs);
-    default:
-        return REFUSED;
+    case 0x20 ... 0x23: return mov_cr_dr(v, regs, i);
+    case 0x30: return wrmsr_insn(v, regs);
+    case 0x32: return rdmsr_insn(v, regs);
+    default: return REFUSED;
     }
 }
 
-/* ---- ports ------------------------------------------------------------------------------------------------ */
+/* ---- ports
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static enum outcome in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
@@ -249,7 +237,8 @@ static u64 segment_base(const struct vcpu *v, enum insn_seg seg)
     }
 }
 
-/* One element; the CPU's own way of being interruptible between two. Page faults go to the guest. */
+/* One element; the CPU's own way of being interruptible between two. Page faults go to the guest.
+ */
 static enum outcome string_element(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i,
                                    unsigned int size)
 {
@@ -302,16 +291,13 @@ static enum outcome string_in_out(struct vcpu *v, struct cpu_user_regs *regs, co
 static enum outcome one_byte(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
     switch (i->opcode) {
-    case 0x6c ... 0x6f:
-        return string_in_out(v, regs, i);
+    case 0x6c ... 0x6f: return string_in_out(v, regs, i);
     case 0xe4 ... 0xe7:
-    case 0xec ... 0xef:
-        return in_out(v, regs, i);
-    case 0xfa: /* CLI, STI: events are masked in vcpu_info; with I/O privilege the instructions do nothing */
-    case 0xfb:
-        return v->arch.pv.kernel_mode && v->arch.pv.iopl >= 1 ? DONE : REFUSED;
-    default:
-        return REFUSED;
+    case 0xec ... 0xef: return in_out(v, regs, i);
+    case 0xfa: /* CLI, STI: events are masked in vcpu_info; with I/O privilege the instructions do
+                  nothing */
+    case 0xfb: return v->arch.pv.kernel_mode && v->arch.pv.iopl >= 1 ? DONE : REFUSED;
+    default: return REFUSED;
     }
 }
 
@@ -329,7 +315,8 @@ static bool code_is_64bit(u16 cs)
 bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *i)
 {
     *i = (struct insn){.mode64 = code_is_64bit(regs->cs)};
-    i->fetched = INSN_MAX - raw_copy_from_guest(i->bytes, (const void __guest *)regs->rip, INSN_MAX);
+    i->fetched =
+        INSN_MAX - raw_copy_from_guest(i->bytes, (const void __guest *)regs->rip, INSN_MAX);
     return insn_decode(i, regs) == 0;
 }
 

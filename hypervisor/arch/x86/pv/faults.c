@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exceptions of a PV guest that may be ours to solve: page faults on tables that we keep read-only, privileged instructions,
- * and instructions that ask for emulation by a prefix. What is not ours goes on to the guest.
+ * Exceptions of a PV guest that may be ours to solve: page faults on tables that we keep read-only,
+ * privileged instructions, and instructions that ask for emulation by a prefix. What is not ours
+ * goes on to the guest.
  */
 #include <arch/arch.h>
 #include <arch/x86/pv/pv.h>
@@ -27,7 +28,8 @@ void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long 
 
     if (likely(guest_address_ok(cr2))) {
         /* Present, written to, by the kernel: perhaps one of its own page tables. */
-        if ((code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH)) == (PFEC_PRESENT | PFEC_WRITE) &&
+        if ((code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH)) ==
+                (PFEC_PRESENT | PFEC_WRITE) &&
             v->arch.pv.kernel_mode && pv_ptwr_fault(regs, cr2))
             return;
     } else if (!(code & PFEC_USER) && in_ldt_window(v, cr2)) {
@@ -39,7 +41,8 @@ void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long 
     pv_inject_page_fault(v, regs, cr2, code);
 }
 
-/* INT n: the IDT's gates are ours, whether the guest's program may use its own, its trap table says. */
+/* INT n: the IDT's gates are ours, whether the guest's program may use its own, its trap table
+ * says. */
 static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 {
     unsigned int vector = regs->error_code >> 3 & 0xff;
@@ -67,8 +70,8 @@ void pv_general_protection(struct vcpu *v, struct cpu_user_regs *regs)
 }
 
 /*
- * "ud2; .ascii "xen"; cpuid": CPUID as we show it, for CPUs that cannot be told to fault it (ABI: XEN_EMULATE_PREFIX,
- * arch-x86/xen.h). Anything else is the guest's own.
+ * "ud2; .ascii "xen"; cpuid": CPUID as we show it, for CPUs that cannot be told to fault it (ABI:
+ * XEN_EMULATE_PREFIX, arch-x86/xen.h). Anything else is the guest's own.
  */
 void pv_invalid_op(struct vcpu *v, struct cpu_user_regs *regs)
 {
@@ -84,7 +87,8 @@ void pv_invalid_op(struct vcpu *v, struct cpu_user_regs *regs)
     regs->rip += sizeof(forced);
 }
 
-/* The guest set its CR0.TS: it hears of the first use once and finds the FPU usable (ABI: fpu_taskswitch). */
+/* The guest set its CR0.TS: it hears of the first use once and finds the FPU usable (ABI:
+ * fpu_taskswitch). */
 void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs)
 {
     __asm__ __volatile__("clts");
@@ -99,12 +103,12 @@ void arch_dump_guest(struct vcpu *v)
     log_info("d%dv%u rip %04x:%016lx rflags %08lx rsp %04x:%016lx %s mode\n", v->domain->id, v->id,
              r->cs, (long)r->rip, (long)r->rflags, r->ss, (long)r->rsp,
              v->arch.pv.kernel_mode ? "kernel" : "user");
-    log_info("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", (long)r->rax, (long)r->rbx, (long)r->rcx,
-             (long)r->rdx);
-    log_info("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", (long)r->rsi, (long)r->rdi, (long)r->rbp,
-             (long)r->r8);
-    log_info("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", (long)r->r9, (long)r->r10, (long)r->r11,
-             (long)r->r12);
-    log_info("r13 %016lx r14 %016lx r15 %016lx cr3 %016lx\n", (long)r->r13, (long)r->r14, (long)r->r15,
-             v->arch.cr3);
+    log_info("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", (long)r->rax, (long)r->rbx,
+             (long)r->rcx, (long)r->rdx);
+    log_info("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", (long)r->rsi, (long)r->rdi,
+             (long)r->rbp, (long)r->r8);
+    log_info("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", (long)r->r9, (long)r->r10,
+             (long)r->r11, (long)r->r12);
+    log_info("r13 %016lx r14 %016lx r15 %016lx cr3 %016lx\n", (long)r->r13, (long)r->r14,
+             (long)r->r15, v->arch.cr3);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Port accesses of PV guests: whether the guest's own settings allow them (I/O privilege level, bitmap), whether the domain
- * has the port, and the few ports that we share with dom0: PCI configuration, the clock.
+ * Port accesses of PV guests: whether the guest's own settings allow them (I/O privilege level,
+ * bitmap), whether the domain has the port, and the few ports that we share with dom0: PCI
+ * configuration, the clock.
  */
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/platform/pci.h>
@@ -12,10 +13,11 @@
 #include <mm/guest_access.h>
 
 /*
- * The guest's kernel is at level 1 of its own rings, its programs at 3 (ABI: PHYSDEVOP_set_iopl). Otherwise all bits of its bitmap
- * must be clear (PHYSDEVOP_set_iobitmap).
+ * The guest's kernel is at level 1 of its own rings, its programs at 3 (ABI: PHYSDEVOP_set_iopl).
+ * Otherwise all bits of its bitmap must be clear (PHYSDEVOP_set_iobitmap).
  */
-bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs __unused, u16 port, unsigned int size)
+bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs __unused, u16 port,
+                   unsigned int size)
 {
     unsigned int need = v->arch.pv.kernel_mode ? 1 : 3;
     u16 bits;
@@ -47,7 +49,8 @@ static void port_write(u16 port, unsigned int size, u32 value)
     }
 }
 
-/* 0xcf8 and 0xcfc..0xcff: the address register is each domain's own, the access is done under our lock. */
+/* 0xcf8 and 0xcfc..0xcff: the address register is each domain's own, the access is done under our
+ * lock. */
 static bool is_pci(u16 port, unsigned int size)
 {
     return (port == 0xcf8 && size == 4) || (port & 0xfffc) == 0xcfc;

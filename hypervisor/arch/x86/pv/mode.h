@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a guest's user mode to its kernel and back: page tables and GS base. In line, for the two paths that live on it:
- * frames on the kernel's stack (bounce.c) and IRET (callback.c).
+ * From a guest's user mode to its kernel and back: page tables and GS base. In line, for the two
+ * paths that live on it: frames on the kernel's stack (bounce.c) and IRET (callback.c).
  */
 #ifndef ARCH_X86_PV_MODE_H
 #define ARCH_X86_PV_MODE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Model-specific registers as PV guests see them. Few exist: segment bases, the syscall switch, what describes the CPU. Everything else
- * is a #GP, as on a CPU without it; dom0 may read the machine's temperature and power registers.
- * Numbers: Intel SDM vol. 4; AMD APM vol. 2, appendix A.
+ * Model-specific registers as PV guests see them. Few exist: segment bases, the syscall switch,
+ * what describes the CPU. Everything else is a #GP, as on a CPU without it; dom0 may read the
+ * machine's temperature and power registers. Numbers: Intel SDM vol. 4; AMD APM vol. 2, appendix A.
  */
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
@@ -25,7 +25,8 @@
 #define MSR_K8_HWCR        0xc0010015
 #define MSR_K8_SYSCFG      0xc0010010
 
-/* The type of each page attribute that a PV guest's PTE bits select: fixed (ABI: XENFEAT, as Linux expects it of Xen). */
+/* The type of each page attribute that a PV guest's PTE bits select: fixed (ABI: XENFEAT, as Linux
+ * expects it of Xen). */
 #define PV_PAT 0x050100070406UL
 
 #define APIC_BASE_ENABLE (1UL << 11)
@@ -35,18 +36,16 @@ static int read_base(struct vcpu *v, u32 msr, u64 *val)
 {
     switch (msr) {
     case MSR_FS_BASE:
-    case MSR_GS_BASE:
-        *val = rdmsr(msr);
-        return 0;
+    case MSR_GS_BASE: *val = rdmsr(msr); return 0;
     case MSR_KERNEL_GS_BASE:
         *val = v->arch.pv.kernel_mode ? rdmsr(MSR_KERNEL_GS_BASE) : rdmsr(MSR_GS_BASE);
         return 0;
-    default:
-        return -EINVAL;
+    default: return -EINVAL;
     }
 }
 
-/* Facts of the machine that its administrator's kernel may read: microcode, temperature, frequency limits. */
+/* Facts of the machine that its administrator's kernel may read: microcode, temperature, frequency
+ * limits. */
 static int read_hardware(struct vcpu *v, u32 msr, u64 *val)
 {
     switch (msr) {
@@ -58,8 +57,7 @@ static int read_hardware(struct vcpu *v, u32 msr, u64 *val)
     case 0x1a2: /* TEMPERATURE_TARGET */
     case 0x1b1: /* IA32_PACKAGE_THERM_STATUS */
         return v->domain->is_hardware && rdmsr_safe(msr, val) ? 0 : -EINVAL;
-    default:
-        return -EINVAL;
+    default: return -EINVAL;
     }
 }
 
@@ -70,28 +68,19 @@ int pv_msr_read(struct vcpu *v, u32 msr, u64 *val)
     case MSR_EFER: /* SVM is not the guest's */
         *val = rdmsr(MSR_EFER) & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX);
         return 0;
-    case MSR_TSC:
-        *val = rdtsc();
-        return 0;
+    case MSR_TSC: *val = rdtsc(); return 0;
     case MSR_HYPERCALL_PAGE: /* written by guests that ask for one at run time: not by PV kernels */
         return 0;
-    case MSR_TSC_AUX:
-        *val = v->arch.tsc_aux;
-        return guest_cpu_has(v->domain, RDTSCP) ? 0 : -EINVAL;
-    case MSR_PAT:
-        *val = PV_PAT;
-        return 0;
+    case MSR_TSC_AUX: *val = v->arch.tsc_aux; return guest_cpu_has(v->domain, RDTSCP) ? 0 : -EINVAL;
+    case MSR_PAT: *val = PV_PAT; return 0;
     case MSR_APIC_BASE:
         *val = 0xfee00000 | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP);
         return 0;
-    case MSR_MISC_ENABLE:
-        return rdmsr_safe(msr, val) ? 0 : -EINVAL;
+    case MSR_MISC_ENABLE: return rdmsr_safe(msr, val) ? 0 : -EINVAL;
     case MSR_PLATFORM_INFO:
-    case MSR_MISC_FEATURES:
-        return boot_cpu.vendor == CPU_VENDOR_INTEL ? 0 : -EINVAL;
+    case MSR_MISC_FEATURES: return boot_cpu.vendor == CPU_VENDOR_INTEL ? 0 : -EINVAL;
     case MSR_MCG_CAP: /* no banks: machine checks are the host's */
-    case MSR_MCG_STATUS:
-        return 0;
+    case MSR_MCG_STATUS: return 0;
     case MSR_K8_HWCR: /* TscFreqSel: the TSC runs at a constant rate */
         *val = boot_cpu.vendor == CPU_VENDOR_INTEL ? 0 : 1UL << 24;
         return boot_cpu.vendor == CPU_VENDOR_INTEL ? -EINVAL : 0;
@@ -132,8 +121,7 @@ int pv_msr_write(struct vcpu *v, u32 msr, u64 val)
     switch (msr) {
     case MSR_FS_BASE:
     case MSR_GS_BASE:
-    case MSR_KERNEL_GS_BASE:
-        return write_base(v, msr, val);
+    case MSR_KERNEL_GS_BASE: return write_base(v, msr, val);
     case MSR_TSC_AUX:
         if (!guest_cpu_has(v->domain, RDTSCP) || val >> 32)
             return -EINVAL;
@@ -142,14 +130,12 @@ int pv_msr_write(struct vcpu *v, u32 msr, u64 val)
         return 0;
     case MSR_UCODE_REV: /* the write that asks for the revision; the revision itself is read-only */
         return boot_cpu.vendor == CPU_VENDOR_INTEL && !val ? 0 : -EINVAL;
-    case MSR_MCG_STATUS:
-        return val ? -EINVAL : 0;
+    case MSR_MCG_STATUS: return val ? -EINVAL : 0;
     case MSR_EFER:
     case MSR_PAT:
     case MSR_APIC_BASE:
     case MSR_MISC_ENABLE: /* what it is already may be written */
         return pv_msr_read(v, msr, &now) || now != val ? -EINVAL : 0;
-    default:
-        return -EINVAL;
+    default: return -EINVAL;
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of the PV support give to each other and to the entry code. Page tables have a header of their own (types.h).
- * Handlers of the guest's exceptions run on its vCPU with regs == guest_regs(), interrupts on.
+ * What the parts of the PV support give to each other and to the entry code. Page tables have a
+ * header of their own (types.h). Handlers of the guest's exceptions run on its vCPU with regs ==
+ * guest_regs(), interrupts on.
  */
 #ifndef ARCH_X86_PV_PV_H
 #define ARCH_X86_PV_PV_H
@@ -14,12 +15,16 @@
 struct domain;
 struct vcpu;
 
-/* ---- bounce.c: frames on the guest kernel's stack -------------------------------------------------------- */
+/* ---- bounce.c: frames on the guest kernel's stack
+ * -------------------------------------------------------- */
 
-/* Lets the guest's handler of `vector` run next. error_code counts for the vectors that push one. Crashes the domain if it cannot. */
-void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector, u32 error_code);
+/* Lets the guest's handler of `vector` run next. error_code counts for the vectors that push one.
+ * Crashes the domain if it cannot. */
+void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector,
+                    u32 error_code);
 /* #PF: CR2 is told in vcpu_info, the error code's user bit as the guest sees its modes. */
-void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 error_code);
+void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2,
+                          u32 error_code);
 /* #GP with error code 0: the answer to most of what a guest may not do. */
 void pv_inject_gp(struct vcpu *v, struct cpu_user_regs *regs);
 /* From entry.S. */
@@ -31,18 +36,21 @@ void pv_deliver_events(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_iret_failed(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_exit_work(struct vcpu *v, struct cpu_user_regs *regs);
 
-/* ---- faults.c: exceptions that we look at before the guest does --------------------------------------------- */
+/* ---- faults.c: exceptions that we look at before the guest does
+ * --------------------------------------------- */
 
 void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2);
 void pv_general_protection(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_invalid_op(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs);
 
-/* ---- switch.c: modes and vCPUs ------------------------------------------------------------------------------ */
+/* ---- switch.c: modes and vCPUs
+ * ------------------------------------------------------------------------------ */
 
 /* CR4 that the CPU must have while v runs. */
 unsigned long pv_real_cr4(const struct vcpu *v);
-/* Loads a selector whose base becomes the user mode's GS base. 0. A selector that the CPU refuses becomes 0. Current vCPU, kernel mode. */
+/* Loads a selector whose base becomes the user mode's GS base. 0. A selector that the CPU refuses
+ * becomes 0. Current vCPU, kernel mode. */
 int pv_load_user_gs(u16 selector);
 /* Selectors and bases as the CPU has them now go to v->arch (before anyone else looks at them). */
 void pv_save_segments(struct vcpu *v);
@@ -50,16 +58,19 @@ void pv_save_segments(struct vcpu *v);
 /* registers.c: debug register reg of v; not running or current. 0, -EPERM, -ENODEV. */
 int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value);
 
-/* ---- emulate_priv.c, io.c, msr.c: privileged instructions ------------------------------------------------------ */
+/* ---- emulate_priv.c, io.c, msr.c: privileged instructions
+ * ------------------------------------------------------ */
 
-/* After #GP in the guest's kernel or an I/O instruction: true when the instruction was carried out (or another trap injected). */
+/* After #GP in the guest's kernel or an I/O instruction: true when the instruction was carried out
+ * (or another trap injected). */
 bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs);
 struct insn;
 /* Fetches and decodes what regs->rip points at. False: not readable or not decodable. */
 bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *insn);
 /* CPUID with the guest's RAX and RCX. */
 void pv_cpuid(struct vcpu *v, struct cpu_user_regs *regs);
-/* Port access on behalf of v's guest: size 1, 2, 4 bytes. Reads of what it may not touch give all ones. */
+/* Port access on behalf of v's guest: size 1, 2, 4 bytes. Reads of what it may not touch give all
+ * ones. */
 u32 pv_io_read(struct vcpu *v, u16 port, unsigned int size);
 void pv_io_write(struct vcpu *v, u16 port, unsigned int size, u32 value);
 bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs, u16 port, unsigned int size);
@@ -72,20 +83,24 @@ void pv_hypercall_page_init(void *page);
 
 /* dom0_build.c: see there. */
 struct dom0_images;
-int pv_dom0_build(struct domain *d, const struct dom0_images *images, unsigned long nr_pages, const char **why);
+int pv_dom0_build(struct domain *d, const struct dom0_images *images, unsigned long nr_pages,
+                  const char **why);
 
-/* ---- page tables (types.c, mmu.c, descriptor.c, ptwr.c) --------------------------------------------------------- */
+/* ---- page tables (types.c, mmu.c, descriptor.c, ptwr.c)
+ * --------------------------------------------------------- */
 
-/* The guest wrote to one of its page tables that is mapped read-only: true when the write was done for it. */
+/* The guest wrote to one of its page tables that is mapped read-only: true when the write was done
+ * for it. */
 bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2);
 /* cr2 is in v's LDT window: maps the page behind it. False: the guest has no such descriptors. */
 bool pv_ldt_fault(struct vcpu *v, unsigned long cr2);
 /*
- * v's roots become these frames (INVALID_MFN: none), typed L4 and referenced; old ones are dropped. For a vCPU that is not
- * running. 0, -EINVAL, -ERESTART.
+ * v's roots become these frames (INVALID_MFN: none), typed L4 and referenced; old ones are dropped.
+ * For a vCPU that is not running. 0, -EINVAL, -ERESTART.
  */
 int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user);
-/* The running guest changes its kernel page tables (MMUEXT_NEW_BASEPTR, MOV to CR3). 0, -EINVAL, -ERESTART. */
+/* The running guest changes its kernel page tables (MMUEXT_NEW_BASEPTR, MOV to CR3). 0, -EINVAL,
+ * -ERESTART. */
 int pv_new_guest_cr3(struct vcpu *v, mfn_t mfn);
 /* The GDT of v: `entries` descriptors in `frames`; old ones dropped. 0 or -EINVAL. */
 int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries);

@@ -34,8 +34,8 @@ long do_fpu_taskswitch(int set)
 #define DR6_RESERVED_ZERO 0xffffffff00001000UL
 
 /* Breakpoint n's kind and length in DR7 (Intel SDM vol. 3, 17.2.4). */
-#define DR7_RW(dr7, n)  ((dr7) >> (16 + 4 * (n)) & 3)
-#define RW_IO           2
+#define DR7_RW(dr7, n) ((dr7) >> (16 + 4 * (n)) & 3)
+#define RW_IO          2
 
 static void load_address(int n, unsigned long va)
 {
@@ -61,7 +61,8 @@ static int set_dr7(struct vcpu *v, unsigned long value)
             load_address(n, v->arch.dr[n]);
     v->arch.dr[7] = value;
     if (v == current)
-        __asm__ __volatile__("mov %0, %%db7" ::"r"(value & DR7_ENABLE_MASK ? value : DR7_RESERVED_ONE));
+        __asm__ __volatile__(
+            "mov %0, %%db7" ::"r"(value & DR7_ENABLE_MASK ? value : DR7_RESERVED_ONE));
     return 0;
 }
 
@@ -79,17 +80,13 @@ int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value)
         if (v->arch.pv.ctrlreg[4] & X86_CR4_DE)
             return -ENODEV;
         fallthrough; /* DR4 is DR6 */
-    case 6:
-        v->arch.dr[6] = (value & ~DR6_RESERVED_ZERO) | DR6_RESERVED_ONE;
-        return 0;
+    case 6: v->arch.dr[6] = (value & ~DR6_RESERVED_ZERO) | DR6_RESERVED_ONE; return 0;
     case 5:
         if (v->arch.pv.ctrlreg[4] & X86_CR4_DE)
             return -ENODEV;
         fallthrough; /* DR5 is DR7 */
-    case 7:
-        return set_dr7(v, value);
-    default:
-        return -ENODEV;
+    case 7: return set_dr7(v, value);
+    default: return -ENODEV;
     }
 }
 
@@ -106,15 +103,12 @@ unsigned long do_get_debugreg(int reg)
 
     switch (reg) {
     case 0 ... 3:
-    case 6:
-        return v->arch.dr[reg];
-    case 7:
-        return v->arch.dr[7] | DR7_RESERVED_ONE;
+    case 6: return v->arch.dr[reg];
+    case 7: return v->arch.dr[7] | DR7_RESERVED_ONE;
     case 4:
     case 5:
         return v->arch.pv.ctrlreg[4] & X86_CR4_DE ? (unsigned long)-ENODEV : v->arch.dr[reg + 2];
-    default:
-        return -ENODEV;
+    default: return -ENODEV;
     }
 }
 
@@ -138,9 +132,7 @@ long do_set_segment_base(unsigned int which, unsigned long base)
         v->arch.pv.gs_base_kernel = base;
         wrmsr(MSR_GS_BASE, base);
         return 0;
-    case SEGBASE_GS_USER_SEL:
-        return pv_load_user_gs(base & 0xffff);
-    default:
-        return -EINVAL;
+    case SEGBASE_GS_USER_SEL: return pv_load_user_gs(base & 0xffff);
+    default: return -EINVAL;
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A PV guest enters its hypercall again: the instruction pointer goes back to the SYSCALL, the arguments into their registers.
+ * A PV guest enters its hypercall again: the instruction pointer goes back to the SYSCALL, the
+ * arguments into their registers.
  */
 #include <arch/arch.h>
 #include <asm/current.h>
@@ -14,25 +15,12 @@ long arch_hypercall_restart(unsigned int n, const unsigned long *args)
 
     r->rip -= SYSCALL_LENGTH;
     switch (n) {
-    case 6:
-        r->r9 = args[5];
-        fallthrough;
-    case 5:
-        r->r8 = args[4];
-        fallthrough;
-    case 4:
-        r->r10 = args[3];
-        fallthrough;
-    case 3:
-        r->rdx = args[2];
-        fallthrough;
-    case 2:
-        r->rsi = args[1];
-        fallthrough;
-    case 1:
-        r->rdi = args[0];
-        fallthrough;
-    default:
-        return r->rax;
+    case 6: r->r9 = args[5]; fallthrough;
+    case 5: r->r8 = args[4]; fallthrough;
+    case 4: r->r10 = args[3]; fallthrough;
+    case 3: r->rdx = args[2]; fallthrough;
+    case 2: r->rsi = args[1]; fallthrough;
+    case 1: r->rdi = args[0]; fallthrough;
+    default: return r->rax;
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From one vCPU to the next on a CPU, and from a guest's user mode to its kernel and back. The scheduler calls
- * arch_context_switch; nothing returns from there: the new vCPU starts at the top of the stack on its way out (entry.S).
+ * From one vCPU to the next on a CPU, and from a guest's user mode to its kernel and back. The
+ * scheduler calls arch_context_switch; nothing returns from there: the new vCPU starts at the top
+ * of the stack on its way out (entry.S).
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/control.h>
@@ -42,22 +43,23 @@ void pv_save_segments(struct vcpu *v)
 }
 
 /* Loads a selector, or 0 when the CPU refuses it: false then. */
-#define LOAD_SELECTOR(reg, sel)                                                                    \
-    ({                                                                                             \
-        bool _ok = true;                                                                           \
-        __asm__ __volatile__("1: mov %w1, %%" #reg "\n"                                            \
-                             "2:\n\t"                                                              \
-                             ".pushsection .text.fixup, \"ax\"\n"                                       \
-                             "3: movb $0, %0\n\t"                                                  \
-                             "mov %w2, %%" #reg "\n\t"                                             \
-                             "jmp 2b\n\t"                                                          \
-                             ".popsection\n\t" EXTABLE(1b, 3b)                                     \
-                             : "+q"(_ok)                                                           \
-                             : "r"((unsigned int)(sel)), "r"(0));                                  \
-        _ok;                                                                                       \
+#define LOAD_SELECTOR(reg, sel)                                   \
+    ({                                                            \
+        bool _ok = true;                                          \
+        __asm__ __volatile__("1: mov %w1, %%" #reg "\n"           \
+                             "2:\n\t"                             \
+                             ".pushsection .text.fixup, \"ax\"\n" \
+                             "3: movb $0, %0\n\t"                 \
+                             "mov %w2, %%" #reg "\n\t"            \
+                             "jmp 2b\n\t"                         \
+                             ".popsection\n\t" EXTABLE(1b, 3b)    \
+                             : "+q"(_ok)                          \
+                             : "r"((unsigned int)(sel)), "r"(0)); \
+        _ok;                                                      \
     })
 
-/* A selector that is no longer good is not our problem but the guest kernel's: its failsafe callback hears of it. */
+/* A selector that is no longer good is not our problem but the guest kernel's: its failsafe
+ * callback hears of it. */
 static void load_segments(struct vcpu *v)
 {
     const struct cpu_user_regs *regs = guest_regs();
@@ -129,7 +131,8 @@ static void load_guest(struct vcpu *v)
 {
     *guest_regs() = v->arch.regs;
     cpumask_set(&v->domain->arch.dirty_cpus, smp_processor_id());
-    v->arch.pv.gdt_ldt_ptes[FIRST_RESERVED_GDT_PAGE] = virt_to_paddr(this_cpu_gdt()) | GDT_PTE_FLAGS;
+    v->arch.pv.gdt_ldt_ptes[FIRST_RESERVED_GDT_PAGE] =
+        virt_to_paddr(this_cpu_gdt()) | GDT_PTE_FLAGS;
     load_cr3(v->arch.cr3);
     gdt_load(GDT_WINDOW((unsigned long)v->id));
     ldt_load(LDT_WINDOW((unsigned long)v->id), v->arch.pv.ldt_entries);
@@ -144,7 +147,8 @@ static void load_guest(struct vcpu *v)
 }
 
 /*
- * GDTR points at the CPU's own page while CR3 changes, so that an NMI finds its descriptors at every moment.
+ * GDTR points at the CPU's own page while CR3 changes, so that an NMI finds its descriptors at
+ * every moment.
  */
 void arch_context_switch(struct vcpu *prev, struct vcpu *next)
 {

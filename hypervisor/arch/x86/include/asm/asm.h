@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Macros of assembly files and of inline assembly: symbols, and the table of instructions that may fault.
+ * Macros of assembly files and of inline assembly: symbols, and the table of instructions that may
+ * fault.
  */
 #ifndef ASM_ASM_H
 #define ASM_ASM_H
 
 #ifdef __ASSEMBLER__
 
-#define SYM_CODE(name)                                                                             \
-    .globl name;                                                                                   \
-    .hidden name;                                                                                  \
-    .type name, @function;                                                                         \
+#define SYM_CODE(name)     \
+    .globl name;           \
+    .hidden name;          \
+    .type name, @function; \
     name:
 
 /* A fault of ours at `insn` continues at `fixup` (entry/extable.c). */
-#define EXTABLE(insn, fixup)                                                                       \
-    .pushsection .ex_table, "a";                                                                   \
-    .balign 4;                                                                                     \
-    .long insn - .;                                                                                \
-    .long fixup - .;                                                                               \
+#define EXTABLE(insn, fixup)    \
+    .pushsection.ex_table, "a"; \
+    .balign 4;                  \
+    .long insn -.;              \
+    .long fixup -.;             \
     .popsection
 
 #else
 
-#define EXTABLE(insn, fixup)                                                                       \
-    ".pushsection .ex_table, \"a\"\n\t.balign 4\n\t.long " #insn " - .\n\t.long " #fixup           \
+#define EXTABLE(insn, fixup)                                                             \
+    ".pushsection .ex_table, \"a\"\n\t.balign 4\n\t.long " #insn " - .\n\t.long " #fixup \
     " - .\n\t.popsection\n\t"
 
 #endif

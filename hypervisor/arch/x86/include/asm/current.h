@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a CPU knows of itself: struct cpu_info at the top of its stack area, found by masking the stack pointer. No GS base
- * is involved, so guests own theirs.
+ * What a CPU knows of itself: struct cpu_info at the top of its stack area, found by masking the
+ * stack pointer. No GS base is involved, so guests own theirs.
  */
 #ifndef ASM_CURRENT_H
 #define ASM_CURRENT_H
@@ -14,8 +14,8 @@
 struct vcpu;
 
 /*
- * The guest's registers come first and are pushed by the entry code: rsp0 and the syscall stubs point at guest_regs.es.
- * Read by entry.S through asm-offsets.h.
+ * The guest's registers come first and are pushed by the entry code: rsp0 and the syscall stubs
+ * point at guest_regs.es. Read by entry.S through asm-offsets.h.
  */
 struct cpu_info {
     struct cpu_user_regs guest_regs;
@@ -23,11 +23,12 @@ struct cpu_info {
     unsigned int spec_ctrl_flags; /* SCF_*: what the entry and exit paths must do */
     struct vcpu *current_vcpu;
     unsigned long percpu_offset;
-    unsigned long cr4;            /* as loaded */
-    unsigned long cr3;            /* as loaded by us for the guest, for XPTI: see arch/x86/pv */
-    unsigned long scratch;        /* the guest's RSP for a moment during SYSCALL */
+    unsigned long cr4;     /* as loaded */
+    unsigned long cr3;     /* as loaded by us for the guest, for XPTI: see arch/x86/pv */
+    unsigned long scratch; /* the guest's RSP for a moment during SYSCALL */
 };
-/* The CPU aligns the stack to 16 bytes when it enters from ring 3: guest_regs.es must stand on such a place. */
+/* The CPU aligns the stack to 16 bytes when it enters from ring 3: guest_regs.es must stand on such
+ * a place. */
 _Static_assert(sizeof(struct cpu_info) % 16 == 8, "guest_regs.es is not aligned");
 
 static __always_inline struct cpu_info *cpu_info(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The address space of the hypervisor: the one place where virtual addresses are given out.
- * docs/memory-map.md draws it. L4 slots 256..271 are ours by the PV ABI; everything else is the guest's.
+ * docs/memory-map.md draws it. L4 slots 256..271 are ours by the PV ABI; everything else is the
+ * guest's.
  */
 #ifndef ASM_LAYOUT_H
 #define ASM_LAYOUT_H
@@ -19,8 +20,9 @@
 #define PERDOMAIN_START 0xffff820000000000
 #define PERDOMAIN_SLOT  260
 /*
- * Slot 261: our image, then the stack areas of the CPUs, each followed by as much that is not mapped. The system call
- * stubs reach their CPU's stack by RIP-relative addresses, so the two stay within 2 GB.
+ * Slot 261: our image, then the stack areas of the CPUs, each followed by as much that is not
+ * mapped. The system call stubs reach their CPU's stack by RIP-relative addresses, so the two stay
+ * within 2 GB.
  */
 #define IMAGE_START  0xffff828000000000
 #define STACKS_START 0xffff828040000000
@@ -28,32 +30,34 @@
 #define DIRECT_START 0xffff830000000000
 #define DIRECT_END   0xffff880000000000
 
-#define HYPERVISOR_START 0xffff800000000000
-#define HYPERVISOR_END   0xffff880000000000
+#define HYPERVISOR_START      0xffff800000000000
+#define HYPERVISOR_END        0xffff880000000000
 #define HYPERVISOR_FIRST_SLOT 256
 #define HYPERVISOR_LAST_SLOT  271
 
 /* Where the image is linked to lie in physical memory; the entry code works wherever it was put. */
 #define IMAGE_LOAD_PADDR 0x200000
 
-/* A CPU's stack area: 8 pages, aligned to its size. From the bottom: NMI, #DF, #MC, #DB stacks, one guard, three for the main stack. */
-#define STACK_ORDER 3
-#define STACK_SIZE  (4096 << STACK_ORDER)
+/* A CPU's stack area: 8 pages, aligned to its size. From the bottom: NMI, #DF, #MC, #DB stacks, one
+ * guard, three for the main stack. */
+#define STACK_ORDER    3
+#define STACK_SIZE     (4096 << STACK_ORDER)
 #define STACK_TOP(cpu) (STACKS_START + (cpu)*2 * STACK_SIZE + STACK_SIZE)
 
 /* A vCPU's window in the per-domain slot: 16 pages of GDT, then 16 of LDT. */
 #define GDT_LDT_WINDOW_SHIFT 17
-#define GDT_WINDOW(vcpu_id) (PERDOMAIN_START + ((vcpu_id) << GDT_LDT_WINDOW_SHIFT))
-#define LDT_WINDOW(vcpu_id) (GDT_WINDOW(vcpu_id) + 0x10000)
+#define GDT_WINDOW(vcpu_id)  (PERDOMAIN_START + ((vcpu_id) << GDT_LDT_WINDOW_SHIFT))
+#define LDT_WINDOW(vcpu_id)  (GDT_WINDOW(vcpu_id) + 0x10000)
 
-/* Selectors in the reserved GDT pages (FIRST_RESERVED_GDT_ENTRY = 0x1c00); the ring 3 ones are ABI. */
-#define SEL_HYP_CS   0xe008
-#define SEL_HYP_DS   0xe010
-#define SEL_R3_CS32  0xe023
-#define SEL_R3_DS    0xe02b
-#define SEL_R3_CS64  0xe033
-#define SEL_TSS      0xe040
-#define SEL_LDT      0xe050
-#define SEL_PERCPU   0xe060 /* limit is the CPU's number: LSL tells it without memory */
+/* Selectors in the reserved GDT pages (FIRST_RESERVED_GDT_ENTRY = 0x1c00); the ring 3 ones are ABI.
+ */
+#define SEL_HYP_CS  0xe008
+#define SEL_HYP_DS  0xe010
+#define SEL_R3_CS32 0xe023
+#define SEL_R3_DS   0xe02b
+#define SEL_R3_CS64 0xe033
+#define SEL_TSS     0xe040
+#define SEL_LDT     0xe050
+#define SEL_PERCPU  0xe060 /* limit is the CPU's number: LSL tells it without memory */
 
 #endif

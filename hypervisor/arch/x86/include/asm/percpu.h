@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Variables that each CPU has of its own: one template section, copied per CPU; the distance to a CPU's copy
- * is in its cpu_info (asm/current.h).
+ * Variables that each CPU has of its own: one template section, copied per CPU; the distance to a
+ * CPU's copy is in its cpu_info (asm/current.h).
  */
 #ifndef ASM_PERCPU_H
 #define ASM_PERCPU_H

@@ -100,17 +100,17 @@ static inline struct cpuid_regs cpuid_count(u32 leaf, u32 subleaf)
     return r;
 }
 
-#define READ_REG(name)                                                                             \
-    static inline unsigned long read_##name(void)                                                  \
-    {                                                                                              \
-        unsigned long v;                                                                           \
-        __asm__ __volatile__("mov %%" #name ", %0" : "=r"(v));                                     \
-        return v;                                                                                  \
+#define READ_REG(name)                                         \
+    static inline unsigned long read_##name(void)              \
+    {                                                          \
+        unsigned long v;                                       \
+        __asm__ __volatile__("mov %%" #name ", %0" : "=r"(v)); \
+        return v;                                              \
     }
-#define WRITE_REG(name)                                                                            \
-    static inline void write_##name(unsigned long v)                                               \
-    {                                                                                              \
-        __asm__ __volatile__("mov %0, %%" #name ::"r"(v) : "memory");                              \
+#define WRITE_REG(name)                                               \
+    static inline void write_##name(unsigned long v)                  \
+    {                                                                 \
+        __asm__ __volatile__("mov %0, %%" #name ::"r"(v) : "memory"); \
     }
 READ_REG(cr0)
 READ_REG(cr2)

@@ -1,35 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers of exceptions, bits of EFLAGS, CR0, CR4 and of page-fault error codes, and the registers of the entry path.
- * Sources: Intel SDM vol. 3, chapters 2, 4.7 and 6; vol. 4. Usable from assembly.
+ * Numbers of exceptions, bits of EFLAGS, CR0, CR4 and of page-fault error codes, and the registers
+ * of the entry path. Sources: Intel SDM vol. 3, chapters 2, 4.7 and 6; vol. 4. Usable from
+ * assembly.
  */
 #ifndef ASM_TRAPNR_H
 #define ASM_TRAPNR_H
 
-#define TRAP_DE 0
-#define TRAP_DB 1
-#define TRAP_NMI 2
-#define TRAP_BP 3
-#define TRAP_OF 4
-#define TRAP_BR 5
-#define TRAP_UD 6
-#define TRAP_NM 7
-#define TRAP_DF 8
-#define TRAP_TS 10
-#define TRAP_NP 11
-#define TRAP_SS 12
-#define TRAP_GP 13
-#define TRAP_PF 14
-#define TRAP_MF 16
-#define TRAP_AC 17
-#define TRAP_MC 18
-#define TRAP_XM 19
+#define TRAP_DE   0
+#define TRAP_DB   1
+#define TRAP_NMI  2
+#define TRAP_BP   3
+#define TRAP_OF   4
+#define TRAP_BR   5
+#define TRAP_UD   6
+#define TRAP_NM   7
+#define TRAP_DF   8
+#define TRAP_TS   10
+#define TRAP_NP   11
+#define TRAP_SS   12
+#define TRAP_GP   13
+#define TRAP_PF   14
+#define TRAP_MF   16
+#define TRAP_AC   17
+#define TRAP_MC   18
+#define TRAP_XM   19
 #define TRAP_LAST 31
 
 /* Exceptions that push an error code: #DF #TS #NP #SS #GP #PF #AC #CP. */
 #define TRAP_HAVE_ERROR_CODE 0x227d00
 
-/* In guest_regs.entry_vector: came by SYSCALL or SYSENTER, so RCX and R11 need not survive and SYSRET may end it. */
+/* In guest_regs.entry_vector: came by SYSCALL or SYSENTER, so RCX and R11 need not survive and
+ * SYSRET may end it. */
 #define TRAP_SYSCALL 0x100
 
 #define X86_EFLAGS_CF   0x00000001
@@ -81,25 +83,25 @@
 #define X86_CR4_OSXSAVE    0x00040000
 #define X86_CR4_SMEP       0x00100000
 
-#define MSR_SPEC_CTRL     0x48
-#define MSR_PRED_CMD      0x49
-#define SPEC_CTRL_IBRS    1
-#define SPEC_CTRL_STIBP   2
-#define SPEC_CTRL_SSBD    4
-#define MSR_ARCH_CAPS     0x10a
-#define MSR_SYSENTER_CS   0x174
-#define MSR_SYSENTER_ESP  0x175
-#define MSR_SYSENTER_EIP  0x176
-#define MSR_PAT           0x277
-#define MSR_EFER          0xc0000080
-#define MSR_STAR          0xc0000081
-#define MSR_LSTAR         0xc0000082
-#define MSR_CSTAR         0xc0000083
-#define MSR_SFMASK        0xc0000084
-#define MSR_FS_BASE       0xc0000100
-#define MSR_GS_BASE       0xc0000101
+#define MSR_SPEC_CTRL      0x48
+#define MSR_PRED_CMD       0x49
+#define SPEC_CTRL_IBRS     1
+#define SPEC_CTRL_STIBP    2
+#define SPEC_CTRL_SSBD     4
+#define MSR_ARCH_CAPS      0x10a
+#define MSR_SYSENTER_CS    0x174
+#define MSR_SYSENTER_ESP   0x175
+#define MSR_SYSENTER_EIP   0x176
+#define MSR_PAT            0x277
+#define MSR_EFER           0xc0000080
+#define MSR_STAR           0xc0000081
+#define MSR_LSTAR          0xc0000082
+#define MSR_CSTAR          0xc0000083
+#define MSR_SFMASK         0xc0000084
+#define MSR_FS_BASE        0xc0000100
+#define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
-#define MSR_TSC_AUX       0xc0000103
+#define MSR_TSC_AUX        0xc0000103
 
 #define EFER_SCE 0x001
 #define EFER_LME 0x100
