@@ -57,8 +57,9 @@ _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 by
     (1UL             \
      << 58) /* contents were checked for this type, stale TLB entries of the last one are gone */
 #define FT_PARTIAL (1UL << 57) /* (in)validation stopped half way; progress in bits 56..47 */
-#define FT_FOREIGN (1UL << 46) /* others than its owner mapped it: their CPUs' TLBs count as well \
-                                */
+#define FT_FOREIGN                                                                 \
+    (1UL << 46) /* others than its owner mapped it: their CPUs' TLBs count as well \
+                 */
 #define FT_LOCKED                                                                            \
     (1UL << 45) /* an entry of the table is being changed: its last use cannot end (held for \
                    short, spins) */
