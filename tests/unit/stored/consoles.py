@@ -204,7 +204,13 @@ def death(host, console, tty):
     virq(host.dir)
     read_until(tty, b"last words\n")
     fds = f"/proc/{host.consoled.pid}/fd"
-    wait_for(lambda: not any("ptmx" in os.readlink(f"{fds}/{fd}") for fd in os.listdir(fds)), "the terminal's end", 15)
+    def terminal_open():
+        try:
+            return any("ptmx" in os.readlink(f"{fds}/{fd}") for fd in os.listdir(fds))
+        except FileNotFoundError:  # one was closed between the two looks
+            return True
+
+    wait_for(lambda: not terminal_open(), "the terminal's end", 15)
 
 
 def others(host):

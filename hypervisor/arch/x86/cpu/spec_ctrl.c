@@ -50,6 +50,9 @@ void __init spec_ctrl_init(void)
     ibpb_on_switch = cpu_has(IBRSB) || cpu_has(IBPB);
     if (boot_cpu.bug_mds && cpu_has(MD_CLEAR))
         flags |= SCF_VERW;
+    if (boot_cpu.bug_meltdown)
+        log_warning("mitigations: this CPU has Meltdown; PV guests can read all memory "
+                    "(their page tables are not separate)\n");
     log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s\n",
              flags & SCF_RSB ? "on" : "off",
              ibrs_always              ? "always"

@@ -23,10 +23,13 @@
     (X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF)
 
 /* Stores to the guest's stack; a fault there goes to `fault`. */
-#define PUT(p, value)                                                                \
-    __asm__ goto("1: mov %0, %1\n\t" EXTABLE(1b, % l2)::"r"((u64)(value)), "m"(*(p)) \
-                 : "memory"                                                          \
+/* With a label in an operand, which the formatter would split. */
+/* clang-format off */
+#define PUT(p, value)                                                                              \
+    __asm__ goto("1: mov %0, %1\n\t" EXTABLE(1b, %l2)::"r"((u64)(value)), "m"(*(p))                \
+                 : "memory"                                                                        \
                  : fault)
+/* clang-format on */
 
 static u64 saved_flags(const struct vcpu *v, const struct cpu_user_regs *regs, u8 mask)
 {

@@ -15,12 +15,15 @@
     name:
 
 /* A fault of ours at `insn` continues at `fixup` (entry/extable.c). */
-#define EXTABLE(insn, fixup)    \
-    .pushsection.ex_table, "a"; \
-    .balign 4;                  \
-    .long insn -.;              \
-    .long fixup -.;             \
+/* This is assembly. */
+/* clang-format off */
+#define EXTABLE(insn, fixup)     \
+    .pushsection .ex_table, "a"; \
+    .balign 4;                   \
+    .long insn - .;              \
+    .long fixup - .;             \
     .popsection
+/* clang-format on */
 
 #else
 
