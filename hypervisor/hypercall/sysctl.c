@@ -158,7 +158,7 @@ static long phys_info(struct xen_sysctl_physinfo *p)
     p->max_cpu_id = nr_cpu_ids - 1;
     p->nr_nodes = heap_nr_nodes();
     p->max_node_id = p->nr_nodes - 1;
-    p->total_pages = heap_total_frames();
+    p->total_pages = ram_frames;
     p->free_pages = heap_free_frames();
     p->outstanding_pages = heap_claimed_frames();
     p->scrub_pages = 0; /* those are among the free ones, and who asks adds the two */

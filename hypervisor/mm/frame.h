@@ -72,6 +72,8 @@ extern struct frame *const frame_table;
 #endif
 /* One past the highest RAM frame; by the architecture, as the map below. */
 extern unsigned long max_frame;
+/* How many RAM frames the machine has, ours included. */
+extern unsigned long ram_frames;
 
 static inline mfn_t frame_mfn(const struct frame *f)
 {

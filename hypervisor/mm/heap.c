@@ -381,17 +381,6 @@ unsigned long heap_free_frames(void)
     return sum;
 }
 
-unsigned long heap_total_frames(void)
-{
-    unsigned long sum = 0, total, free;
-
-    for (unsigned int i = 0; i < nr_nodes; i++) {
-        heap_node_info(i, &total, &free);
-        sum += total;
-    }
-    return sum;
-}
-
 unsigned long heap_scrub_frames(void)
 {
     unsigned long sum = 0;

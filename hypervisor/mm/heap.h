@@ -70,9 +70,8 @@ int domain_assign_frames(struct domain *d, struct frame *f, unsigned int order, 
  * -EBUSY. */
 int domain_steal_frame(struct domain *d, struct frame *f);
 
-/* Frames: free (scrubbed or not), in the heap in all, used by the hypervisor itself. */
+/* Free frames, scrubbed or not. */
 unsigned long heap_free_frames(void);
-unsigned long heap_total_frames(void);
 unsigned long heap_scrub_frames(void);
 unsigned long heap_own_frames(void); /* page_alloc and what is built on it */
 /* node: 0..n-1; free and total of it. */

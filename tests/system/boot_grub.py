@@ -42,4 +42,4 @@ def boot(firmware):
     return run
 
 
-TESTS = {"boot-grub": boot("bios"), "boot-uefi": boot("uefi")}
+TESTS = {"boot-grub-menu": boot("bios"), "boot-uefi-menu": boot("uefi")}

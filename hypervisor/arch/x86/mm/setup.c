@@ -21,7 +21,7 @@
 static struct page_table root __section(".bss.page_aligned") __aligned(4096);
 struct page_table *hyp_l4 = &root;
 paddr_t image_start_paddr;
-unsigned long max_frame;
+unsigned long max_frame, ram_frames;
 unsigned long *ram_map;
 static paddr_t trampoline;
 
@@ -228,6 +228,7 @@ void __init memory_init(void)
         }
     }
     max_frame = memmap_ram_end() >> PAGE_SHIFT;
+    ram_frames = memmap_ram() >> PAGE_SHIFT;
     fill_slots();
     map_image();
     map_direct();
