@@ -46,6 +46,7 @@ static char *find_tty(struct cli *cli, uint32_t domid)
     return NULL;
 }
 
+/* At once: what was typed ahead, or said by the guest before we came, is not thrown away. */
 static void set_raw(int fd, struct termios *saved)
 {
     struct termios t;
@@ -54,7 +55,7 @@ static void set_raw(int fd, struct termios *saved)
         return;
     t = *saved;
     cfmakeraw(&t);
-    tcsetattr(fd, TCSAFLUSH, &t);
+    tcsetattr(fd, TCSANOW, &t);
 }
 
 /* Write all of it; false when the other side is gone. */
@@ -125,7 +126,7 @@ int console_attach(struct cli *cli, uint32_t domid)
     fflush(stdout);
     copy(tty);
     if (isatty(0))
-        tcsetattr(0, TCSAFLUSH, &own);
+        tcsetattr(0, TCSANOW, &own);
     close(tty);
     return EXIT_OK;
 }
