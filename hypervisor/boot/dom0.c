@@ -148,6 +148,21 @@ static struct domain *__init create(unsigned int vcpus)
     return d;
 }
 
+/* The loader's copies of kernel and ramdisk have served: their whole pages go to the heap. */
+static void __init release_modules(void)
+{
+    const paddr_t low = 1 << 20; /* what lies below stays out of use */
+
+    for (unsigned int i = 0; i < boot_info.nr_modules; i++) {
+        const struct boot_module *m = &boot_info.module[i];
+        paddr_t start = ROUNDUP(m->start, PAGE_SIZE),
+                end = ROUNDDOWN(m->start + m->size, PAGE_SIZE);
+
+        if (start >= low && start < end)
+            heap_add(paddr_to_mfn(start), paddr_to_mfn(end));
+    }
+}
+
 void __init dom0_create(void)
 {
     const struct boot_module *kernel = &boot_info.module[0], *ramdisk = &boot_info.module[1];
@@ -177,6 +192,7 @@ void __init dom0_create(void)
     if (rc)
         panic("dom0: %s (error %d)", why, rc);
     kernel_image_close(&image);
+    release_modules();
     log_info("dom0: %u vCPUs, %lu MB\n", vcpus, MB(pages));
     dom0->created = true;
     domain_unpause_by_controller(dom0);

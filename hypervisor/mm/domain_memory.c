@@ -42,6 +42,17 @@ struct frame *domain_first_frame(struct domain *d)
     return d->first_frame == FRAME_NIL ? NULL : mfn_frame(_mfn(d->first_frame));
 }
 
+struct frame *domain_rotate_frames(struct domain *d)
+{
+    struct frame *f = domain_first_frame(d);
+
+    if (f) {
+        frame_list_del(d, f);
+        frame_list_add(d, f);
+    }
+    return f;
+}
+
 struct frame *domain_next_frame(const struct frame *f)
 {
     return f->next == FRAME_NIL ? NULL : mfn_frame(_mfn(f->next));

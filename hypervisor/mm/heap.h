@@ -86,5 +86,7 @@ bool heap_scrub_some(void);
 /* The frame's next on its domain's list; walk under d->page_lock. NULL at the end. */
 struct frame *domain_first_frame(struct domain *d);
 struct frame *domain_next_frame(const struct frame *f);
+/* The first one goes to the end and is given; NULL: the list is empty. Under d->page_lock. */
+struct frame *domain_rotate_frames(struct domain *d);
 
 #endif

@@ -52,7 +52,7 @@ class Context:
         args = f"{DOM0_KERNEL_ARGS} tools={self.tools} run={run} {kernel_args}"
         return Machine(
             hypervisor=paths.hypervisor(self.on),
-            hypervisor_args=f"com1=115200,8n1 console=com1 loglvl=info guest_loglvl=info dom0_mem={dom0_memory} "
+            hypervisor_args=f"com1=115200,8n1 console=com1 loglvl=info guest_loglvl=warning dom0_mem={dom0_memory} "
                             f"dom0_max_vcpus={dom0_cpus} {hypervisor_args} {MORE_ARGS}".strip(),
             kernel=kernel or paths.kernel_unpacked(), kernel_args=args.strip(), initrd=initrd, **rest)
 

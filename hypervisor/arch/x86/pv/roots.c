@@ -141,17 +141,20 @@ static bool frame_held(const struct frame *f)
            ((x & FT_PARTIAL) && !(x & FT_COUNT));
 }
 
-/* The first such frame of d, with a reference; NULL: there is none. */
-static struct frame *frame_first_held(struct domain *d)
+/*
+ * Such a frame of d, with a reference; NULL: there is none. What was looked at goes to the end of
+ * the list, so that those which wait for their last reference are not walked over each time.
+ */
+static struct frame *frame_next_held(struct domain *d)
 {
-    struct frame *f;
+    struct frame *f, *found = NULL;
 
     spin_lock(&d->page_lock);
-    for (f = domain_first_frame(d); f; f = domain_next_frame(f))
+    for (unsigned long n = d->tot_pages; n && !found && (f = domain_rotate_frames(d)); n--)
         if (frame_held(f) && frame_get(f, d))
-            break;
+            found = f;
     spin_unlock(&d->page_lock);
-    return f;
+    return found;
 }
 
 int arch_domain_relinquish(struct domain *d)
@@ -165,7 +168,7 @@ int arch_domain_relinquish(struct domain *d)
             return -ERESTART;
         pv_drop_gdt(v);
     }
-    while ((f = frame_first_held(d)) != NULL) {
+    while ((f = frame_next_held(d)) != NULL) {
         int rc = frame_untype(f);
 
         if (!rc)
