@@ -11,8 +11,7 @@ import re
 from .emulator import TIME_SCALE, Timeout
 
 PIECE = 48
-# Lines of the hypervisor and of guests' early consoles, which may break into any line of dom0's.
-HYPERVISOR_LINE = re.compile(r"\((?:XEN|orlop|d\d+)\) .*\n?")
+HYPERVISOR_LINE = re.compile(r"^\((?:XEN|ORLOP|orlop)\).*\n?", re.M)
 
 
 class CommandFailed(Exception):
@@ -43,9 +42,9 @@ class Dom0:
         """Runs a shell command (one line) in dom0; gives its output, or (status, output) without check."""
         self.number += 1
         self.send(f"{self.number} {command}\n")
-        start = self.emulator.expect(rf"@@{self.number}\n", timeout).end()
+        start = self.emulator.position
         found = self.emulator.expect(rf"@@{self.number}:(\d+)@@\n", timeout)
-        output = self.emulator.text[start:found.start()]
+        output = self.emulator.text[start:found.start()].lstrip("\n")
         output = HYPERVISOR_LINE.sub("", output)
         status = int(found.group(1))
         if not check:
