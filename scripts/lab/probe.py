@@ -19,10 +19,21 @@ TIMER_BITS = 24
 
 
 def elf_entry(path):
-    """Entry address in an ELF file's header (64- or 32-bit)."""
+    """Physical address of an ELF file's entry: that in its header, moved as the segment around it is."""
     with open(path, "rb") as f:
-        head = f.read(64)
-    return struct.unpack_from("<Q" if head[4] == 2 else "<I", head, 24)[0]
+        image = f.read(4096)
+    if image[4] == 2:
+        entry, table = struct.unpack_from("<QQ", image, 24)
+        size, count = struct.unpack_from("<HH", image, 54)
+        segments = [struct.unpack_from("<I4xQQQQQ", image, table + i * size) for i in range(count)]
+    else:
+        entry, table = struct.unpack_from("<II", image, 24)
+        size, count = struct.unpack_from("<HH", image, 42)
+        segments = [struct.unpack_from("<IIIIII", image, table + i * size) for i in range(count)]
+    for kind, _, virtual, physical, _, in_memory in segments:
+        if kind == 1 and virtual <= entry < virtual + in_memory:
+            return entry - virtual + physical
+    return entry
 
 
 class _Gdb:

@@ -41,4 +41,3 @@ def start_cost(context):
 
 
 TESTS = {"dom0-start-cost": start_cost}
-LONG = ("dom0-start-cost",)  # many minutes, and the debugger's breakpoint is missed now and then
