@@ -74,3 +74,5 @@ def host(context):
 
 
 TESTS = {"dom0-debian": host, "guest-pv-debian": guest}
+# Minutes on two cores.
+LONG = {"guest-pv-debian"}
