@@ -120,5 +120,5 @@ TESTS = {
     "dom0-devices": devices("", r"-msi"),
     "dom0-devices-intx": devices("pci=nomsi", r"-ioapic-level.*(?:ahci|nvme|virtio|xhci)"),
 }
-# Two runs in three pass; in the third dom0 switches a shared line off ("nobody cared"): docs/status.md.
+# One of two full runs passed; in the other dom0 switched a shared line off ("nobody cared"): docs/status.md.
 LONG = {"dom0-devices-intx"}
