@@ -25,8 +25,7 @@ struct vcpu_time_info;
 struct xen_domctl;
 struct xen_domctl_createdomain;
 
-/* ---- objects
- * ------------------------------------------------------------------------------------------ */
+/* ---- objects ---- */
 
 /* From domain_create, common parts are set up except those that can fail later; may fail: 0,
  * -ENOMEM, -EINVAL. */
@@ -53,8 +52,7 @@ void arch_vcpu_info_init(struct vcpu *v);
 /* Boot: d gets ports, addresses and interrupts of the machine. */
 void arch_dom0_grant_hardware(struct domain *d);
 
-/* ---- running
- * ------------------------------------------------------------------------------------------ */
+/* ---- running ---- */
 
 /* From schedule(), interrupts off, no locks; saves prev, loads next, calls
  * sched_context_saved(prev), does not return on x86. */
@@ -87,8 +85,7 @@ void arch_panic_dump(void);
  */
 long arch_hypercall_restart(unsigned int n, const unsigned long *args);
 
-/* ---- time
- * --------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 /* System time in ns, monotonic on each CPU and across them to within a few ns. Any context. */
 s_time_t arch_read_clock(void);
@@ -107,8 +104,7 @@ void arch_update_wallclock(struct domain *d);
 /* Seconds since 1970 at system time 0. */
 u64 arch_wallclock_base(u32 *ns);
 
-/* ---- memory
- * ------------------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 /* guest frame number that the M2P shows for mfn. */
 void arch_set_m2p(mfn_t mfn, unsigned long gfn);
@@ -139,8 +135,7 @@ void arch_clear_page(void *page_va);
 int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags);
 int arch_grant_unmap(u64 host_addr, mfn_t mfn, u64 new_addr, unsigned int flags);
 
-/* ---- control
- * ------------------------------------------------------------------------------------------ */
+/* ---- control ---- */
 
 /* DOMCTL_* and SYSCTL_* that only the architecture knows: -ENOSYS when it does not either. copyback
  * set: op goes back to the caller. */

@@ -57,9 +57,8 @@ typedef struct {
     size_t reserved_int3, reserved_int4;
     int reserved_enum1, reserved_enum2;
 } lzma_stream;
-int lzma_stream_buffer_decode(u64 *memlimit, u32 flags, const lzma_allocator *allocator,
-                              const u8 *in, size_t *in_pos, size_t in_size, u8 *out,
-                              size_t *out_pos, size_t out_size);
+int lzma_stream_buffer_decode(u64 *memlimit, u32 flags, const lzma_allocator *allocator, const u8 *in, size_t *in_pos,
+                              size_t in_size, u8 *out, size_t *out_pos, size_t out_size);
 int lzma_alone_decoder(lzma_stream *strm, u64 memlimit);
 int lzma_code(lzma_stream *strm, int action);
 void lzma_end(lzma_stream *strm);
@@ -73,22 +72,15 @@ unsigned int ZSTD_isError(size_t code);
 size_t ZSTD_findFrameCompressedSize(const void *src, size_t size);
 int LZ4_decompress_safe(const char *src, char *dst, int src_size, int capacity);
 
-static void *lzma_calloc(void *opaque __unused, size_t n, size_t size)
-{
-    return calloc(n, size);
-}
+static void *lzma_calloc(void *opaque __unused, size_t n, size_t size) { return calloc(n, size); }
 
-static void lzma_free(void *opaque __unused, void *p)
-{
-    free(p);
-}
+static void lzma_free(void *opaque __unused, void *p) { free(p); }
 
 static const lzma_allocator allocator = {lzma_calloc, lzma_free, NULL};
 
 static ssize_t __init unpack_gzip(const void *in, size_t in_size, void *out, size_t out_size)
 {
-    struct z_stream_s s = {
-        .next_in = in, .avail_in = in_size, .next_out = out, .avail_out = out_size};
+    struct z_stream_s s = {.next_in = in, .avail_in = in_size, .next_out = out, .avail_out = out_size};
     int rc = inflateInit2_(&s, 15 + 16, "1.2", sizeof(s));
 
     if (rc)
@@ -104,8 +96,7 @@ static ssize_t __init unpack_xz(const void *in, size_t in_size, void *out, size_
 {
     size_t in_pos = 0, out_pos = 0;
     u64 limit = ~0UL;
-    int rc = lzma_stream_buffer_decode(&limit, 0, &allocator, in, &in_pos, in_size, out, &out_pos,
-                                       out_size);
+    int rc = lzma_stream_buffer_decode(&limit, 0, &allocator, in, &in_pos, in_size, out, &out_pos, out_size);
 
     if (rc == LZMA_OK)
         return out_pos;
@@ -114,11 +105,8 @@ static ssize_t __init unpack_xz(const void *in, size_t in_size, void *out, size_
 
 static ssize_t __init unpack_lzma(const void *in, size_t in_size, void *out, size_t out_size)
 {
-    lzma_stream s = {.next_in = in,
-                     .avail_in = in_size,
-                     .next_out = out,
-                     .avail_out = out_size,
-                     .allocator = &allocator};
+    lzma_stream s = {
+        .next_in = in, .avail_in = in_size, .next_out = out, .avail_out = out_size, .allocator = &allocator};
     int rc = lzma_alone_decoder(&s, ~0UL);
 
     while (rc == LZMA_OK)
@@ -154,8 +142,7 @@ static ssize_t __init unpack_lz4(const void *in, size_t in_size, void *out, size
         p += 4;
         if (!block || block > (size_t)(end - p))
             break; /* the size of the whole, which the kernel appends */
-        n = LZ4_decompress_safe((const char *)p, (char *)out + done, block,
-                                min(out_size - done, (size_t)8 << 20));
+        n = LZ4_decompress_safe((const char *)p, (char *)out + done, block, min(out_size - done, (size_t)8 << 20));
         if (n < 0)
             return -EINVAL;
         done += n;
@@ -169,9 +156,8 @@ static const struct {
     u8 length;
     ssize_t (*unpack)(const void *in, size_t in_size, void *out, size_t out_size);
 } formats[] __initdata = {
-    {"\x1f\x8b\x08", 3, unpack_gzip},     {"\3757zXZ", 6, unpack_xz},
-    {"\x28\xb5\x2f\xfd", 4, unpack_zstd}, {"\x02\x21\x4c\x18", 4, unpack_lz4},
-    {"\x5d\x00\x00", 3, unpack_lzma},
+    {"\x1f\x8b\x08", 3, unpack_gzip},    {"\3757zXZ", 6, unpack_xz},       {"\x28\xb5\x2f\xfd", 4, unpack_zstd},
+    {"\x02\x21\x4c\x18", 4, unpack_lz4}, {"\x5d\x00\x00", 3, unpack_lzma},
 };
 
 bool __init is_compressed(const void *in, size_t in_size)

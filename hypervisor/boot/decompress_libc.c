@@ -65,22 +65,13 @@ void __init decompress_libc_leave(void)
 
 /* zstd's hooks for tracing; 0: not this time. */
 unsigned long long ZSTD_trace_decompress_begin(const void *context);
-unsigned long long __init ZSTD_trace_decompress_begin(const void *context __unused)
-{
-    return 0;
-}
+unsigned long long __init ZSTD_trace_decompress_begin(const void *context __unused) { return 0; }
 
 void ZSTD_trace_decompress_end(unsigned long long trace, const void *result);
-void __init ZSTD_trace_decompress_end(unsigned long long trace __unused,
-                                      const void *result __unused)
-{
-}
+void __init ZSTD_trace_decompress_end(unsigned long long trace __unused, const void *result __unused) {}
 
 void __stack_chk_fail(void) __noreturn;
-void __init __stack_chk_fail(void)
-{
-    panic("a decoder overran its stack");
-}
+void __init __stack_chk_fail(void) { panic("a decoder overran its stack"); }
 
 void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room);
 void *__init __memcpy_chk(void *dst, const void *src, size_t n, size_t room)

@@ -91,8 +91,7 @@ static int __init parse_max_vcpus(const char *s)
 }
 BOOT_PARAM_CUSTOM("dom0_max_vcpus", dom0_max_vcpus, parse_max_vcpus);
 
-static unsigned long __init amount_pages(const struct amount *a, unsigned long available,
-                                         unsigned long dflt)
+static unsigned long __init amount_pages(const struct amount *a, unsigned long available, unsigned long dflt)
 {
     unsigned long pages = a->bytes >> PAGE_SHIFT;
 
@@ -115,16 +114,14 @@ static unsigned long __init dom0_pages(unsigned long *max_pages)
 
     pages = min(max(pages, least), most);
     *max_pages = dom0_mem_max.bytes ? max(most, pages) : ~0U;
-    return min(pages,
-               available - min(available, 256UL)); /* room for its page tables' bookkeeping */
+    return min(pages, available - min(available, 256UL)); /* room for its page tables' bookkeeping */
 }
 
 static unsigned int __init dom0_vcpus(void)
 {
     unsigned int n = max(cpumask_weight(&cpu_online_map), min_vcpus);
 
-    return max_vcpus ? min(n > max_vcpus || min_vcpus == 1 ? max_vcpus : n, (unsigned int)NR_CPUS)
-                     : n;
+    return max_vcpus ? min(n > max_vcpus || min_vcpus == 1 ? max_vcpus : n, (unsigned int)NR_CPUS) : n;
 }
 
 static struct domain *__init create(unsigned int vcpus)
@@ -155,8 +152,7 @@ static void __init release_modules(void)
 
     for (unsigned int i = 0; i < boot_info.nr_modules; i++) {
         const struct boot_module *m = &boot_info.module[i];
-        paddr_t start = ROUNDUP(m->start, PAGE_SIZE),
-                end = ROUNDDOWN(m->start + m->size, PAGE_SIZE);
+        paddr_t start = ROUNDUP(m->start, PAGE_SIZE), end = ROUNDDOWN(m->start + m->size, PAGE_SIZE);
 
         if (start >= low && start < end)
             heap_add(paddr_to_mfn(start), paddr_to_mfn(end));

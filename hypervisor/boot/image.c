@@ -65,8 +65,7 @@ static int __init unpack(struct kernel_image *k, const u8 *data, size_t size, co
     return n < 0 ? (int)n : elf_open(&k->elf, k->unpacked, n, why);
 }
 
-int __init kernel_image_open(struct kernel_image *k, const void *image, size_t size,
-                             const char **why)
+int __init kernel_image_open(struct kernel_image *k, const void *image, size_t size, const char **why)
 {
     const u8 *data = image;
     int rc;

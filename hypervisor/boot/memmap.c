@@ -26,10 +26,7 @@ static unsigned int type_rank(u32 type)
 
 /* ACPI 6.4, table 15-374: what we and guests know how to treat; loaders have more numbers of their
  * own. */
-static u32 type_known(u32 type)
-{
-    return type <= MEM_UNUSABLE || type == 7 || type == 12 ? type : MEM_RESERVED;
-}
+static u32 type_known(u32 type) { return type <= MEM_UNUSABLE || type == 7 || type == 12 ? type : MEM_RESERVED; }
 
 static paddr_t range_end(const struct mem_range *r)
 {
@@ -59,8 +56,7 @@ static u32 type_at(const struct mem_range *in, unsigned int nr, paddr_t pa, padd
     return type;
 }
 
-static int range_append(struct mem_range *out, unsigned int n, unsigned int max, paddr_t start,
-                        paddr_t end, u32 type)
+static int range_append(struct mem_range *out, unsigned int n, unsigned int max, paddr_t start, paddr_t end, u32 type)
 {
     if (start >= end)
         return n;
@@ -75,8 +71,7 @@ static int range_append(struct mem_range *out, unsigned int n, unsigned int max,
 }
 
 /* Appends, RAM only where it makes whole pages; the rests of it are given as reserved. */
-static int range_append_pages(struct mem_range *out, int n, unsigned int max, paddr_t start,
-                              paddr_t end, u32 type)
+static int range_append_pages(struct mem_range *out, int n, unsigned int max, paddr_t start, paddr_t end, u32 type)
 {
     paddr_t first = ROUNDUP(start, PAGE_SIZE), last = ROUNDDOWN(end, PAGE_SIZE);
 
@@ -92,8 +87,7 @@ static int range_append_pages(struct mem_range *out, int n, unsigned int max, pa
     return n;
 }
 
-int memmap_sanitise(const struct mem_range *in, unsigned int nr, struct mem_range *out,
-                    unsigned int max)
+int memmap_sanitise(const struct mem_range *in, unsigned int nr, struct mem_range *out, unsigned int max)
 {
     paddr_t pa = 0, next, start = 0;
     u32 type, run = 0;
@@ -113,8 +107,7 @@ int memmap_sanitise(const struct mem_range *in, unsigned int nr, struct mem_rang
     return n;
 }
 
-/* ---- memory before the heap
- * ------------------------------------------------------------------------------ */
+/* ---- memory before the heap ---- */
 
 struct span {
     paddr_t start, end;
@@ -196,8 +189,7 @@ paddr_t __init memmap_alloc_low_page(void)
 
         if (r->type != MEM_RAM)
             continue;
-        place = place_in(max(r->start, PAGE_SIZE), min(r->start + r->size, 0xa0000UL), PAGE_SIZE,
-                         PAGE_SIZE);
+        place = place_in(max(r->start, PAGE_SIZE), min(r->start + r->size, 0xa0000UL), PAGE_SIZE, PAGE_SIZE);
         if (place) {
             memmap_reserve(place, PAGE_SIZE);
             return place;
@@ -250,7 +242,4 @@ paddr_t memmap_ram_end(void)
     return end;
 }
 
-u64 memmap_taken(void)
-{
-    return taken;
-}
+u64 memmap_taken(void) { return taken; }

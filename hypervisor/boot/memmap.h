@@ -12,8 +12,7 @@
  * them sorted, disjoint, merged, RAM cut to whole pages. Where ranges overlap the one that is least
  * usable wins. Returns their number or -E2BIG when more than max are needed.
  */
-int memmap_sanitise(const struct mem_range *in, unsigned int nr, struct mem_range *out,
-                    unsigned int max);
+int memmap_sanitise(const struct mem_range *in, unsigned int nr, struct mem_range *out, unsigned int max);
 
 /* Marks [start, start + size) as not free for boot_alloc and the heap. Panics when there are too
  * many such places. */

@@ -12,8 +12,7 @@
 /* Multiboot 1, section 3.3. Bits of flags say which fields are there. */
 struct mb1_info {
     u32 flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
-    u32 mmap_length, mmap_addr, drives_length, drives_addr, config_table, boot_loader_name,
-        apm_table;
+    u32 mmap_length, mmap_addr, drives_length, drives_addr, config_table, boot_loader_name, apm_table;
     u32 vbe_control_info, vbe_mode_info;
     u16 vbe_mode, vbe_interface_seg, vbe_interface_off, vbe_interface_len;
     u64 fb_addr;
@@ -151,13 +150,12 @@ static int module_add(struct boot_info *out, paddr_t start, paddr_t end, const c
     if (end < start)
         return -EINVAL;
     if (out->nr_modules < BOOT_MAX_MODULES)
-        out->module[out->nr_modules++] =
-            (struct boot_module){.start = start, .size = end - start, .cmdline = cmdline};
+        out->module[out->nr_modules++] = (struct boot_module){.start = start, .size = end - start, .cmdline = cmdline};
     return 0;
 }
 
-static void video_set(struct boot_video *v, u64 addr, u32 pitch, u32 width, u32 height, u8 bpp,
-                      u8 type, const u8 *color)
+static void video_set(struct boot_video *v, u64 addr, u32 pitch, u32 width, u32 height, u8 bpp, u8 type,
+                      const u8 *color)
 {
     v->text = type == FB_TEXT;
     v->lfb = type == FB_RGB;
@@ -189,8 +187,7 @@ static void text_video(struct boot_video *v)
     v->rows = 25;
 }
 
-/* ---- Multiboot 1
- * ----------------------------------------------------------------------------------------- */
+/* ---- Multiboot 1 ---- */
 
 static void mb1_memory(const struct mb1_info *mbi, struct boot_info *out)
 {
@@ -211,8 +208,7 @@ static int mb1_modules(const struct mb1_info *mbi, bool names, struct boot_info 
     u32 count = min(mbi->mods_count, (u32)BOOT_MAX_MODULES);
 
     for (u32 i = 0; i < count; i++) {
-        const struct mb1_module *m =
-            boot_memory((paddr_t)mbi->mods_addr + i * sizeof(*m), sizeof(*m));
+        const struct mb1_module *m = boot_memory((paddr_t)mbi->mods_addr + i * sizeof(*m), sizeof(*m));
 
         if (!m || module_add(out, m->start, m->end, behind_name(text_at(m->string), names)))
             return -EINVAL;
@@ -241,8 +237,8 @@ static int mb1_parse(paddr_t info, struct boot_info *out, const char **why)
         range_add(out, 0x100000, (u64)mbi->mem_upper << 10, MEM_RAM);
     }
     if (mbi->flags & MB1_FRAMEBUFFER)
-        video_set(&out->video, mbi->fb_addr, mbi->fb_pitch, mbi->fb_width, mbi->fb_height,
-                  mbi->fb_bpp, mbi->fb_type, mbi->color);
+        video_set(&out->video, mbi->fb_addr, mbi->fb_pitch, mbi->fb_width, mbi->fb_height, mbi->fb_bpp, mbi->fb_type,
+                  mbi->color);
     else
         text_video(&out->video);
     if (mbi->flags & MB1_MODULES && mb1_modules(mbi, qemu, out)) {
@@ -252,8 +248,7 @@ static int mb1_parse(paddr_t info, struct boot_info *out, const char **why)
     return 0;
 }
 
-/* ---- Multiboot 2
- * ----------------------------------------------------------------------------------------- */
+/* ---- Multiboot 2 ---- */
 
 static void mb2_memory(const struct mb2_mmap *m, struct boot_info *out)
 {
@@ -312,8 +307,7 @@ static int mb2_tag_parse(const struct mb2_tag *tag, paddr_t pa, struct boot_info
     case MB2_FRAMEBUFFER:
         if (tag->size >= __builtin_offsetof(struct mb2_framebuffer, color) &&
             (fb->type == FB_TEXT || tag->size >= sizeof(*fb)))
-            video_set(&out->video, fb->addr, fb->pitch, fb->width, fb->height, fb->bpp, fb->type,
-                      fb->color);
+            video_set(&out->video, fb->addr, fb->pitch, fb->width, fb->height, fb->bpp, fb->type, fb->color);
         break;
     case MB2_EFI64:
         if (n >= sizeof(u64))
@@ -341,8 +335,7 @@ static int mb2_parse(paddr_t info, struct boot_info *out, const char **why)
 
         if (tag->type == MB2_END)
             break;
-        if (tag->size < sizeof(*tag) || tag->size > total - at ||
-            mb2_tag_parse(tag, info + at, out)) {
+        if (tag->size < sizeof(*tag) || tag->size > total - at || mb2_tag_parse(tag, info + at, out)) {
             *why = "Multiboot 2 information is damaged";
             return -EINVAL;
         }

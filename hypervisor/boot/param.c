@@ -13,10 +13,7 @@
 static char saved_cmdline[CMDLINE_SIZE];
 static char complaints[512] __initdata;
 
-const char *boot_cmdline(void)
-{
-    return saved_cmdline;
-}
+const char *boot_cmdline(void) { return saved_cmdline; }
 
 int param_parse_bool(const char *s)
 {
@@ -88,8 +85,8 @@ static int param_set(const struct boot_param *p, const char *value)
     return -EINVAL;
 }
 
-static const struct boot_param *param_find(const struct boot_param *start,
-                                           const struct boot_param *stop, const char *name)
+static const struct boot_param *param_find(const struct boot_param *start, const struct boot_param *stop,
+                                           const char *name)
 {
     for (const struct boot_param *p = start; p < stop; p++)
         if (strcmp(p->name, name) == 0)
@@ -120,8 +117,8 @@ static int option_parse(const struct boot_param *start, const struct boot_param 
     return -ENOENT;
 }
 
-int params_parse_table(const struct boot_param *start, const struct boot_param *stop,
-                       const char *cmdline, char *bad, size_t bad_size)
+int params_parse_table(const struct boot_param *start, const struct boot_param *stop, const char *cmdline, char *bad,
+                       size_t bad_size)
 {
     char word[256];
     int nr_bad = 0;
@@ -156,8 +153,7 @@ void __init boot_params_parse(const char *cmdline)
     extern const struct boot_param __start_params[], __stop_params[];
 
     strlcpy(saved_cmdline, cmdline, sizeof(saved_cmdline));
-    params_parse_table(__start_params, __stop_params, saved_cmdline, complaints,
-                       sizeof(complaints));
+    params_parse_table(__start_params, __stop_params, saved_cmdline, complaints, sizeof(complaints));
 }
 
 void __init boot_params_report(void)

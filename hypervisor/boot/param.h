@@ -15,24 +15,18 @@ struct boot_param {
     enum { PARAM_STRING, PARAM_BOOL, PARAM_UINT, PARAM_SIZE, PARAM_CUSTOM, PARAM_IGNORED } type;
     void *var; /* char[len], bool, unsigned int, u64 (bytes; suffixes B K M G T) */
     size_t len;
-    int (*parse)(
-        const char *value); /* PARAM_CUSTOM: 0 or -EINVAL; an option without "=" gives "" */
+    int (*parse)(const char *value); /* PARAM_CUSTOM: 0 or -EINVAL; an option without "=" gives "" */
 };
 
-#define BOOT_PARAM_ENTRY(ident, ...)                                             \
-    static const struct boot_param __used __section(".init.params") __aligned(8) \
-        boot_param_##ident = {__VA_ARGS__}
+#define BOOT_PARAM_ENTRY(ident, ...) \
+    static const struct boot_param __used __section(".init.params") __aligned(8) boot_param_##ident = {__VA_ARGS__}
 #define BOOT_PARAM_STRING(nm, ident, array) \
     BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_STRING, .var = array, .len = sizeof(array))
 /* `name`, `name=yes|on|true|1|enable`, `name=no|...`, `no-name` */
-#define BOOT_PARAM_BOOL(nm, ident, v) \
-    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_BOOL, .var = &(v))
-#define BOOT_PARAM_UINT(nm, ident, v) \
-    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_UINT, .var = &(v))
-#define BOOT_PARAM_SIZE(nm, ident, v) \
-    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_SIZE, .var = &(v))
-#define BOOT_PARAM_CUSTOM(nm, ident, fn) \
-    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_CUSTOM, .parse = fn)
+#define BOOT_PARAM_BOOL(nm, ident, v)    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_BOOL, .var = &(v))
+#define BOOT_PARAM_UINT(nm, ident, v)    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_UINT, .var = &(v))
+#define BOOT_PARAM_SIZE(nm, ident, v)    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_SIZE, .var = &(v))
+#define BOOT_PARAM_CUSTOM(nm, ident, fn) BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_CUSTOM, .parse = fn)
 /* Accepted and without effect here (placeholder, no-real-mode, edd=...). */
 #define BOOT_PARAM_IGNORED(nm, ident) BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_IGNORED)
 
@@ -48,8 +42,8 @@ int param_parse_size(const char *s, const char **end, u64 *bytes);
  * The parser itself over any table: sets what cmdline names (up to "--"), collects words that are
  * unknown or badly written in bad. Returns their number.
  */
-int params_parse_table(const struct boot_param *start, const struct boot_param *stop,
-                       const char *cmdline, char *bad, size_t bad_size);
+int params_parse_table(const struct boot_param *start, const struct boot_param *stop, const char *cmdline, char *bad,
+                       size_t bad_size);
 
 /* Parses the whole command line once, early; the text is kept for XENVER_commandline. */
 void boot_params_parse(const char *cmdline);

@@ -80,10 +80,7 @@ static void __init console_input_start(void)
     serial_input_init();
 }
 
-static void reboot_now(void)
-{
-    arch_host_shutdown(SHUTDOWN_reboot);
-}
+static void reboot_now(void) { arch_host_shutdown(SHUTDOWN_reboot); }
 
 static void each_domain(void (*show)(struct domain *d))
 {
@@ -95,15 +92,9 @@ static void each_domain(void (*show)(struct domain *d))
     spin_unlock(&domlist_lock);
 }
 
-static void events_dump(void)
-{
-    each_domain(evtchn_dump);
-}
+static void events_dump(void) { each_domain(evtchn_dump); }
 
-static void grants_dump(void)
-{
-    each_domain(grant_dump);
-}
+static void grants_dump(void) { each_domain(grant_dump); }
 
 /* The keys that nobody else registers. */
 static void __init keys_start(void)
@@ -151,8 +142,7 @@ static void __init phase_done(const char *name)
     u64 cycles = rdtsc() - boot_tsc;
 
     if (cpu_khz)
-        log_info("boot: %s (%lu.%03lu ms)\n", name, cycles / cpu_khz,
-                 cycles % cpu_khz * 1000 / cpu_khz);
+        log_info("boot: %s (%lu.%03lu ms)\n", name, cycles / cpu_khz, cycles % cpu_khz * 1000 / cpu_khz);
     else
         log_info("boot: %s (%lu kcycles)\n", name, cycles / 1000);
 }
@@ -199,10 +189,8 @@ static void __init console_start(void)
     vga_register();
     console_init();
     keyhandler_init();
-    log_info("Orlop %s (%s), built %s by %s\n", ORLOP_VERSION, ORLOP_CHANGESET, ORLOP_COMPILE_DATE,
-             ORLOP_COMPILER);
-    log_info("loader: %s, image at %#lx, %u modules\n", boot_info.loader, image_start_paddr,
-             boot_info.nr_modules);
+    log_info("Orlop %s (%s), built %s by %s\n", ORLOP_VERSION, ORLOP_CHANGESET, ORLOP_COMPILE_DATE, ORLOP_COMPILER);
+    log_info("loader: %s, image at %#lx, %u modules\n", boot_info.loader, image_start_paddr, boot_info.nr_modules);
     boot_params_report();
 }
 
@@ -216,8 +204,7 @@ static void __init memory_map_start(void)
     memcpy(boot_info.range, sorted, n * sizeof(sorted[0]));
     boot_info.nr_ranges = n;
     for (int i = 0; i < n; i++)
-        log_info("  %#014lx - %#014lx type %u\n", sorted[i].start, sorted[i].start + sorted[i].size,
-                 sorted[i].type);
+        log_info("  %#014lx - %#014lx type %u\n", sorted[i].start, sorted[i].start + sorted[i].size, sorted[i].type);
     reserve_all();
 }
 

@@ -20,8 +20,7 @@
 static DEFINE_SPINLOCK(console_lock, LOCK_CONSOLE);
 static bool forced;
 
-/* ---- devices and the ring: under console_lock
- * ---------------------------------------------------------- */
+/* ---- devices and the ring: under console_lock ---- */
 
 #define RING_SIZE 32768U /* a power of two */
 static char ring[RING_SIZE];
@@ -79,10 +78,7 @@ static void emit(const char *text, size_t n)
 }
 
 /* Events cannot be sent from where messages can. */
-static void console_softirq(void)
-{
-    evtchn_send_global_virq(VIRQ_CON_RING);
-}
+static void console_softirq(void) { evtchn_send_global_virq(VIRQ_CON_RING); }
 
 void __init console_softirq_init(void)
 {
@@ -148,13 +144,9 @@ u32 console_ring_start(void)
     return pos;
 }
 
-void console_force(void)
-{
-    forced = true;
-}
+void console_force(void) { forced = true; }
 
-/* ---- messages
- * -------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* Messages up to `always` are shown, those up to `limited` at a limited rate. -1: none. */
 struct log_filter {
@@ -199,15 +191,9 @@ static int __init filter_parse(const char *s, struct log_filter *filter)
     return 0;
 }
 
-static int __init loglvl_parse(const char *s)
-{
-    return filter_parse(s, &host_filter);
-}
+static int __init loglvl_parse(const char *s) { return filter_parse(s, &host_filter); }
 
-static int __init guest_loglvl_parse(const char *s)
-{
-    return filter_parse(s, &guest_filter);
-}
+static int __init guest_loglvl_parse(const char *s) { return filter_parse(s, &guest_filter); }
 BOOT_PARAM_CUSTOM("loglvl", loglvl, loglvl_parse);
 BOOT_PARAM_CUSTOM("guest_loglvl", guest_loglvl, guest_loglvl_parse);
 
@@ -288,8 +274,7 @@ void printk_guest(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-/* ---- lines of guests
- * ------------------------------------------------------------------------------------- */
+/* ---- lines of guests ---- */
 
 /* A guest's unfinished line. There are few; the one that was used longest ago gives way. Under
  * console_lock. */
@@ -356,8 +341,7 @@ void console_write_guest(u16 id, const char *text, size_t n)
     console_leave(flags);
 }
 
-/* ---- input: under input_lock
- * ------------------------------------------------------------------------------ */
+/* ---- input: under input_lock ---- */
 
 #define INPUT_SIZE 1024U
 static DEFINE_SPINLOCK(input_lock, LOCK_CONSOLE);
@@ -371,8 +355,7 @@ static unsigned int switch_count;
 
 static void input_told(void)
 {
-    log_info("*** Serial input to %s (type 'CTRL-a' three times to switch input)\n",
-             input_to_dom0 ? "DOM0" : "Orlop");
+    log_info("*** Serial input to %s (type 'CTRL-a' three times to switch input)\n", input_to_dom0 ? "DOM0" : "Orlop");
 }
 
 void console_give_to_dom0(void)

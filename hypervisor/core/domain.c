@@ -30,8 +30,7 @@ static struct domain **domain_table[DOMID_FIRST_RESERVED / TABLE_FANOUT + 1];
  * by a guest. */
 static vcpu_info_t unregistered_info;
 
-/* ---- the table
- * ------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 struct domain *domain_peek(domid_t id)
 {
@@ -90,8 +89,7 @@ static void table_remove(struct domain *d)
     spin_unlock(&domlist_lock);
 }
 
-/* ---- references
- * ------------------------------------------------------------------------------------------ */
+/* ---- references ---- */
 
 bool domain_get(struct domain *d)
 {
@@ -100,8 +98,7 @@ bool domain_get(struct domain *d)
     do {
         if (!old)
             return false;
-    } while (!__atomic_compare_exchange_n(&d->refs, &old, old + 1, false, __ATOMIC_ACQUIRE,
-                                          __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&d->refs, &old, old + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     return true;
 }
 
@@ -136,8 +133,7 @@ void domain_put(struct domain *d)
     domain_free_parts(d);
 }
 
-/* ---- creation
- * -------------------------------------------------------------------------------------------- */
+/* ---- creation ---- */
 
 static void watchdog_fired(void *data)
 {
@@ -186,8 +182,7 @@ static int domain_init_parts(struct domain *d, const struct xen_domctl_createdom
     return rc;
 }
 
-int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged,
-                  struct domain **out)
+int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out)
 {
     struct domain *d = mem_alloc_object(struct domain);
     int rc;
@@ -230,10 +225,7 @@ int idle_domain_init(unsigned int max_cpus)
 /* The tick that a vCPU starts with, as guests of old expect. */
 #define PERIODIC_DEFAULT MILLISECS(10)
 
-static void singleshot_fired(void *data)
-{
-    evtchn_send_vcpu_virq(data, VIRQ_TIMER);
-}
+static void singleshot_fired(void *data) { evtchn_send_vcpu_virq(data, VIRQ_TIMER); }
 
 static void periodic_fired(void *data)
 {
@@ -294,8 +286,7 @@ fail:
     return NULL;
 }
 
-/* ---- pausing
- * --------------------------------------------------------------------------------------------- */
+/* ---- pausing ---- */
 
 void vcpu_pause_nosync(struct vcpu *v)
 {
@@ -367,8 +358,7 @@ int domain_unpause_by_controller(struct domain *d)
     return rc;
 }
 
-/* ---- the end
- * --------------------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 void domain_shutdown(struct domain *d, u32 code)
 {
@@ -484,8 +474,7 @@ int domain_kill(struct domain *d)
     return 0;
 }
 
-/* ---- where a vCPU's vcpu_info is
- * --------------------------------------------------------------------------- */
+/* ---- where a vCPU's vcpu_info is ---- */
 
 int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset)
 {

@@ -45,24 +45,23 @@ struct vcpu {
     unsigned int processor; /* where it runs or ran last; written under the lock */
     bool is_running;        /* its registers are on a CPU: cleared when they are saved */
     bool affinity_broken;
-    struct sched_vcpu *sched;           /* private to sched/ */
-    struct cpumask hard_affinity;       /* where it may run */
-    struct cpumask soft_affinity;       /* where it prefers to */
-    unsigned long pause_flags;          /* VPF_*, atomic bits */
-    u32 pause_count;                    /* atomic; > 0: paused by us or by a debugger */
-    struct vcpu_runstate_info runstate; /* times in ns, as the ABI has them */
+    struct sched_vcpu *sched;                          /* private to sched/ */
+    struct cpumask hard_affinity;                      /* where it may run */
+    struct cpumask soft_affinity;                      /* where it prefers to */
+    unsigned long pause_flags;                         /* VPF_*, atomic bits */
+    u32 pause_count;                                   /* atomic; > 0: paused by us or by a debugger */
+    struct vcpu_runstate_info runstate;                /* times in ns, as the ABI has them */
     struct vcpu_runstate_info __guest *runstate_guest; /* where the guest wants a copy, or NULL */
 
     /* Timers of VCPUOP_*: singleshot and periodic fire VIRQ_TIMER, poll wakes from SCHEDOP_poll. */
     struct timer singleshot_timer, periodic_timer, poll_timer;
     s_time_t periodic_period; /* ns; 0: off */
 
-    /* Event delivery (core/evtchn.c): vcpu_info is in shared_info or where the guest registered it.
-     */
-    vcpu_info_t *info;        /* mapped in our address space; never NULL after vcpu_create */
-    struct frame *info_frame; /* holds a typed reference when registered by the guest, else NULL */
-    u32 virq_port[NR_VIRQS];  /* 0: not bound; guarded by the domain's event lock */
-    u32 poll_port;            /* SCHEDOP_poll with one port: that port; else 0 */
+    /* Event delivery (core/evtchn.c): vcpu_info is in shared_info or where the guest registered it. */
+    vcpu_info_t *info;             /* mapped in our address space; never NULL after vcpu_create */
+    struct frame *info_frame;      /* holds a typed reference when registered by the guest, else NULL */
+    u32 virq_port[NR_VIRQS];       /* 0: not bound; guarded by the domain's event lock */
+    u32 poll_port;                 /* SCHEDOP_poll with one port: that port; else 0 */
     struct evtchn_fifo_vcpu *fifo; /* private to core/evtchn_fifo.c */
 
     bool nmi_pending;
@@ -73,8 +72,8 @@ struct vcpu {
 
 struct domain {
     domid_t id;
-    u32 refs;         /* atomic; domain_get/domain_put */
-    struct list link; /* in domain_list, by rising id; guarded by LOCK_DOMLIST for writers */
+    u32 refs;                   /* atomic; domain_get/domain_put */
+    struct list link;           /* in domain_list, by rising id; guarded by LOCK_DOMLIST for writers */
     xen_domain_handle_t handle; /* UUID */
     u32 ssidref;
     u32 create_flags;   /* XEN_DOMCTL_CDF_* as given */
@@ -90,16 +89,16 @@ struct domain {
     struct spinlock lock;
     enum domain_dying dying;
     bool is_shutting_down, is_shut_down;
-    u32 shutdown_code;    /* SHUTDOWN_* */
-    u32 shutdown_latched; /* SCHEDOP_shutdown_code: that code + 1, used instead of what comes later;
-                             0: none */
+    u32 shutdown_code;      /* SHUTDOWN_* */
+    u32 shutdown_latched;   /* SCHEDOP_shutdown_code: that code + 1, used instead of what comes later;
+                               0: none */
     u32 controller_pauses;  /* pauses by the control ABI */
     unsigned int kill_step; /* progress of domain_kill */
     char crash_reason[96];  /* the first domain_crash() only */
 
     u32 pause_count; /* atomic; > 0: no vCPU runs */
-    u32 nr_polling; /* atomic; vCPUs with VPF_POLLING: goes up in SCHEDOP_poll, down in vcpu_unblock
-                     */
+    u32 nr_polling;  /* atomic; vCPUs with VPF_POLLING: goes up in SCHEDOP_poll, down in vcpu_unblock
+                      */
 
     /* Frames: guarded by page_lock. */
     struct spinlock page_lock;
@@ -134,11 +133,10 @@ extern struct domain *dom0;
 extern struct domain *idle_domain; /* owns the idle vCPUs */
 
 /* What HYPERVISOR_vm_assist may switch on. */
-#define VM_ASSIST_VALID                                                                \
-    (1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |        \
-     1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_pae_extended_cr3 |    \
-     1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag | \
-     1UL << VMASST_TYPE_m2p_strict)
+#define VM_ASSIST_VALID                                                             \
+    (1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |     \
+     1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_pae_extended_cr3 | \
+     1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag | 1UL << VMASST_TYPE_m2p_strict)
 
 #define for_each_vcpu(d, v)                              \
     for (unsigned int _i = 0; _i < (d)->max_vcpus; _i++) \
@@ -150,8 +148,7 @@ extern struct domain *idle_domain; /* owns the idle vCPUs */
  * -ENOMEM, -EINVAL, -EEXIST.
  */
 struct xen_domctl_createdomain;
-int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged,
-                  struct domain **out);
+int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out);
 /* Boot: the domain of the idle vCPUs. 0 or -ENOMEM. */
 int idle_domain_init(unsigned int max_cpus);
 /* vCPU `id` of d, VPF_DOWN set; NULL: no memory. Under the domctl lock. */
@@ -202,9 +199,6 @@ static inline bool vcpu_event_pending(const struct vcpu *v)
     return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
-static inline bool domain_is_dying(const struct domain *d)
-{
-    return READ_ONCE(d->dying) != DOMDYING_ALIVE;
-}
+static inline bool domain_is_dying(const struct domain *d) { return READ_ONCE(d->dying) != DOMDYING_ALIVE; }
 
 #endif

@@ -14,8 +14,7 @@
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 
-/* ---- telling a vCPU
- * ------------------------------------------------------------------------------- */
+/* ---- telling a vCPU ---- */
 
 void vcpu_mark_events_pending(struct vcpu *v)
 {
@@ -45,16 +44,13 @@ void evtchn_wake_pollers(struct domain *d, u32 port)
             vcpu_unblock(v);
 }
 
-bool evtchn_port_is_valid(struct domain *d, u32 port)
-{
-    return port_find(d, port) != NULL;
-}
+bool evtchn_port_is_valid(struct domain *d, u32 port) { return port_find(d, port) != NULL; }
 
 bool evtchn_port_is_pending(struct domain *d, u32 port)
 {
     unsigned long flags = irq_save();
-    bool pending = READ_ONCE(d->evtchn->fifo) ? fifo_is_pending(d, port)
-                                              : test_bit(port, d->shared_info->evtchn_pending);
+    bool pending =
+        READ_ONCE(d->evtchn->fifo) ? fifo_is_pending(d, port) : test_bit(port, d->shared_info->evtchn_pending);
 
     irq_restore(flags);
     return pending;
@@ -67,13 +63,11 @@ static void port_unmask(struct domain *d, struct port *p, u32 port)
         fifo_unmask(d, p, port);
         return;
     }
-    if (test_and_clear_bit(port, d->shared_info->evtchn_mask) &&
-        test_bit(port, d->shared_info->evtchn_pending))
+    if (test_and_clear_bit(port, d->shared_info->evtchn_mask) && test_bit(port, d->shared_info->evtchn_pending))
         two_level_notify(d, port_vcpu(d, p), port);
 }
 
-/* ---- the table
- * ------------------------------------------------------------------------------------ */
+/* ---- the table ---- */
 
 /* Both tables of a channel, the lower id first; rd may be NULL or d itself. */
 static void tables_lock(struct domain *d, struct domain *rd)
@@ -111,8 +105,7 @@ static int table_grow(struct evtchn_table *t)
     return 0;
 }
 
-/* The lowest free port, which stays free until the caller opens it. Table locked. -ENOSPC, -ENOMEM.
- */
+/* The lowest free port, which stays free until the caller opens it. Table locked. -ENOSPC, -ENOMEM. */
 static int port_pick(struct domain *d, u32 *out)
 {
     struct evtchn_table *t = d->evtchn;
@@ -152,10 +145,7 @@ static struct port *port_open(struct domain *d, u32 port, unsigned int vcpu)
 }
 
 /* Last, because guests may send to any number at any time. */
-static void port_ready(struct port *p, u8 state)
-{
-    __atomic_store_n(&p->state, state, __ATOMIC_RELEASE);
-}
+static void port_ready(struct port *p, u8 state) { __atomic_store_n(&p->state, state, __ATOMIC_RELEASE); }
 
 static void port_free(struct domain *d, struct port *p, u32 port)
 {
@@ -194,8 +184,7 @@ static u32 *pirq_slot(struct evtchn_table *t, u32 pirq, bool make)
     return READ_ONCE(*chunk) ? *chunk + (pirq & (PIRQS_CHUNK - 1)) : NULL;
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 /* EVTCHNOP_send. The port's lock keeps the other end, and so its domain, where it is. */
 static long port_send(struct domain *d, u32 port)
@@ -232,10 +221,7 @@ static void port_raise(struct domain *d, const u32 *slot, u8 state)
     irq_restore(flags);
 }
 
-void evtchn_send_vcpu_virq(struct vcpu *v, u32 virq)
-{
-    port_raise(v->domain, &v->virq_port[virq], EVTCHNSTAT_virq);
-}
+void evtchn_send_vcpu_virq(struct vcpu *v, u32 virq) { port_raise(v->domain, &v->virq_port[virq], EVTCHNSTAT_virq); }
 
 void evtchn_send_domain_virq(struct domain *d, u32 virq)
 {
@@ -292,8 +278,7 @@ static void virq_handler_drop(struct domain *d)
             evtchn_set_global_virq_handler(dom0, virq);
 }
 
-/* ---- opening
- * -------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, u32 *port)
 {
@@ -341,10 +326,7 @@ out:
     return rc;
 }
 
-static struct vcpu *vcpu_find(struct domain *d, u32 id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
-}
+static struct vcpu *vcpu_find(struct domain *d, u32 id) { return id < d->max_vcpus ? d->vcpu[id] : NULL; }
 
 static int bind_virq(struct domain *d, u32 virq, u32 vcpu, u32 *port)
 {
@@ -413,11 +395,9 @@ out:
     return rc;
 }
 
-/* ---- closing
- * -------------------------------------------------------------------------------------- */
+/* ---- closing ---- */
 
-/* The port is not interdomain, or both tables are locked. Afterwards nobody sends to it any more.
- */
+/* The port is not interdomain, or both tables are locked. Afterwards nobody sends to it any more. */
 static void port_close_locked(struct domain *d, struct port *p, u32 port)
 {
     if (p->state == EVTCHNSTAT_interdomain) {
@@ -548,8 +528,7 @@ static long reset(struct domain *d)
     return 0;
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 int evtchn_domain_init(struct domain *d, unsigned int max_ports)
 {
@@ -607,8 +586,7 @@ void evtchn_dump(struct domain *d)
 
         if (p->state == EVTCHNSTAT_closed || port_status(d, &st))
             continue;
-        log_info("  %4u v%u %s%s", port, st.vcpu, states[st.status],
-                 evtchn_port_is_pending(d, port) ? " pending" : "");
+        log_info("  %4u v%u %s%s", port, st.vcpu, states[st.status], evtchn_port_is_pending(d, port) ? " pending" : "");
         if (st.status == EVTCHNSTAT_interdomain)
             log_info(" d%u:%u\n", st.u.interdomain.dom, st.u.interdomain.port);
         else if (st.status == EVTCHNSTAT_unbound)
@@ -620,7 +598,7 @@ void evtchn_dump(struct domain *d)
     }
 }
 
-/* ---- the hypercall -------------------------------------------------------------------------- */
+/* ---- the hypercall ---- */
 
 /* The argument of any operation. */
 union evtchn_any {
@@ -644,10 +622,9 @@ static const struct {
     bool back;
 } shape[] = {
 #define SHAPE(op, back) [EVTCHNOP_##op] = {sizeof(struct evtchn_##op), back}
-    SHAPE(alloc_unbound, true), SHAPE(bind_interdomain, true), SHAPE(bind_virq, true),
-    SHAPE(bind_ipi, true),      SHAPE(bind_pirq, true),        SHAPE(close, false),
-    SHAPE(status, true),        SHAPE(bind_vcpu, false),       SHAPE(reset, false),
-    SHAPE(init_control, true),  SHAPE(expand_array, false),    SHAPE(set_priority, false),
+    SHAPE(alloc_unbound, true), SHAPE(bind_interdomain, true), SHAPE(bind_virq, true),     SHAPE(bind_ipi, true),
+    SHAPE(bind_pirq, true),     SHAPE(close, false),           SHAPE(status, true),        SHAPE(bind_vcpu, false),
+    SHAPE(reset, false),        SHAPE(init_control, true),     SHAPE(expand_array, false), SHAPE(set_priority, false),
 #undef SHAPE
 };
 
@@ -745,8 +722,7 @@ static long op_run(int cmd, union evtchn_any *op, u32 *port)
 /* Closes a port that was opened for a guest which cannot learn its number. */
 static void op_undo(int cmd, const union evtchn_any *op, u32 port)
 {
-    struct domain *d = domain_get_by_id_or_self(
-        cmd == EVTCHNOP_alloc_unbound ? op->alloc_unbound.dom : DOMID_SELF);
+    struct domain *d = domain_get_by_id_or_self(cmd == EVTCHNOP_alloc_unbound ? op->alloc_unbound.dom : DOMID_SELF);
 
     if (!d)
         return;

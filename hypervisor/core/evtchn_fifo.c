@@ -45,8 +45,7 @@ static inline event_word_t *word_of(struct domain *d, u32 port)
     return f->page[port / FIFO_WORDS] + port % FIFO_WORDS;
 }
 
-/* ---- queues
- * --------------------------------------------------------------------------------------- */
+/* ---- queues ---- */
 
 #define LINK_TRIES 4
 
@@ -66,8 +65,7 @@ static bool tail_link(event_word_t *tail, u32 port)
         if (!(w & WORD_LINKED))
             break;
         new = (w & ~(WORD_BUSY | EVTCHN_FIFO_LINK_MASK)) | port;
-        linked =
-            __atomic_compare_exchange_n(tail, &w, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        linked = __atomic_compare_exchange_n(tail, &w, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     }
     if (!linked && (w & WORD_BUSY))
         __atomic_fetch_and(tail, ~WORD_BUSY, __ATOMIC_SEQ_CST);
@@ -90,8 +88,7 @@ static bool queue_append(struct domain *d, struct vcpu *v, u8 priority, u32 port
     q->tail = port;
     spin_unlock_irqrestore(&q->lock, flags);
     /* The head is written before the guest may look for it. */
-    return first &&
-           !(__atomic_fetch_or(&control->ready, 1U << priority, __ATOMIC_SEQ_CST) & 1U << priority);
+    return first && !(__atomic_fetch_or(&control->ready, 1U << priority, __ATOMIC_SEQ_CST) & 1U << priority);
 }
 
 /*
@@ -137,8 +134,7 @@ static void word_link(struct domain *d, struct port *p, event_word_t *word, u32 
         vcpu_mark_events_pending(v);
 }
 
-/* ---- events
- * --------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 void fifo_set_pending(struct domain *d, struct port *p, u32 port)
 {
@@ -180,8 +176,7 @@ bool fifo_is_pending(struct domain *d, u32 port)
     return word && (READ_ONCE(*word) & WORD_PENDING);
 }
 
-/* ---- control
- * -------------------------------------------------------------------------------------- */
+/* ---- control ---- */
 
 /* A page that the guest gives for us to write to; NULL when it is not one of its own. */
 static void *guest_page_get(struct domain *d, u64 gfn)
@@ -197,10 +192,7 @@ static void *guest_page_get(struct domain *d, u64 gfn)
     return mfn_to_virt(frame_mfn(f));
 }
 
-static void guest_page_put(void *page)
-{
-    frame_put_and_type(virt_frame(page));
-}
+static void guest_page_put(void *page) { frame_put_and_type(virt_frame(page)); }
 
 /* From now on d uses this ABI. Events that were pending are taken along when their words come.
  * Table locked. */
@@ -292,10 +284,7 @@ int fifo_expand_array(struct domain *d, u64 gfn)
     return rc;
 }
 
-static void answer(void *arg)
-{
-    (void)arg;
-}
+static void answer(void *arg) { (void)arg; }
 
 void evtchn_vcpu_free(struct vcpu *v)
 {

@@ -29,8 +29,7 @@ struct port {
     bool pending_early; /* FIFO: an event came before there was a word for it */
     union {
         struct {
-            struct domain
-                *domain; /* lives while the channel does: its end would close this first */
+            struct domain *domain; /* lives while the channel does: its end would close this first */
             u32 port;
         } remote;      /* EVTCHNSTAT_interdomain */
         domid_t allow; /* EVTCHNSTAT_unbound: who may bind */
@@ -81,10 +80,7 @@ static inline struct port *port_find(struct domain *d, u32 port)
 }
 
 /* The vCPU that port p of d tells. */
-static inline struct vcpu *port_vcpu(struct domain *d, const struct port *p)
-{
-    return d->vcpu[p->vcpu];
-}
+static inline struct vcpu *port_vcpu(struct domain *d, const struct port *p) { return d->vcpu[p->vcpu]; }
 
 /* Wakes vCPUs that poll for this port (sched_op poll). */
 void evtchn_wake_pollers(struct domain *d, u32 port);
@@ -104,12 +100,10 @@ bool fifo_is_pending(struct domain *d, u32 port);
 /* Control operations; table->lock taken inside. */
 int fifo_init_control(struct domain *d, struct evtchn_init_control *op);
 int fifo_expand_array(struct domain *d, u64 gfn);
-/* Back to the two-level ABI, all pages given back; no port is open or can be opened. Interrupts on.
- */
+/* Back to the two-level ABI, all pages given back; no port is open or can be opened. Interrupts on. */
 void fifo_reset(struct domain *d);
 
-/* ---- two-level ABI: words of shared_info
- * ---------------------------------------------------------- */
+/* ---- two-level ABI: words of shared_info ---- */
 
 static inline void two_level_notify(struct domain *d, struct vcpu *v, u32 port)
 {

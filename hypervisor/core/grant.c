@@ -21,8 +21,7 @@ static unsigned int opt_max_maptrack = 1024;
 BOOT_PARAM_UINT("gnttab_max_frames", gnttab_max_frames, opt_max_frames);
 BOOT_PARAM_UINT("gnttab_max_maptrack_frames", gnttab_max_maptrack_frames, opt_max_maptrack);
 
-/* ---- peers
- * ---------------------------------------------------------------------------------------- */
+/* ---- peers ---- */
 
 struct domain *grant_peer_find(struct grant_peer *p, domid_t id)
 {
@@ -34,8 +33,7 @@ struct domain *grant_peer_find(struct grant_peer *p, domid_t id)
     return p->d;
 }
 
-/* ---- entries
- * -------------------------------------------------------------------------------------- */
+/* ---- entries ---- */
 
 /* What an entry must say. The guest may change it at any time: read once. */
 static bool flags_allow(u16 flags, bool write, bool copy)
@@ -55,8 +53,7 @@ static bool claim_v1(struct grant_table *gt, u32 ref, domid_t user, bool write, 
         if ((old >> 16) != user || !flags_allow((u16)old & ~GTF_sub_page, write, false))
             return false;
         new = old | GTF_reading | (write ? GTF_writing : 0);
-    } while (
-        !__atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    } while (!__atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     if (!(act->readers | act->writers)) {
         act->frame = READ_ONCE(e->frame);
         act->start = 0;
@@ -67,8 +64,7 @@ static bool claim_v1(struct grant_table *gt, u32 ref, domid_t user, bool write, 
 
 /* Version 2: first say that it is in use, then look whether it is still granted; the guest does
  * both the other way round. */
-static bool claim_v2(struct grant_table *gt, u32 ref, domid_t user, bool write, bool copy,
-                     struct active *act)
+static bool claim_v2(struct grant_table *gt, u32 ref, domid_t user, bool write, bool copy, struct active *act)
 {
     union grant_entry_v2 *e = entry_v2(gt, ref);
     grant_status_t *status = status_of(gt, ref);
@@ -80,8 +76,7 @@ static bool claim_v2(struct grant_table *gt, u32 ref, domid_t user, bool write, 
     frame = READ_ONCE(e->full_page.frame);
     length = flags & GTF_sub_page ? READ_ONCE(e->sub_page.length) : 0;
     /* A part of length 0 grants nothing. */
-    if (READ_ONCE(e->hdr.domid) != user || !flags_allow(flags, write, copy) ||
-        ((flags & GTF_sub_page) && !length)) {
+    if (READ_ONCE(e->hdr.domid) != user || !flags_allow(flags, write, copy) || ((flags & GTF_sub_page) && !length)) {
         __atomic_fetch_and(status, ~(use & ~before), __ATOMIC_SEQ_CST);
         return false;
     }
@@ -111,8 +106,7 @@ static void unpin_locked(struct grant_table *gt, u32 ref, struct active *act)
 }
 
 /* Table locked, ref in range. */
-static int pin_locked(struct domain *rd, u32 ref, domid_t user, bool write, bool copy,
-                      struct active *act)
+static int pin_locked(struct domain *rd, u32 ref, domid_t user, bool write, bool copy, struct active *act)
 {
     struct grant_table *gt = rd->grants;
     bool in_use = act->readers | act->writers;
@@ -124,8 +118,7 @@ static int pin_locked(struct domain *rd, u32 ref, domid_t user, bool write, bool
     if (act->readers == 0xffff || act->writers == 0xffff)
         return GNTST_no_space;
     if (!in_use || (write && !act->writers)) {
-        if (!(gt->version == 1 ? claim_v1(gt, ref, user, write, act)
-                               : claim_v2(gt, ref, user, write, copy, act)))
+        if (!(gt->version == 1 ? claim_v1(gt, ref, user, write, act) : claim_v2(gt, ref, user, write, copy, act)))
             return GNTST_general_error;
         act->domid = user;
     }
@@ -178,8 +171,7 @@ void grant_unpin(struct domain *rd, u32 ref, bool write)
     spin_unlock(&gt->lock);
 }
 
-/* ---- the pages
- * ------------------------------------------------------------------------------------ */
+/* ---- the pages ---- */
 
 /* Status pages for all entries of version 2. Table locked. 0 or -ENOMEM. */
 static int grow_status(struct domain *d)
@@ -249,15 +241,12 @@ int grant_table_frame(struct domain *d, unsigned long idx, bool status, mfn_t *m
     return rc;
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-int grant_domain_init(struct domain *d, int max_grant_frames, int max_maptrack_frames,
-                      unsigned int max_version)
+int grant_domain_init(struct domain *d, int max_grant_frames, int max_maptrack_frames, unsigned int max_version)
 {
     unsigned int frames = max_grant_frames < 0 ? opt_max_frames : (unsigned int)max_grant_frames;
-    unsigned int maptrack =
-        max_maptrack_frames < 0 ? opt_max_maptrack : (unsigned int)max_maptrack_frames;
+    unsigned int maptrack = max_maptrack_frames < 0 ? opt_max_maptrack : (unsigned int)max_maptrack_frames;
     struct grant_table *gt;
     int rc;
 
@@ -306,20 +295,18 @@ void grant_dump(struct domain *d)
     struct grant_table *gt = d->grants;
 
     spin_lock(&gt->lock);
-    log_info("d%u grants: version %u, %u of %u frames\n", d->id, gt->version, gt->nr_frames,
-             gt->max_frames);
+    log_info("d%u grants: version %u, %u of %u frames\n", d->id, gt->version, gt->nr_frames, gt->max_frames);
     for (u32 ref = 0; ref < refs_of(gt); ref++) {
         struct active *act = active_of(gt, ref);
 
         if (act->readers | act->writers)
-            log_info("  ref %u: frame %#x in use by d%u, %u readers, %u writers\n", ref, act->frame,
-                     act->domid, act->readers, act->writers);
+            log_info("  ref %u: frame %#x in use by d%u, %u readers, %u writers\n", ref, act->frame, act->domid,
+                     act->readers, act->writers);
     }
     spin_unlock(&gt->lock);
 }
 
-/* ---- operations on a table
- * ------------------------------------------------------------------------ */
+/* ---- operations on a table ---- */
 
 /* The domain that an operation names, with a reference: oneself, or any for a privileged caller.
  * GNTST_*. */
@@ -432,8 +419,8 @@ static int convert_entries(struct grant_table *gt, unsigned int to)
 
             if ((e.hdr.flags & GTF_type_mask) == GTF_invalid)
                 continue;
-            if ((e.hdr.flags & GTF_type_mask) != GTF_permit_access ||
-                (e.hdr.flags & GTF_sub_page) || e.full_page.frame >> 32)
+            if ((e.hdr.flags & GTF_type_mask) != GTF_permit_access || (e.hdr.flags & GTF_sub_page) ||
+                e.full_page.frame >> 32)
                 return -ERANGE;
             kept[ref] = (struct grant_entry_v1){e.hdr.flags, e.hdr.domid, e.full_page.frame};
         }
@@ -514,14 +501,12 @@ static long op_swap(struct gnttab_swap_grant_ref __guest *uop, unsigned int coun
 
     for (unsigned int i = 0; i < count; i++) {
         if (i && hypercall_preempt_check())
-            return hypercall_again(3, (unsigned long)GNTTABOP_swap_grant_ref,
-                                   (unsigned long)(uop + i), (unsigned long)(count - i));
+            return hypercall_again(3, (unsigned long)GNTTABOP_swap_grant_ref, (unsigned long)(uop + i),
+                                   (unsigned long)(count - i));
         if (copy_from_guest(&op, uop + i, sizeof(op)))
             return -EFAULT;
         spin_lock(&gt->lock);
-        op.status = op.ref_a == op.ref_b && op.ref_a < refs_of(gt)
-                        ? GNTST_okay
-                        : swap_refs(gt, op.ref_a, op.ref_b);
+        op.status = op.ref_a == op.ref_b && op.ref_a < refs_of(gt) ? GNTST_okay : swap_refs(gt, op.ref_a, op.ref_b);
         spin_unlock(&gt->lock);
         if (copy_to_guest(uop + i, &op, sizeof(op)))
             return -EFAULT;

@@ -12,8 +12,7 @@ struct domain;
 
 /* Domain life. max_*: limits in frames from createdomain, version: highest allowed version 1 or 2.
  * 0, -ENOMEM, -EINVAL. */
-int grant_domain_init(struct domain *d, int max_grant_frames, int max_maptrack_frames,
-                      unsigned int max_version);
+int grant_domain_init(struct domain *d, int max_grant_frames, int max_maptrack_frames, unsigned int max_version);
 /* d dies: undoes all mappings that d holds of others; 0 or -ERESTART. */
 int grant_domain_release_mappings(struct domain *d);
 void grant_domain_free(struct domain *d);

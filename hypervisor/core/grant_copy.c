@@ -104,8 +104,7 @@ static int copy_one(const struct gnttab_copy *op, struct side *from, struct side
         rc = side_take(to, &op->dest, op->flags & GNTCOPY_dest_gref);
     if (rc)
         return rc;
-    if (!part_allows(from, op->source.offset, op->len) ||
-        !part_allows(to, op->dest.offset, op->len))
+    if (!part_allows(from, op->source.offset, op->len) || !part_allows(to, op->dest.offset, op->len))
         return GNTST_general_error;
     memcpy(to->va + op->dest.offset, from->va + op->source.offset, op->len);
     return GNTST_okay;
@@ -124,8 +123,7 @@ long grant_op_copy(struct gnttab_copy __guest *uop, unsigned int count)
         if (copy_from_guest(op, uop, sizeof(op[0])))
             return -EFAULT;
         op[0].status = copy_one(op, &from, &to);
-        rc = copy_to_guest((char __guest *)uop + COPY_ANSWER, (char *)op + COPY_ANSWER,
-                           sizeof(op[0]) - COPY_ANSWER);
+        rc = copy_to_guest((char __guest *)uop + COPY_ANSWER, (char *)op + COPY_ANSWER, sizeof(op[0]) - COPY_ANSWER);
         count = 0;
     }
     while (count) {
@@ -144,8 +142,7 @@ long grant_op_copy(struct gnttab_copy __guest *uop, unsigned int count)
         uop += n;
         count -= n;
         if (count && hypercall_preempt_check()) {
-            rc = hypercall_again(3, (unsigned long)GNTTABOP_copy, (unsigned long)uop,
-                                 (unsigned long)count);
+            rc = hypercall_again(3, (unsigned long)GNTTABOP_copy, (unsigned long)uop, (unsigned long)count);
             break;
         }
     }

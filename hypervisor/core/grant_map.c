@@ -18,8 +18,7 @@
 
 #define ROW 16 /* operations that are copied, flushed and finished together */
 
-/* ---- handles
- * -------------------------------------------------------------------------------------- */
+/* ---- handles ---- */
 
 int maptrack_init(struct domain *d, unsigned int max_frames)
 {
@@ -121,8 +120,7 @@ static void maptrack_put(struct domain *d, u32 handle)
     list_give(d->grants, &d->grants->maptrack_free[current->id], handle, handle);
 }
 
-/* ---- mapping
- * -------------------------------------------------------------------------------------- */
+/* ---- mapping ---- */
 
 /* With the entry pinned and one reference held: the second one, where both kinds are wanted. */
 static int second_reference(struct domain *rd, u32 frame, bool write)
@@ -170,8 +168,7 @@ static int map_one(struct gnttab_map_grant_ref *op, struct grant_peer *peer)
     mt->ref = op->ref;
     mt->domid = op->dom;
     mt->frame = act.frame;
-    __atomic_store_n(&mt->flags, op->flags & (MT_HOST | MT_DEVICE | MT_READONLY | MT_PTE),
-                     __ATOMIC_RELEASE);
+    __atomic_store_n(&mt->flags, op->flags & (MT_HOST | MT_DEVICE | MT_READONLY | MT_PTE), __ATOMIC_RELEASE);
     op->handle = handle;
     op->dev_bus_addr = (u64)act.frame << PAGE_SHIFT;
     return GNTST_okay;
@@ -187,8 +184,7 @@ no_pin:
 #define MAP_ANSWER   16
 #define UNMAP_ANSWER 16
 _Static_assert(offsetof(struct gnttab_map_grant_ref, dom) == MAP_ANSWER, "status comes behind");
-_Static_assert(offsetof(struct gnttab_unmap_grant_ref, handle) == UNMAP_ANSWER,
-               "status comes behind");
+_Static_assert(offsetof(struct gnttab_unmap_grant_ref, handle) == UNMAP_ANSWER, "status comes behind");
 
 long grant_op_map(struct gnttab_map_grant_ref __guest *uop, unsigned int count)
 {
@@ -201,8 +197,7 @@ long grant_op_map(struct gnttab_map_grant_ref __guest *uop, unsigned int count)
             return -EFAULT;
         op[0].status = map_one(op, &peer);
         grant_peer_put(&peer);
-        return copy_to_guest((char __guest *)uop + MAP_ANSWER, (char *)op + MAP_ANSWER,
-                             sizeof(op[0]) - MAP_ANSWER);
+        return copy_to_guest((char __guest *)uop + MAP_ANSWER, (char *)op + MAP_ANSWER, sizeof(op[0]) - MAP_ANSWER);
     }
     while (count) {
         unsigned int n = min(count, (unsigned int)ROW);
@@ -220,8 +215,7 @@ long grant_op_map(struct gnttab_map_grant_ref __guest *uop, unsigned int count)
         uop += n;
         count -= n;
         if (count && hypercall_preempt_check()) {
-            rc = hypercall_again(3, (unsigned long)GNTTABOP_map_grant_ref, (unsigned long)uop,
-                                 (unsigned long)count);
+            rc = hypercall_again(3, (unsigned long)GNTTABOP_map_grant_ref, (unsigned long)uop, (unsigned long)count);
             break;
         }
     }
@@ -229,8 +223,7 @@ long grant_op_map(struct gnttab_map_grant_ref __guest *uop, unsigned int count)
     return rc;
 }
 
-/* ---- unmapping
- * ------------------------------------------------------------------------------------ */
+/* ---- unmapping ---- */
 
 /* One operation between its first and its last step. */
 struct unmapping {
@@ -247,14 +240,13 @@ static bool claim(struct maptrack *mt, u16 kind, u16 goes)
     do {
         if (!(old & kind))
             return false;
-    } while (!__atomic_compare_exchange_n(&mt->flags, &old, (old & ~kind) | goes, false,
-                                          __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&mt->flags, &old, (old & ~kind) | goes, false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_RELAXED));
     return true;
 }
 
 /* First step. GNTST_*. */
-static int unmap_begin(struct unmapping *u, u64 host_addr, u64 dev_bus_addr, u64 new_addr,
-                       u32 handle)
+static int unmap_begin(struct unmapping *u, u64 host_addr, u64 dev_bus_addr, u64 new_addr, u32 handle)
 {
     struct maptrack *mt = maptrack_find(current->domain->grants, handle);
     u16 flags;
@@ -365,8 +357,7 @@ long grant_op_unmap(struct gnttab_unmap_grant_ref __guest *uop, unsigned int cou
         uop += n;
         count -= n;
         if (count && hypercall_preempt_check()) {
-            rc = hypercall_again(3, (unsigned long)GNTTABOP_unmap_grant_ref, (unsigned long)uop,
-                                 (unsigned long)count);
+            rc = hypercall_again(3, (unsigned long)GNTTABOP_unmap_grant_ref, (unsigned long)uop, (unsigned long)count);
             break;
         }
     }
@@ -383,8 +374,8 @@ long grant_op_unmap_replace(struct gnttab_unmap_and_replace __guest *uop, unsign
 
     for (unsigned int i = 0; i < count && !rc; i++) {
         if (i && hypercall_preempt_check()) {
-            rc = hypercall_again(3, (unsigned long)GNTTABOP_unmap_and_replace,
-                                 (unsigned long)(uop + i), (unsigned long)(count - i));
+            rc = hypercall_again(3, (unsigned long)GNTTABOP_unmap_and_replace, (unsigned long)(uop + i),
+                                 (unsigned long)(count - i));
             break;
         }
         if (copy_from_guest(&op, uop + i, sizeof(op))) {
@@ -399,8 +390,7 @@ long grant_op_unmap_replace(struct gnttab_unmap_and_replace __guest *uop, unsign
     return rc;
 }
 
-/* ---- the end of a domain
- * -------------------------------------------------------------------------- */
+/* ---- the end of a domain ---- */
 
 /* The references of mappings in page tables go with the page tables. */
 static void release_one(struct domain *d, u32 handle)

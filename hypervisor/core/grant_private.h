@@ -101,8 +101,7 @@ static inline grant_status_t *status_of(struct grant_table *gt, u32 ref)
     return (grant_status_t *)gt->status[ref / STATUS_PER_FRAME] + ref % STATUS_PER_FRAME;
 }
 
-/* ---- use of an entry (core/grant.c)
- * --------------------------------------------------------------- */
+/* ---- use of an entry (core/grant.c) ---- */
 
 /*
  * Pins entry ref of rd for domain `user`: the guest's flags say that it is in use, the frame has
@@ -145,8 +144,7 @@ static inline void grant_peer_put(struct grant_peer *p)
         domain_put(p->d);
 }
 
-/* ---- operations, in their files
- * ------------------------------------------------------------------- */
+/* ---- operations, in their files ---- */
 
 /* All: 0, -EFAULT, or a continuation; the status of each entry is in the entry. */
 long grant_op_map(struct gnttab_map_grant_ref __guest *uop, unsigned int count);

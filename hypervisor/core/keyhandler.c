@@ -38,7 +38,4 @@ static void show_help(void)
             log_info(" key '%c' -> %s\n", FIRST_KEY + i, keys[i].help);
 }
 
-void __init keyhandler_init(void)
-{
-    register_key('h', show_help, "list the keys");
-}
+void __init keyhandler_init(void) { register_key('h', show_help, "list the keys"); }

@@ -23,20 +23,11 @@ static const struct cpu_user_regs *registers;
 
 #define REBOOT_DELAY SECONDS(5)
 
-bool panic_in_progress(void)
-{
-    return READ_ONCE(panicking) != 0;
-}
+bool panic_in_progress(void) { return READ_ONCE(panicking) != 0; }
 
-bool panic_stays(void)
-{
-    return noreboot;
-}
+bool panic_stays(void) { return noreboot; }
 
-const struct cpu_user_regs *panic_registers(void)
-{
-    return registers;
-}
+const struct cpu_user_regs *panic_registers(void) { return registers; }
 
 static void __noreturn halt_for_good(void)
 {
@@ -63,8 +54,7 @@ static void __noreturn panic_common(const struct cpu_user_regs *regs, const char
     irq_disable();
     /* The first one speaks; a second panic of the same CPU is a fault in the dump itself and ends
      * it. */
-    if (!__atomic_compare_exchange_n(&panicking, &nobody, me, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_SEQ_CST)) {
+    if (!__atomic_compare_exchange_n(&panicking, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (nobody == me) {
             log_error("panic while panicking\n");
             arch_host_shutdown(SHUTDOWN_crash);

@@ -11,17 +11,13 @@ extern const char __image_start[], __init_text_end[], __text_start[], __text_end
 
 static bool init_gone;
 
-void symbols_forget_init(void)
-{
-    init_gone = true;
-}
+void symbols_forget_init(void) { init_gone = true; }
 
 bool is_code(unsigned long addr)
 {
     if (addr >= (unsigned long)__text_start && addr < (unsigned long)__text_end)
         return true;
-    return !init_gone && addr >= (unsigned long)__image_start &&
-           addr < (unsigned long)__init_text_end;
+    return !init_gone && addr >= (unsigned long)__image_start && addr < (unsigned long)__init_text_end;
 }
 
 const char *symbol_find(unsigned long addr, unsigned long *offset)

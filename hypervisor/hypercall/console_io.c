@@ -39,8 +39,7 @@ static long console_read_op(unsigned int count, char __guest *buffer)
     char text[CHUNK];
     unsigned int done = 0, n;
 
-    while (done < count &&
-           (n = console_read_input(text, min(count - done, (unsigned int)CHUNK))) > 0) {
+    while (done < count && (n = console_read_input(text, min(count - done, (unsigned int)CHUNK))) > 0) {
         if (copy_to_guest(buffer + done, text, n))
             return -EFAULT;
         done += n;
@@ -55,8 +54,7 @@ long do_console_io(unsigned int cmd, unsigned int count, char __guest *buffer)
         return -EINVAL;
     switch (cmd) {
     case CONSOLEIO_write: return console_write_op(count, buffer);
-    case CONSOLEIO_read:
-        return current->domain->is_hardware ? console_read_op(count, buffer) : -EPERM;
+    case CONSOLEIO_read: return current->domain->is_hardware ? console_read_op(count, buffer) : -EPERM;
     default: return hypercall_unknown("console_io", cmd, -ENOSYS);
     }
 }

@@ -26,8 +26,7 @@ int bitmap_to_guest(struct xenctl_bitmap *b, const struct cpumask *m, unsigned i
 /* XEN_DOMCTL_getdomaininfo's answer for d. */
 void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
-/* domctl_vcpu.c: operations on vCPUs. copyback: the caller wants op back. -ENOSYS: not one of them.
- */
+/* domctl_vcpu.c: operations on vCPUs. copyback: the caller wants op back. -ENOSYS: not one of them. */
 long domctl_vcpu_op(struct xen_domctl *op, struct domain *d, bool *copyback);
 
 #endif

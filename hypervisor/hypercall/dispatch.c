@@ -19,14 +19,10 @@
 
 #define NR_HYPERCALLS 64
 
-typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long,
-                             unsigned long, unsigned long);
+typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 
 /* Numbers without a row. */
-static long no_such_hypercall(void)
-{
-    return hypercall_unknown("hypercall", guest_regs()->rax, -ENOSYS);
-}
+static long no_such_hypercall(void) { return hypercall_unknown("hypercall", guest_regs()->rax, -ENOSYS); }
 
 /* The rows overwrite what the range put there. */
 #pragma GCC diagnostic push
@@ -45,10 +41,7 @@ static DEFINE_PER_CPU(struct multicall_entry *, multicall_current);
 /* Set by hypercall_again inside a multicall. */
 static DEFINE_PER_CPU(bool, multicall_again);
 
-bool hypercall_preempt_check(void)
-{
-    return softirq_pending() || vcpu_event_pending(current);
-}
+bool hypercall_preempt_check(void) { return softirq_pending() || vcpu_event_pending(current); }
 
 long hypercall_again(unsigned int n, ...)
 {
@@ -88,8 +81,7 @@ long do_multicall(void __guest *calls, unsigned int nr)
             return -EFAULT;
         this_cpu(multicall_current) = &mc;
         if (mc.op < NR_HYPERCALLS)
-            mc.result = hypercall_table[mc.op](mc.args[0], mc.args[1], mc.args[2], mc.args[3],
-                                               mc.args[4], mc.args[5]);
+            mc.result = hypercall_table[mc.op](mc.args[0], mc.args[1], mc.args[2], mc.args[3], mc.args[4], mc.args[5]);
         else
             mc.result = -ENOSYS;
         this_cpu(multicall_current) = NULL;

@@ -23,10 +23,7 @@ static DEFINE_SPINLOCK(domctl_lock, LOCK_DOMCTL);
 
 #define MAX_VCPUS 8192
 
-struct vcpu *domain_vcpu(struct domain *d, unsigned int id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
-}
+struct vcpu *domain_vcpu(struct domain *d, unsigned int id) { return id < d->max_vcpus ? d->vcpu[id] : NULL; }
 
 int bitmap_from_guest(struct cpumask *m, const struct xenctl_bitmap *b)
 {
@@ -53,8 +50,7 @@ int bitmap_to_guest(struct xenctl_bitmap *b, const struct cpumask *m, unsigned i
     return 0;
 }
 
-/* ---- create and destroy
- * ------------------------------------------------------------------------------------- */
+/* ---- create and destroy ---- */
 
 /* The next id after the last one given, so that ids are not soon used again. DOMID_INVALID: all are
  * taken. */
@@ -87,8 +83,8 @@ static long create(struct xen_domctl *op, bool *copyback)
     }
     if (c->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1) || c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
         return -EINVAL;
-    if (c->flags & (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_iommu |
-                    XEN_DOMCTL_CDF_nested_virt | XEN_DOMCTL_CDF_vpmu) ||
+    if (c->flags & (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_iommu | XEN_DOMCTL_CDF_nested_virt |
+                    XEN_DOMCTL_CDF_vpmu) ||
         c->iommu_opts || c->vmtrace_size)
         return -EINVAL;
     if (c->cpupool_id)
@@ -137,9 +133,7 @@ static long unpause(struct domain *d)
     return domain_unpause_by_controller(d);
 }
 
-/* ---- facts
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- facts ---- */
 
 static void vcpus_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
@@ -166,8 +160,7 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->domain = d->id;
     info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
     vcpus_info(d, info);
-    info->flags |= (d->dying == DOMDYING_DEAD ? XEN_DOMINF_dying : 0) |
-                   (d->is_shut_down ? XEN_DOMINF_shutdown : 0) |
+    info->flags |= (d->dying == DOMDYING_DEAD ? XEN_DOMINF_dying : 0) | (d->is_shut_down ? XEN_DOMINF_shutdown : 0) |
                    (d->controller_pauses ? XEN_DOMINF_paused : 0) |
                    (d->create_flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0) |
                    d->shutdown_code << XEN_DOMINF_shutdownshift;
@@ -180,16 +173,13 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->gpaddr_bits = arch_gpaddr_bits(d);
 }
 
-/* ---- rights
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- rights ---- */
 
 static long set_right(struct rangeset *r, u64 first, u64 nr, u64 limit, bool allow)
 {
     if (!nr || first > limit || nr - 1 > limit - first)
         return -EINVAL;
-    return allow ? rangeset_add(r, first, first + nr - 1)
-                 : rangeset_remove(r, first, first + nr - 1);
+    return allow ? rangeset_add(r, first, first + nr - 1) : rangeset_remove(r, first, first + nr - 1);
 }
 
 /* Nobody can give what he has not got. */
@@ -197,8 +187,7 @@ static long iomem_permission(struct domain *d, const struct xen_domctl_iomem_per
 {
     if (!p->nr_mfns || p->first_mfn + p->nr_mfns - 1 < p->first_mfn)
         return -EINVAL;
-    if (!rangeset_contains(current->domain->iomem_caps, p->first_mfn,
-                           p->first_mfn + p->nr_mfns - 1))
+    if (!rangeset_contains(current->domain->iomem_caps, p->first_mfn, p->first_mfn + p->nr_mfns - 1))
         return -EPERM;
     return set_right(d->iomem_caps, p->first_mfn, p->nr_mfns, ~0UL >> PAGE_SHIFT, p->allow_access);
 }
@@ -223,8 +212,7 @@ static long set_time_offset(struct domain *d, s64 seconds)
     return 0;
 }
 
-/* ---- the scheduler's view
- * ------------------------------------------------------------------------------------------ */
+/* ---- the scheduler's view ---- */
 
 static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op, bool *copyback)
 {
@@ -261,16 +249,13 @@ static long node_affinity(struct xen_domctl *op, bool *copyback)
     return bitmap_to_guest(&op->u.nodeaffinity.nodemap, &nodes, heap_nr_nodes());
 }
 
-/* ---- dispatch
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- dispatch ---- */
 
 static long domain_op(struct xen_domctl *op, struct domain *d, bool *copyback)
 {
     switch (op->cmd) {
     case XEN_DOMCTL_destroydomain: return domain_kill(d);
-    case XEN_DOMCTL_pausedomain:
-        return d == current->domain ? -EINVAL : domain_pause_by_controller(d);
+    case XEN_DOMCTL_pausedomain: return d == current->domain ? -EINVAL : domain_pause_by_controller(d);
     case XEN_DOMCTL_unpausedomain: return unpause(d);
     case XEN_DOMCTL_resumedomain:
         if (d == current->domain)
@@ -285,13 +270,11 @@ static long domain_op(struct xen_domctl *op, struct domain *d, bool *copyback)
         *copyback = true;
         return 0;
     case XEN_DOMCTL_setdomainhandle: return set_handle(d, op->u.setdomainhandle.handle);
-    case XEN_DOMCTL_settimeoffset:
-        return set_time_offset(d, op->u.settimeoffset.time_offset_seconds);
+    case XEN_DOMCTL_settimeoffset: return set_time_offset(d, op->u.settimeoffset.time_offset_seconds);
     case XEN_DOMCTL_scheduler_op: return scheduler_op(d, &op->u.scheduler_op, copyback);
     case XEN_DOMCTL_iomem_permission: return iomem_permission(d, &op->u.iomem_permission);
     case XEN_DOMCTL_irq_permission: return irq_permission(d, &op->u.irq_permission);
-    case XEN_DOMCTL_set_virq_handler:
-        return evtchn_set_global_virq_handler(d, op->u.set_virq_handler.virq);
+    case XEN_DOMCTL_set_virq_handler: return evtchn_set_global_virq_handler(d, op->u.set_virq_handler.virq);
     case XEN_DOMCTL_setnodeaffinity:
     case XEN_DOMCTL_getnodeaffinity: return node_affinity(op, copyback);
     default: return -ENOSYS;

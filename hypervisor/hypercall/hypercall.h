@@ -28,10 +28,8 @@ long do_callback_op(int cmd, const void __guest *arg);
 long do_nmi_op(unsigned int cmd, void __guest *arg);
 /* x86 PV (arch/x86/pv) */
 long do_set_trap_table(const void __guest *traps);
-long do_mmu_update(void __guest *reqs, unsigned int count, unsigned int __guest *done,
-                   unsigned int foreigndom);
-long do_mmuext_op(void __guest *ops, unsigned int count, unsigned int __guest *done,
-                  unsigned int foreigndom);
+long do_mmu_update(void __guest *reqs, unsigned int count, unsigned int __guest *done, unsigned int foreigndom);
+long do_mmuext_op(void __guest *ops, unsigned int count, unsigned int __guest *done, unsigned int foreigndom);
 long do_update_va_mapping(unsigned long va, u64 val, unsigned long flags);
 long do_update_va_mapping_otherdomain(unsigned long va, u64 val, unsigned long flags, u16 domid);
 long do_set_gdt(const void __guest *frames, unsigned int entries);

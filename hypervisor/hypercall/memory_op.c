@@ -67,8 +67,7 @@ static long known_absent(unsigned int op, const void __guest *arg, size_t size)
 {
     u8 copy[sizeof(struct xen_vnuma_topology_info) + sizeof(struct xen_mem_access_op)];
 
-    return copy_from_guest(copy, arg, size) ? -EFAULT
-                                            : hypercall_unknown("memory_op", op, -EOPNOTSUPP);
+    return copy_from_guest(copy, arg, size) ? -EFAULT : hypercall_unknown("memory_op", op, -EOPNOTSUPP);
 }
 
 /* Regions that devices need mapped one to one: there are none without an IOMMU. */

@@ -18,10 +18,7 @@
 #define ORDER_DOMU 9
 #define ORDER_PRIV HEAP_MAX_ORDER
 
-static unsigned int order_limit(void)
-{
-    return current->domain->is_privileged ? ORDER_PRIV : ORDER_DOMU;
-}
+static unsigned int order_limit(void) { return current->domain->is_privileged ? ORDER_PRIV : ORDER_DOMU; }
 
 static u32 heap_flags(unsigned int mem_flags)
 {
@@ -33,12 +30,9 @@ static u32 heap_flags(unsigned int mem_flags)
     return mem_flags & XENMEMF_exact_node_request ? flags | MEMF_EXACT_NODE : flags;
 }
 
-/* ---- reservations
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- reservations ---- */
 
-static bool extent_give(struct domain *d, const struct xen_memory_reservation *r, unsigned long i,
-                        bool populate)
+static bool extent_give(struct domain *d, const struct xen_memory_reservation *r, unsigned long i, bool populate)
 {
     xen_pfn_t gpfn = 0, mfn;
     struct frame *f;
@@ -92,26 +86,23 @@ long memory_reservation(unsigned int op, unsigned long start, void __guest *arg)
     bool again = false;
     int rc;
 
-    if (copy_from_guest(&r, arg, sizeof(r)) || r.nr_extents > ~0UL >> MEMORY_OP_SHIFT ||
-        start >= r.nr_extents || r.extent_order > order_limit())
+    if (copy_from_guest(&r, arg, sizeof(r)) || r.nr_extents > ~0UL >> MEMORY_OP_SHIFT || start >= r.nr_extents ||
+        r.extent_order > order_limit())
         return start;
     rc = memory_op_domain(r.domid, &d);
     if (rc)
         return rc == -ESRCH ? (long)start : rc;
     for (i = start; i < r.nr_extents; i++) {
         again = i > start && hypercall_preempt_check();
-        if (again || !(op == XENMEM_decrease_reservation
-                           ? extent_take(d, &r, i)
-                           : extent_give(d, &r, i, op == XENMEM_populate_physmap)))
+        if (again || !(op == XENMEM_decrease_reservation ? extent_take(d, &r, i)
+                                                         : extent_give(d, &r, i, op == XENMEM_populate_physmap)))
             break;
     }
     domain_put(d);
     return again ? hypercall_again(2, op | i << MEMORY_OP_SHIFT, arg) : (long)i;
 }
 
-/* ---- exchange
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- exchange ---- */
 
 /* Frames between two owners, linked by their number of the next one. */
 struct frame_chain {
@@ -167,8 +158,7 @@ static int extent_steal(struct domain *d, const struct xen_memory_reservation *i
 }
 
 /* One new extent becomes d's and takes the place that the guest names. */
-static int extent_install(struct domain *d, const struct xen_memory_reservation *out,
-                          unsigned long i, struct frame *f)
+static int extent_install(struct domain *d, const struct xen_memory_reservation *out, unsigned long i, struct frame *f)
 {
     xen_pfn_t mfn = mfn_x(frame_mfn(f)), gpfn;
     int rc;
@@ -189,8 +179,8 @@ static int extent_install(struct domain *d, const struct xen_memory_reservation 
  * One chunk: as many extents of the smaller order as make one of the larger. Nothing is given up
  * before everything that comes for it is there.
  */
-static int chunk_exchange(struct domain *d, const struct xen_memory_exchange *ex,
-                          unsigned long chunk, unsigned int in_order, unsigned int out_order)
+static int chunk_exchange(struct domain *d, const struct xen_memory_exchange *ex, unsigned long chunk,
+                          unsigned int in_order, unsigned int out_order)
 {
     struct frame_chain old = {FRAME_NIL}, new = {FRAME_NIL};
     struct frame *f;
@@ -230,8 +220,8 @@ static int exchange_check(const struct xen_memory_exchange *ex)
 
     if (ex->in.extent_order > HEAP_MAX_ORDER || ex->out.extent_order > HEAP_MAX_ORDER)
         return -EPERM;
-    if (ex->nr_exchanged > ex->in.nr_extents || ex->in.domid != ex->out.domid ||
-        ex->in.nr_extents > ~0UL >> 32 || ex->out.nr_extents > ~0UL >> 32 ||
+    if (ex->nr_exchanged > ex->in.nr_extents || ex->in.domid != ex->out.domid || ex->in.nr_extents > ~0UL >> 32 ||
+        ex->out.nr_extents > ~0UL >> 32 ||
         ex->in.nr_extents << ex->in.extent_order != ex->out.nr_extents << ex->out.extent_order)
         return -EINVAL;
     return ex->in.extent_order > limit || ex->out.extent_order > limit ? -EPERM : 0;
@@ -250,18 +240,14 @@ long memory_exchange(void __guest *arg)
     rc = exchange_check(&ex);
     if (rc)
         return rc;
-    in_order =
-        ex.in.extent_order < ex.out.extent_order ? ex.out.extent_order - ex.in.extent_order : 0;
-    out_order =
-        ex.out.extent_order < ex.in.extent_order ? ex.in.extent_order - ex.out.extent_order : 0;
+    in_order = ex.in.extent_order < ex.out.extent_order ? ex.out.extent_order - ex.in.extent_order : 0;
+    out_order = ex.out.extent_order < ex.in.extent_order ? ex.in.extent_order - ex.out.extent_order : 0;
     rc = memory_op_domain(ex.in.domid, &d);
     if (rc)
         return rc;
     first = ex.nr_exchanged >> in_order;
     for (i = first; !rc && i < ex.in.nr_extents >> in_order; i++) {
-        rc = i > first && hypercall_preempt_check()
-                 ? -ERESTART
-                 : chunk_exchange(d, &ex, i, in_order, out_order);
+        rc = i > first && hypercall_preempt_check() ? -ERESTART : chunk_exchange(d, &ex, i, in_order, out_order);
         if (rc)
             break;
     }
@@ -272,9 +258,7 @@ long memory_exchange(void __guest *arg)
     return rc == -ERESTART ? hypercall_again(2, (unsigned long)XENMEM_exchange, arg) : rc;
 }
 
-/* ---- claims
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- claims ---- */
 
 long memory_claim(const void __guest *arg)
 {

@@ -20,8 +20,7 @@ static long read_console(struct xen_sysctl_readconsole *c)
     u32 pos = c->incremental ? c->index : console_ring_start(), done = 0;
     size_t n;
 
-    while (done < c->count &&
-           (n = console_ring_read(&pos, chunk, min(c->count - done, (u32)sizeof(chunk))))) {
+    while (done < c->count && (n = console_ring_read(&pos, chunk, min(c->count - done, (u32)sizeof(chunk))))) {
         if (copy_to_guest((char __guest *)c->buffer.p + done, chunk, n))
             return -EFAULT;
         done += n;
@@ -120,8 +119,7 @@ static long numa_info(struct xen_sysctl_numainfo *n)
         for (unsigned int j = 0; n->distance.p && j < max; j++) {
             u32 distance = i == j ? 10 : 20; /* ACPI: local, and the usual remote value */
 
-            if (copy_to_guest((u32 __guest *)n->distance.p + i * nodes + j, &distance,
-                              sizeof(distance)))
+            if (copy_to_guest((u32 __guest *)n->distance.p + i * nodes + j, &distance, sizeof(distance)))
                 return -EFAULT;
         }
     }

@@ -141,15 +141,11 @@ long do_vcpu_op(int cmd, unsigned int vcpuid, void __guest *arg)
     switch (cmd) {
     case VCPUOP_initialise:
         rc = op_initialise(v, arg);
-        return rc == -ERESTART ? hypercall_again(3, (unsigned long)cmd, (unsigned long)vcpuid,
-                                                 (unsigned long)arg)
-                               : rc;
+        return rc == -ERESTART ? hypercall_again(3, (unsigned long)cmd, (unsigned long)vcpuid, (unsigned long)arg) : rc;
     case VCPUOP_up: return op_up(v);
     case VCPUOP_down: return op_down(v);
     case VCPUOP_is_up: return !test_bit(_VPF_DOWN, &v->pause_flags);
-    case VCPUOP_get_runstate_info:
-        vcpu_runstate_get(v, &r);
-        return copy_to_guest(arg, &r, sizeof(r));
+    case VCPUOP_get_runstate_info: vcpu_runstate_get(v, &r); return copy_to_guest(arg, &r, sizeof(r));
     case VCPUOP_set_periodic_timer: return op_set_periodic(v, arg);
     case VCPUOP_stop_periodic_timer: return op_stop_periodic(v);
     case VCPUOP_set_singleshot_timer:
@@ -157,8 +153,7 @@ long do_vcpu_op(int cmd, unsigned int vcpuid, void __guest *arg)
     case VCPUOP_register_vcpu_info:
     case VCPUOP_register_runstate_memory_area:
     case VCPUOP_register_vcpu_time_memory_area: return op_register(cmd, v, arg);
-    case VCPUOP_get_physid:
-        return -EINVAL; /* for vCPUs that are pinned for good, which we have none of */
+    case VCPUOP_get_physid: return -EINVAL; /* for vCPUs that are pinned for good, which we have none of */
     case VCPUOP_send_nmi:
         if (arg)
             return -EINVAL;

@@ -19,10 +19,7 @@
 #define VERSION_MAJOR 4
 #define VERSION_MINOR 17
 
-static long copy_out(void __guest *arg, const void *p, size_t n)
-{
-    return copy_to_guest(arg, p, n);
-}
+static long copy_out(void __guest *arg, const void *p, size_t n) { return copy_to_guest(arg, p, n); }
 
 static long compile_info(void __guest *arg)
 {
@@ -38,8 +35,7 @@ static long compile_info(void __guest *arg)
 static u32 features(const struct domain *d)
 {
     u32 f = 1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |
-            1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_memory_op_vnode_supported |
-            1U << XENFEAT_direct_mapped;
+            1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_memory_op_vnode_supported | 1U << XENFEAT_direct_mapped;
 
     if (d->vm_assist & 1UL << VMASST_TYPE_pae_extended_cr3)
         f |= 1U << XENFEAT_pae_pgdir_above_4gb;
@@ -78,9 +74,7 @@ static long build_id(void __guest *arg)
         return -EINVAL;
     if (len > id.len)
         return -ENOBUFS;
-    return copy_to_guest((char __guest *)arg + sizeof(id), __start_build_id + NOTE_HEADER, len)
-               ? -EFAULT
-               : (long)len;
+    return copy_to_guest((char __guest *)arg + sizeof(id), __start_build_id + NOTE_HEADER, len) ? -EFAULT : (long)len;
 }
 
 static long commandline(const struct domain *d, void __guest *arg)
@@ -125,12 +119,8 @@ long do_vm_assist(unsigned int cmd, unsigned int type)
     if (type >= 8 * sizeof(d->vm_assist) || !(VM_ASSIST_VALID >> type & 1))
         return -EINVAL;
     switch (cmd) {
-    case VMASST_CMD_enable:
-        __atomic_fetch_or(&d->vm_assist, 1UL << type, __ATOMIC_SEQ_CST);
-        return 0;
-    case VMASST_CMD_disable:
-        __atomic_fetch_and(&d->vm_assist, ~(1UL << type), __ATOMIC_SEQ_CST);
-        return 0;
+    case VMASST_CMD_enable: __atomic_fetch_or(&d->vm_assist, 1UL << type, __ATOMIC_SEQ_CST); return 0;
+    case VMASST_CMD_disable: __atomic_fetch_and(&d->vm_assist, ~(1UL << type), __ATOMIC_SEQ_CST); return 0;
     default: return -ENOSYS;
     }
 }

@@ -4,8 +4,7 @@
  */
 #include <lib/bitops.h>
 
-static unsigned int find_next(const unsigned long *p, unsigned int size, unsigned int start,
-                              unsigned long invert)
+static unsigned int find_next(const unsigned long *p, unsigned int size, unsigned int start, unsigned long invert)
 {
     unsigned int word = BIT_WORD(start);
     unsigned long w;

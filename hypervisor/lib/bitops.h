@@ -14,10 +14,7 @@
 #define BIT_WORD(nr) ((nr) / BITS_PER_LONG)
 #define BIT_MASK(nr) (1UL << ((nr) % BITS_PER_LONG))
 
-static inline bool test_bit(unsigned int nr, const volatile unsigned long *p)
-{
-    return p[BIT_WORD(nr)] & BIT_MASK(nr);
-}
+static inline bool test_bit(unsigned int nr, const volatile unsigned long *p) { return p[BIT_WORD(nr)] & BIT_MASK(nr); }
 
 static inline void set_bit(unsigned int nr, volatile unsigned long *p)
 {
@@ -39,30 +36,17 @@ static inline bool test_and_clear_bit(unsigned int nr, volatile unsigned long *p
     return __atomic_fetch_and(&p[BIT_WORD(nr)], ~BIT_MASK(nr), __ATOMIC_SEQ_CST) & BIT_MASK(nr);
 }
 
-static inline void __set_bit(unsigned int nr, unsigned long *p)
-{
-    p[BIT_WORD(nr)] |= BIT_MASK(nr);
-}
+static inline void __set_bit(unsigned int nr, unsigned long *p) { p[BIT_WORD(nr)] |= BIT_MASK(nr); }
 
-static inline void __clear_bit(unsigned int nr, unsigned long *p)
-{
-    p[BIT_WORD(nr)] &= ~BIT_MASK(nr);
-}
+static inline void __clear_bit(unsigned int nr, unsigned long *p) { p[BIT_WORD(nr)] &= ~BIT_MASK(nr); }
 
 /* Index of the lowest set bit; x must not be 0. */
-static inline unsigned int ffs64(u64 x)
-{
-    return __builtin_ctzl(x);
-}
+static inline unsigned int ffs64(u64 x) { return __builtin_ctzl(x); }
 
 /* Index of the highest set bit; x must not be 0. */
-static inline unsigned int fls64(u64 x)
-{
-    return 63 - __builtin_clzl(x);
-}
+static inline unsigned int fls64(u64 x) { return 63 - __builtin_clzl(x); }
 
-/* How many bits are set: sums of 2, 4, 8 bits side by side, then all bytes by one multiplication.
- */
+/* How many bits are set: sums of 2, 4, 8 bits side by side, then all bytes by one multiplication. */
 static inline unsigned int popcount64(u64 x)
 {
     x -= x >> 1 & 0x5555555555555555;
@@ -75,8 +59,7 @@ static inline unsigned int popcount64(u64 x)
 unsigned int find_next_bit(const unsigned long *p, unsigned int size, unsigned int start);
 unsigned int find_next_zero_bit(const unsigned long *p, unsigned int size, unsigned int start);
 
-#define for_each_set_bit(bit, p, size)                      \
-    for ((bit) = find_next_bit(p, size, 0); (bit) < (size); \
-         (bit) = find_next_bit(p, size, (bit) + 1))
+#define for_each_set_bit(bit, p, size) \
+    for ((bit) = find_next_bit(p, size, 0); (bit) < (size); (bit) = find_next_bit(p, size, (bit) + 1))
 
 #endif

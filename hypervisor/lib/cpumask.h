@@ -17,10 +17,7 @@ struct cpumask {
 extern struct cpumask cpu_online_map;
 extern unsigned int nr_cpu_ids;
 
-static inline void cpumask_clear(struct cpumask *m)
-{
-    *m = (struct cpumask){};
-}
+static inline void cpumask_clear(struct cpumask *m) { *m = (struct cpumask){}; }
 
 static inline void cpumask_setall(struct cpumask *m)
 {
@@ -28,20 +25,11 @@ static inline void cpumask_setall(struct cpumask *m)
         m->bits[i] = ~0UL;
 }
 
-static inline bool cpumask_test(const struct cpumask *m, unsigned int cpu)
-{
-    return test_bit(cpu, m->bits);
-}
+static inline bool cpumask_test(const struct cpumask *m, unsigned int cpu) { return test_bit(cpu, m->bits); }
 
-static inline void cpumask_set(struct cpumask *m, unsigned int cpu)
-{
-    set_bit(cpu, m->bits);
-}
+static inline void cpumask_set(struct cpumask *m, unsigned int cpu) { set_bit(cpu, m->bits); }
 
-static inline void cpumask_unset(struct cpumask *m, unsigned int cpu)
-{
-    clear_bit(cpu, m->bits);
-}
+static inline void cpumask_unset(struct cpumask *m, unsigned int cpu) { clear_bit(cpu, m->bits); }
 
 static inline struct cpumask cpumask_of(unsigned int cpu)
 {
@@ -91,8 +79,7 @@ static inline unsigned int cpumask_next(const struct cpumask *m, unsigned int st
     return find_next_bit(m->bits, NR_CPUS, start);
 }
 
-#define for_each_cpu(cpu, m) \
-    for ((cpu) = cpumask_next(m, 0); (cpu) < NR_CPUS; (cpu) = cpumask_next(m, (cpu) + 1))
+#define for_each_cpu(cpu, m)     for ((cpu) = cpumask_next(m, 0); (cpu) < NR_CPUS; (cpu) = cpumask_next(m, (cpu) + 1))
 #define for_each_online_cpu(cpu) for_each_cpu (cpu, &cpu_online_map)
 
 #endif

@@ -40,8 +40,7 @@ int elf_open(struct elf_image *e, const void *data, size_t size, const char **wh
     if (h->ident[4] != 2 || h->ident[5] != 1 || h->machine != EM_X86_64)
         return -EINVAL;
     *why = "program headers outside of the image";
-    if (h->phentsize != sizeof(struct phdr) || h->phoff > size ||
-        (size - h->phoff) / sizeof(struct phdr) < h->phnum)
+    if (h->phentsize != sizeof(struct phdr) || h->phoff > size || (size - h->phoff) / sizeof(struct phdr) < h->phnum)
         return -EINVAL;
     *e = (struct elf_image){data, size, h->entry, h->phoff, h->phnum};
     return 0;
@@ -97,8 +96,7 @@ bool elf_xen_note(const struct elf_image *e, u32 type, const void **desc, u32 *l
     struct phdr p;
 
     for (unsigned int i = 0; i < e->phnum; i++)
-        if (program_header(e, i, &p) && p.type == PT_NOTE &&
-            find_note(e->data + p.offset, p.filesz, type, desc, len))
+        if (program_header(e, i, &p) && p.type == PT_NOTE && find_note(e->data + p.offset, p.filesz, type, desc, len))
             return true;
     return false;
 }

@@ -17,15 +17,9 @@ struct list {
         &(name), &(name) \
     }
 
-static inline void list_init(struct list *l)
-{
-    l->next = l->prev = l;
-}
+static inline void list_init(struct list *l) { l->next = l->prev = l; }
 
-static inline bool list_empty(const struct list *l)
-{
-    return l->next == l;
-}
+static inline bool list_empty(const struct list *l) { return l->next == l; }
 
 static inline void list_add_between(struct list *n, struct list *prev, struct list *next)
 {
@@ -36,16 +30,10 @@ static inline void list_add_between(struct list *n, struct list *prev, struct li
 }
 
 /* Puts n behind the head (first). */
-static inline void list_add(struct list *n, struct list *head)
-{
-    list_add_between(n, head, head->next);
-}
+static inline void list_add(struct list *n, struct list *head) { list_add_between(n, head, head->next); }
 
 /* Puts n before the head (last); given an element instead of the head: before that element. */
-static inline void list_add_tail(struct list *n, struct list *head)
-{
-    list_add_between(n, head->prev, head);
-}
+static inline void list_add_tail(struct list *n, struct list *head) { list_add_between(n, head->prev, head); }
 
 /* Takes n out and leaves it as an empty list, so that list_empty(n) tells "on no list". */
 static inline void list_del(struct list *n)
@@ -65,7 +53,6 @@ static inline void list_del(struct list *n)
 #define list_for_each_safe(pos, tmp, head, member)                    \
     for (pos = list_entry((head)->next, __typeof__(*pos), member),    \
         tmp = list_entry(pos->member.next, __typeof__(*pos), member); \
-         &pos->member != (head);                                      \
-         pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
+         &pos->member != (head); pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
 
 #endif

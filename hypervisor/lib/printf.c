@@ -40,8 +40,7 @@ static void put_text(struct sink *s, const struct spec *f, const char *text, int
         pad(s, ' ', f->width - n);
 }
 
-static void put_number(struct sink *s, const struct spec *f, u64 value, unsigned int base,
-                       char sign)
+static void put_number(struct sink *s, const struct spec *f, u64 value, unsigned int base, char sign)
 {
     const char *digits = f->upper ? "0123456789ABCDEF" : "0123456789abcdef";
     char text[24];

@@ -16,8 +16,7 @@
 /* Levels, as in Xen's loglvl= and guest_loglvl= options. */
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-/* Any context, any locks below LOCK_CONSOLE. The text ends with a newline. Callers use the macros.
- */
+/* Any context, any locks below LOCK_CONSOLE. The text ends with a newline. Callers use the macros. */
 void printk_level(enum log_level level, const char *fmt, ...) __printf(2, 3);
 /* The same for what a guest causes: filtered by guest_loglvl= and rate limited. */
 void printk_guest(enum log_level level, const char *fmt, ...) __printf(2, 3);

@@ -14,23 +14,16 @@ void spin_wait(struct spinlock *l, u16 ticket)
         cpu_relax();
 }
 
-void spin_lock_peer(struct spinlock *l)
-{
-    spin_lock(l);
-}
+void spin_lock_peer(struct spinlock *l) { spin_lock(l); }
 
-void spin_unlock_peer(struct spinlock *l)
-{
-    spin_unlock(l);
-}
+void spin_unlock_peer(struct spinlock *l) { spin_unlock(l); }
 
 bool spin_trylock(struct spinlock *l)
 {
     u16 ticket = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
     u16 next = ticket;
 
-    return __atomic_compare_exchange_n(&l->next, &next, ticket + 1, false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&l->next, &next, ticket + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 #else
 /*
@@ -86,40 +79,24 @@ static inline void unlock_at(struct spinlock *l, unsigned int level)
     __atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
 }
 
-void spin_lock(struct spinlock *l)
-{
-    lock_at(l, l->level);
-}
+void spin_lock(struct spinlock *l) { lock_at(l, l->level); }
 
-void spin_unlock(struct spinlock *l)
-{
-    unlock_at(l, l->level);
-}
+void spin_unlock(struct spinlock *l) { unlock_at(l, l->level); }
 
-void spin_lock_peer(struct spinlock *l)
-{
-    lock_at(l, l->level + 1);
-}
+void spin_lock_peer(struct spinlock *l) { lock_at(l, l->level + 1); }
 
-void spin_unlock_peer(struct spinlock *l)
-{
-    unlock_at(l, l->level + 1);
-}
+void spin_unlock_peer(struct spinlock *l) { unlock_at(l, l->level + 1); }
 
 bool spin_trylock(struct spinlock *l)
 {
     u16 ticket = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
     u16 next = ticket;
 
-    if (!__atomic_compare_exchange_n(&l->next, &next, ticket + 1, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
+    if (!__atomic_compare_exchange_n(&l->next, &next, ticket + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
     level_taken(l->level);
     return true;
 }
 #endif
 
-bool spin_is_locked(const struct spinlock *l)
-{
-    return READ_ONCE(l->next) != READ_ONCE(l->owner);
-}
+bool spin_is_locked(const struct spinlock *l) { return READ_ONCE(l->next) != READ_ONCE(l->owner); }

@@ -106,8 +106,7 @@ u64 str_to_u64(const char *s, const char **end, unsigned int base)
 {
     u64 value = 0;
 
-    if ((base == 0 || base == 16) && s[0] == '0' && (s[1] | 0x20) == 'x' &&
-        digit_value(s[2]) < 16) {
+    if ((base == 0 || base == 16) && s[0] == '0' && (s[1] | 0x20) == 'x' && digit_value(s[2]) < 16) {
         base = 16;
         s += 2;
     }

@@ -41,35 +41,17 @@ typedef struct {
 #define INVALID_MFN _mfn(~0UL)
 #define INVALID_GFN _gfn(~0UL)
 
-static inline unsigned long mfn_x(mfn_t mfn)
-{
-    return mfn.m;
-}
+static inline unsigned long mfn_x(mfn_t mfn) { return mfn.m; }
 
-static inline unsigned long gfn_x(gfn_t gfn)
-{
-    return gfn.g;
-}
+static inline unsigned long gfn_x(gfn_t gfn) { return gfn.g; }
 
-static inline bool mfn_eq(mfn_t a, mfn_t b)
-{
-    return a.m == b.m;
-}
+static inline bool mfn_eq(mfn_t a, mfn_t b) { return a.m == b.m; }
 
-static inline mfn_t mfn_add(mfn_t mfn, unsigned long n)
-{
-    return _mfn(mfn.m + n);
-}
+static inline mfn_t mfn_add(mfn_t mfn, unsigned long n) { return _mfn(mfn.m + n); }
 
-static inline paddr_t mfn_to_paddr(mfn_t mfn)
-{
-    return (paddr_t)mfn.m << 12;
-}
+static inline paddr_t mfn_to_paddr(mfn_t mfn) { return (paddr_t)mfn.m << 12; }
 
-static inline mfn_t paddr_to_mfn(paddr_t pa)
-{
-    return _mfn(pa >> 12);
-}
+static inline mfn_t paddr_to_mfn(paddr_t pa) { return _mfn(pa >> 12); }
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)

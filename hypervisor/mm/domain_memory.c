@@ -58,7 +58,7 @@ struct frame *domain_next_frame(const struct frame *f)
     return f->next == FRAME_NIL ? NULL : mfn_frame(_mfn(f->next));
 }
 
-/* ---- claims -------------------------------------------------------------------------------- */
+/* ---- claims ---- */
 
 static unsigned long claimed_total;
 
@@ -76,8 +76,7 @@ int domain_claim(struct domain *d, unsigned long pages)
     spin_lock(&d->page_lock);
     if (!pages) {
         claim_set(d, 0);
-    } else if (d->claimed_pages || pages <= d->tot_pages || pages > d->max_pages ||
-               domain_is_dying(d)) {
+    } else if (d->claimed_pages || pages <= d->tot_pages || pages > d->max_pages || domain_is_dying(d)) {
         rc = -EINVAL;
     } else {
         /* Promised first and looked at then: of two at once at least one sees the other. */
@@ -91,10 +90,7 @@ int domain_claim(struct domain *d, unsigned long pages)
     return rc;
 }
 
-unsigned long heap_claimed_frames(void)
-{
-    return READ_ONCE(claimed_total);
-}
+unsigned long heap_claimed_frames(void) { return READ_ONCE(claimed_total); }
 
 /* Would n frames for d take what others were promised? */
 static bool claims_forbid(const struct domain *d, unsigned long n)
@@ -104,7 +100,7 @@ static bool claims_forbid(const struct domain *d, unsigned long n)
     return unlikely(others) && heap_free_frames() < others + n;
 }
 
-/* ---- giving and taking ----------------------------------------------------------------------- */
+/* ---- giving and taking ---- */
 
 /* Counts n more frames to d if it may have them. Under d->page_lock. */
 static int account(struct domain *d, unsigned long n)
@@ -164,8 +160,7 @@ int domain_steal_frame(struct domain *d, struct frame *f)
     bool drop;
 
     if (f->owner != d->id || f->heap & FH_UNLISTED ||
-        !__atomic_compare_exchange_n(&f->refs, &expected, 0, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_RELAXED))
+        !__atomic_compare_exchange_n(&f->refs, &expected, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
         return -EBUSY;
     arch_frame_freed(f, d);
     spin_lock(&d->page_lock);

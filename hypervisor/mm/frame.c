@@ -26,8 +26,7 @@ bool frame_get(struct frame *f, const struct domain *d)
     do {
         if (unlikely(!(refs & FR_COUNT) || (refs & FR_COUNT) == FR_COUNT))
             return false;
-    } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE,
-                                          __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     /* The owner cannot change while we hold the reference. */
     if (likely(f->owner == d->id))
         return true;
@@ -88,8 +87,8 @@ bool frame_release(struct frame *f)
         if (!(refs & FR_ALLOCATED))
             return false;
         ASSERT((refs & FR_COUNT) > 1);
-    } while (!__atomic_compare_exchange_n(&f->refs, &refs, (refs & ~FR_ALLOCATED) - 1, true,
-                                          __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&f->refs, &refs, (refs & ~FR_ALLOCATED) - 1, true, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_RELAXED));
     return true;
 }
 

@@ -34,29 +34,25 @@ _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 by
 #define FRAME_NIL 0xffffffffU
 
 /* refs */
-#define FR_ALLOCATED \
-    (1U << 31) /* holds one reference of its own: dropped by whoever frees the frame */
-#define FR_HYPERVISOR \
-    (1U << 30) /* ours, shared with the owner (shared_info, grant frames): never on its list */
-#define FR_BROKEN (1U << 29)
-#define FR_COUNT  ((1U << 26) - 1)
+#define FR_ALLOCATED  (1U << 31) /* holds one reference of its own: dropped by whoever frees the frame */
+#define FR_HYPERVISOR (1U << 30) /* ours, shared with the owner (shared_info, grant frames): never on its list */
+#define FR_BROKEN     (1U << 29)
+#define FR_COUNT      ((1U << 26) - 1)
 
 /* type: bits 63..60 the type, then flags, low 32 bits the count of uses as that type */
-#define FT_SHIFT    60
-#define FT_NONE     (0UL << FT_SHIFT)
-#define FT_L1       (1UL << FT_SHIFT)
-#define FT_L2       (2UL << FT_SHIFT)
-#define FT_L3       (3UL << FT_SHIFT)
-#define FT_L4       (4UL << FT_SHIFT)
-#define FT_SEGDESC  (5UL << FT_SHIFT) /* holds descriptors: part of a GDT or LDT */
-#define FT_SHARED   (6UL << FT_SHIFT) /* FR_HYPERVISOR frames that the guest may map writable */
-#define FT_WRITABLE (7UL << FT_SHIFT)
-#define FT_MASK     (15UL << FT_SHIFT)
-#define FT_PINNED   (1UL << 59) /* holds one count of its own */
-#define FT_VALIDATED \
-    (1UL             \
-     << 58) /* contents were checked for this type, stale TLB entries of the last one are gone */
-#define FT_PARTIAL (1UL << 57) /* (in)validation stopped half way; progress in bits 56..47 */
+#define FT_SHIFT     60
+#define FT_NONE      (0UL << FT_SHIFT)
+#define FT_L1        (1UL << FT_SHIFT)
+#define FT_L2        (2UL << FT_SHIFT)
+#define FT_L3        (3UL << FT_SHIFT)
+#define FT_L4        (4UL << FT_SHIFT)
+#define FT_SEGDESC   (5UL << FT_SHIFT) /* holds descriptors: part of a GDT or LDT */
+#define FT_SHARED    (6UL << FT_SHIFT) /* FR_HYPERVISOR frames that the guest may map writable */
+#define FT_WRITABLE  (7UL << FT_SHIFT)
+#define FT_MASK      (15UL << FT_SHIFT)
+#define FT_PINNED    (1UL << 59) /* holds one count of its own */
+#define FT_VALIDATED (1UL << 58) /* contents were checked for this type, stale TLB entries of the last one are gone */
+#define FT_PARTIAL   (1UL << 57) /* (in)validation stopped half way; progress in bits 56..47 */
 #define FT_FOREIGN                                                                 \
     (1UL << 46) /* others than its owner mapped it: their CPUs' TLBs count as well \
                  */
@@ -75,44 +71,25 @@ extern unsigned long max_frame;
 /* How many RAM frames the machine has, ours included. */
 extern unsigned long ram_frames;
 
-static inline mfn_t frame_mfn(const struct frame *f)
-{
-    return _mfn(f - frame_table);
-}
+static inline mfn_t frame_mfn(const struct frame *f) { return _mfn(f - frame_table); }
 
 /* mfn must be below max_frame: ask mfn_valid() about numbers from outside. */
-static inline struct frame *mfn_frame(mfn_t mfn)
-{
-    return frame_table + mfn_x(mfn);
-}
+static inline struct frame *mfn_frame(mfn_t mfn) { return frame_table + mfn_x(mfn); }
 
 /* Bit n: frame n is RAM and has a struct frame. [max_frame] bits. */
 extern unsigned long *ram_map;
 
 /* Is it RAM with a struct frame? */
-static inline bool mfn_valid(mfn_t mfn)
-{
-    return mfn_x(mfn) < max_frame && test_bit(mfn_x(mfn), ram_map);
-}
+static inline bool mfn_valid(mfn_t mfn) { return mfn_x(mfn) < max_frame && test_bit(mfn_x(mfn), ram_map); }
 
 /* The frame's address in the direct map; any RAM frame, any context. */
-static inline void *mfn_to_virt(mfn_t mfn)
-{
-    return paddr_to_virt(mfn_to_paddr(mfn));
-}
+static inline void *mfn_to_virt(mfn_t mfn) { return paddr_to_virt(mfn_to_paddr(mfn)); }
 
-static inline mfn_t virt_to_mfn(const void *va)
-{
-    return paddr_to_mfn(virt_to_paddr(va));
-}
+static inline mfn_t virt_to_mfn(const void *va) { return paddr_to_mfn(virt_to_paddr(va)); }
 
-static inline struct frame *virt_frame(const void *va)
-{
-    return mfn_frame(virt_to_mfn(va));
-}
+static inline struct frame *virt_frame(const void *va) { return mfn_frame(virt_to_mfn(va)); }
 
-/* The owner of an allocated frame, NULL when it is none's. The domain lives while it owns frames.
- */
+/* The owner of an allocated frame, NULL when it is none's. The domain lives while it owns frames. */
 struct domain *frame_owner(const struct frame *f);
 
 /*

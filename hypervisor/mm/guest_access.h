@@ -21,8 +21,7 @@ size_t raw_copy_to_guest(void __guest *dst, const void *src, size_t n);
 size_t raw_clear_guest(void __guest *dst, size_t n);
 
 /* 0 or -EFAULT. */
-static __always_inline __must_check int copy_from_guest(void *dst, const void __guest *src,
-                                                        size_t n)
+static __always_inline __must_check int copy_from_guest(void *dst, const void __guest *src, size_t n)
 {
     if (__builtin_constant_p(n) && n % 4 == 0 && n <= GUEST_SMALL_MAX)
         return guest_copy_in(dst, src, n);
@@ -38,8 +37,7 @@ static __always_inline __must_check int copy_to_guest(void __guest *dst, const v
 
 /* Element i of an ABI handle (XEN_GUEST_HANDLE): guest_read(&obj, handle, i), guest_write(handle,
  * i, &obj). 0 or -EFAULT. */
-#define guest_read(obj, h, i) \
-    copy_from_guest((obj), (const void __guest *)((h).p + (i)), sizeof(*(obj)))
+#define guest_read(obj, h, i)  copy_from_guest((obj), (const void __guest *)((h).p + (i)), sizeof(*(obj)))
 #define guest_write(h, i, obj) copy_to_guest((void __guest *)((h).p + (i)), (obj), sizeof(*(obj)))
 
 #endif

@@ -35,13 +35,9 @@ static struct node *nodes[MAX_NODES] = {&node0};
 static unsigned int nr_nodes = 1;
 static unsigned long own_frames; /* by page_alloc */
 
-/* ---- free lists: under heap_lock
- * --------------------------------------------------------------------------- */
+/* ---- free lists: under heap_lock ---- */
 
-static unsigned int zone_of(unsigned long mfn)
-{
-    return fls64(mfn);
-}
+static unsigned int zone_of(unsigned long mfn) { return fls64(mfn); }
 
 static void block_add(struct node *n, struct frame *f, unsigned int order, unsigned int heap)
 {
@@ -84,16 +80,14 @@ static void block_remove(struct node *n, struct frame *f)
 
 /* Puts a block on its list, with its buddies when they are free as well, of the same node and as
  * clean. */
-static void block_free(struct node *n, unsigned int node, struct frame *f, unsigned int order,
-                       unsigned int heap)
+static void block_free(struct node *n, unsigned int node, struct frame *f, unsigned int order, unsigned int heap)
 {
     while (order < HEAP_MAX_ORDER) {
         unsigned long mfn = mfn_x(frame_mfn(f)), other = mfn ^ 1UL << order;
         struct frame *buddy = mfn_frame(_mfn(other));
 
-        if (other == 0 || !mfn_valid(_mfn(other)) || !(buddy->heap & FH_FREE) ||
-            buddy->order != order || (buddy->heap ^ heap) & FH_DIRTY ||
-            numa_node_of(_mfn(other)) != node)
+        if (other == 0 || !mfn_valid(_mfn(other)) || !(buddy->heap & FH_FREE) || buddy->order != order ||
+            (buddy->heap ^ heap) & FH_DIRTY || numa_node_of(_mfn(other)) != node)
             break;
         heap &= buddy->heap | ~FH_ZERO;
         block_remove(n, buddy);
@@ -106,8 +100,8 @@ static void block_free(struct node *n, unsigned int node, struct frame *f, unsig
 
 /* Takes a block of at least order out of one zone, gives what is too much back. heap: its FH_DIRTY
  * and FH_ZERO. */
-static struct frame *zone_take(struct node *n, enum cleanness kind, unsigned int zone,
-                               unsigned int order, unsigned int *heap)
+static struct frame *zone_take(struct node *n, enum cleanness kind, unsigned int zone, unsigned int order,
+                               unsigned int *heap)
 {
     u32 orders = n->orders[kind][zone] >> order << order;
     struct frame *f;
@@ -128,8 +122,7 @@ static struct frame *zone_take(struct node *n, enum cleanness kind, unsigned int
     return f;
 }
 
-static struct frame *node_take(struct node *n, unsigned int order, unsigned int top_zone,
-                               unsigned int *heap)
+static struct frame *node_take(struct node *n, unsigned int order, unsigned int top_zone, unsigned int *heap)
 {
     u32 mask = top_zone >= 31 ? ~0U : (2U << top_zone) - 1;
     u32 zones = (n->zones[CLEAN] | n->zones[DIRTY]) & mask;
@@ -151,8 +144,7 @@ static struct frame *node_take(struct node *n, unsigned int order, unsigned int 
     return NULL;
 }
 
-/* ---- allocation
- * --------------------------------------------------------------------------------------------- */
+/* ---- allocation ---- */
 
 static struct frame *heap_take(unsigned int order, u32 flags, unsigned int *heap)
 {
@@ -253,15 +245,9 @@ static void *frames_own(struct frame *f, unsigned int order)
     return mfn_to_virt(frame_mfn(f));
 }
 
-void *page_alloc(unsigned int order)
-{
-    return frames_own(heap_alloc_zeroed(order, 0), order);
-}
+void *page_alloc(unsigned int order) { return frames_own(heap_alloc_zeroed(order, 0), order); }
 
-void *page_alloc_raw(unsigned int order)
-{
-    return frames_own(heap_alloc(order, 0), order);
-}
+void *page_alloc_raw(unsigned int order) { return frames_own(heap_alloc(order, 0), order); }
 
 void page_free(void *va, unsigned int order)
 {
@@ -276,9 +262,7 @@ void page_free(void *va, unsigned int order)
     heap_free(f, order);
 }
 
-/* ---- boot
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- boot ---- */
 
 static struct node *node_get(unsigned int node)
 {
@@ -306,8 +290,7 @@ void heap_add(mfn_t start, mfn_t end)
         struct frame *f = mfn_frame(_mfn(mfn));
 
         /* The largest aligned block that is within and of one node. */
-        while (order && (mfn + (1UL << order) > mfn_x(end) ||
-                         numa_node_of(_mfn(mfn + (1UL << order) - 1)) != node))
+        while (order && (mfn + (1UL << order) > mfn_x(end) || numa_node_of(_mfn(mfn + (1UL << order) - 1)) != node))
             order--;
         node_get(node)->total += 1UL << order;
         heap_give(f, order, 0, false);
@@ -315,9 +298,7 @@ void heap_add(mfn_t start, mfn_t end)
     }
 }
 
-/* ---- scrubbing
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- scrubbing ---- */
 
 #define SCRUB_ORDER 4
 
@@ -355,14 +336,9 @@ bool heap_scrub_some(void)
     return true;
 }
 
-/* ---- numbers
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- numbers ---- */
 
-unsigned int heap_nr_nodes(void)
-{
-    return nr_nodes;
-}
+unsigned int heap_nr_nodes(void) { return nr_nodes; }
 
 void heap_node_info(unsigned int node, unsigned long *total, unsigned long *free)
 {
@@ -391,10 +367,7 @@ unsigned long heap_scrub_frames(void)
     return sum;
 }
 
-unsigned long heap_own_frames(void)
-{
-    return READ_ONCE(own_frames);
-}
+unsigned long heap_own_frames(void) { return READ_ONCE(own_frames); }
 
 void heap_dump(void)
 {
@@ -402,8 +375,7 @@ void heap_dump(void)
         const struct node *n = nodes[i];
 
         if (n)
-            log_info("node %u: %lu of %lu frames free, %lu of them not scrubbed\n", i, n->free,
-                     n->total, n->dirty);
+            log_info("node %u: %lu of %lu frames free, %lu of them not scrubbed\n", i, n->free, n->total, n->dirty);
     }
     log_info("our own: %lu frames\n", heap_own_frames());
 }

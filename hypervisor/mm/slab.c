@@ -12,8 +12,7 @@
 #include <mm/heap_internal.h>
 
 /* Multiples of 16. */
-static const u16 class_size[] = {16,  32,  48,  64,  96,   128,  192,
-                                 256, 336, 512, 672, 1008, 1360, 2048};
+static const u16 class_size[] = {16, 32, 48, 64, 96, 128, 192, 256, 336, 512, 672, 1008, 1360, 2048};
 #define NR_CLASSES ARRAY_SIZE(class_size)
 #define NO_PIECE   0xffffU
 
@@ -22,20 +21,11 @@ static struct frame *partial[NR_CLASSES]; /* pages with room, linked by next/pre
 
 /* In a slab page's `type`: pieces in use, offset of the first free piece. Our own frames have no
  * type. */
-static unsigned int used_of(const struct frame *f)
-{
-    return f->type >> 16;
-}
+static unsigned int used_of(const struct frame *f) { return f->type >> 16; }
 
-static unsigned int free_of(const struct frame *f)
-{
-    return f->type & 0xffff;
-}
+static unsigned int free_of(const struct frame *f) { return f->type & 0xffff; }
 
-static void state_set(struct frame *f, unsigned int used, unsigned int free)
-{
-    f->type = (u64)used << 16 | free;
-}
+static void state_set(struct frame *f, unsigned int used, unsigned int free) { f->type = (u64)used << 16 | free; }
 
 static void partial_add(struct frame *f)
 {

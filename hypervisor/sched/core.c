@@ -23,8 +23,7 @@ struct cpumask sched_idle_cpus;
 
 static const struct sched_policy *const policy = &sched_fair;
 
-/* ---- queues
- * --------------------------------------------------------------------------------------- */
+/* ---- queues ---- */
 
 struct run_queue *vcpu_lock_queue(struct vcpu *v, unsigned long *flags)
 {
@@ -82,8 +81,7 @@ static void slice_timer_fn(void *data)
     sched_kick(rq);
 }
 
-/* ---- run states
- * ----------------------------------------------------------------------------------- */
+/* ---- run states ---- */
 
 static inline void runstate_set(struct vcpu *v, int state, s_time_t t)
 {
@@ -162,8 +160,7 @@ void vcpu_runstate_publish(struct vcpu *v)
     }
 }
 
-/* ---- waking and sleeping
- * -------------------------------------------------------------------------- */
+/* ---- waking and sleeping ---- */
 
 /* v (SCHED_OFF, runnable) starts to wait on its queue, which is locked; it came from `from`. */
 static void wake_on(struct run_queue *rq, struct vcpu *v, struct run_queue *from)
@@ -280,8 +277,7 @@ void sched_unpark(struct vcpu *v)
     spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* ---- affinity and moving
- * -------------------------------------------------------------------------- */
+/* ---- affinity and moving ---- */
 
 void sched_move(struct run_queue *from, struct run_queue *to, struct sched_vcpu *s, s_time_t t)
 {
@@ -297,8 +293,7 @@ static void vcpu_rehome(struct vcpu *v)
     struct run_queue *from = vcpu_lock_queue(v, &flags), *to;
     bool queued = v->sched->state == SCHED_QUEUED || v->sched->state == SCHED_PARKED;
 
-    if (v->sched->state == SCHED_RUNNING || v->is_running ||
-        cpumask_test(&v->hard_affinity, from->cpu)) {
+    if (v->sched->state == SCHED_RUNNING || v->is_running || cpumask_test(&v->hard_affinity, from->cpu)) {
         spin_unlock_irqrestore(&from->lock, flags);
         return;
     }
@@ -374,11 +369,9 @@ int vcpu_set_soft_affinity(struct vcpu *v, const struct cpumask *m)
     return 0;
 }
 
-/* ---- the switch
- * ----------------------------------------------------------------------------------- */
+/* ---- the switch ---- */
 
-static inline void switch_runstates(struct run_queue *rq, struct vcpu *prev, struct vcpu *next,
-                                    s_time_t t)
+static inline void switch_runstates(struct run_queue *rq, struct vcpu *prev, struct vcpu *next, s_time_t t)
 {
     if (prev == rq->idle) {
         rq->idle_time += t - rq->idle_since;
@@ -472,8 +465,7 @@ void idle_loop(void)
     }
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 int sched_domain_init(struct domain *d)
 {

@@ -39,20 +39,11 @@
 static u64 contended_clock;
 
 /* Rounded up: a heavy vCPU's time must go on however often it is charged. */
-static inline u64 to_virtual(s64 ns, u64 inv_weight)
-{
-    return ((unsigned __int128)ns * inv_weight >> INV_SHIFT) + 1;
-}
+static inline u64 to_virtual(s64 ns, u64 inv_weight) { return ((unsigned __int128)ns * inv_weight >> INV_SHIFT) + 1; }
 
-static inline s64 to_real(s64 vns, unsigned int weight)
-{
-    return (__int128)vns * weight / WEIGHT_DEFAULT;
-}
+static inline s64 to_real(s64 vns, unsigned int weight) { return (__int128)vns * weight / WEIGHT_DEFAULT; }
 
-static inline s64 clamp(s64 x, s64 limit)
-{
-    return x > limit ? limit : x < -limit ? -limit : x;
-}
+static inline s64 clamp(s64 x, s64 limit) { return x > limit ? limit : x < -limit ? -limit : x; }
 
 static inline struct sched_vcpu *first_waiting(struct run_queue *rq)
 {
@@ -69,8 +60,7 @@ static inline void hint_head(struct run_queue *rq)
     WRITE_ONCE(rq->hint_head, rq->nr_waiting ? first_waiting(rq)->vtime : ~0UL);
 }
 
-/* ---- queue
- * ---------------------------------------------------------------------------------------- */
+/* ---- queue ---- */
 
 static void queue_insert(struct run_queue *rq, struct sched_vcpu *s)
 {
@@ -79,14 +69,12 @@ static void queue_insert(struct run_queue *rq, struct sched_vcpu *s)
     /* The woken belong in front, the preempted to the back: look from there. */
     if (s->woken) {
         pos = rq->waiting.next;
-        while (pos != &rq->waiting &&
-               (s64)(list_entry(pos, struct sched_vcpu, link)->vtime - s->vtime) <= 0)
+        while (pos != &rq->waiting && (s64)(list_entry(pos, struct sched_vcpu, link)->vtime - s->vtime) <= 0)
             pos = pos->next;
         list_add_tail(&s->link, pos);
     } else {
         pos = rq->waiting.prev;
-        while (pos != &rq->waiting &&
-               (s64)(list_entry(pos, struct sched_vcpu, link)->vtime - s->vtime) > 0)
+        while (pos != &rq->waiting && (s64)(list_entry(pos, struct sched_vcpu, link)->vtime - s->vtime) > 0)
             pos = pos->prev;
         list_add(&s->link, pos);
     }
@@ -127,8 +115,7 @@ static void vtime_join(struct run_queue *rq, struct sched_vcpu *s, struct run_qu
     s->vtime = rq->vmin + lag;
 }
 
-/* ---- time
- * ----------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 static void cap_charge(struct sched_domain *sd, s64 ns, s_time_t t)
 {
@@ -157,8 +144,7 @@ static void fair_charge(struct run_queue *rq, s_time_t t)
         rq->vmin = least;
 }
 
-static void fair_enqueue(struct run_queue *rq, struct sched_vcpu *s, struct run_queue *from,
-                         s_time_t t)
+static void fair_enqueue(struct run_queue *rq, struct sched_vcpu *s, struct run_queue *from, s_time_t t)
 {
     if (out_of_budget(s)) {
         s->state = SCHED_PARKED;
@@ -238,8 +224,7 @@ static struct vcpu *fair_pick(struct run_queue *rq, bool may, s_time_t t)
     return next->vcpu;
 }
 
-/* ---- where
- * ---------------------------------------------------------------------------------------- */
+/* ---- where ---- */
 
 /* An idle CPU of the set, taken off the list of idle ones; NR_CPUS: none. Near `from` first. */
 static unsigned int claim_idle(const struct cpumask *set, unsigned int from)
@@ -371,8 +356,7 @@ static void fair_pull(struct run_queue *rq, s_time_t t)
         struct run_queue *victim = &per_cpu(run_queue, cpu);
         bool done;
 
-        if (READ_ONCE(victim->hint_head) == ~0UL || !cpumask_test(&cpu_online_map, cpu) ||
-            !spin_trylock(&victim->lock))
+        if (READ_ONCE(victim->hint_head) == ~0UL || !cpumask_test(&cpu_online_map, cpu) || !spin_trylock(&victim->lock))
             continue;
         done = pull_from(rq, victim, t);
         spin_unlock(&victim->lock);
@@ -381,13 +365,9 @@ static void fair_pull(struct run_queue *rq, s_time_t t)
     }
 }
 
-/* ---- domains and parameters
- * ----------------------------------------------------------------------- */
+/* ---- domains and parameters ---- */
 
-static inline s64 cap_quota(const struct sched_domain *sd)
-{
-    return CAP_PERIOD * sd->cap / 100;
-}
+static inline s64 cap_quota(const struct sched_domain *sd) { return CAP_PERIOD * sd->cap / 100; }
 
 /* Timer, no locks: a period begins. Goes on until the budget is whole again, and so nobody runs. */
 static void cap_refill(void *data)
@@ -399,8 +379,7 @@ static void cap_refill(void *data)
 
     do {
         new = min(old + quota, quota);
-    } while (!__atomic_compare_exchange_n(&sd->budget, &old, new, false, __ATOMIC_RELAXED,
-                                          __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&sd->budget, &old, new, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     if (new > 0 || !quota)
         for_each_vcpu (sd->domain, v)
             sched_unpark(v);
@@ -414,10 +393,7 @@ static void fair_domain_init(struct domain *d)
     timer_init(&d->sched->refill, cap_refill, d->sched, smp_processor_id());
 }
 
-static void fair_domain_free(struct domain *d)
-{
-    timer_kill(&d->sched->refill);
-}
+static void fair_domain_free(struct domain *d) { timer_kill(&d->sched->refill); }
 
 static void weight_apply(struct sched_vcpu *s)
 {
@@ -448,10 +424,7 @@ static void fair_set_params(struct domain *d, unsigned int weight, unsigned int 
     }
 }
 
-static void fair_cpu_init(struct run_queue *rq)
-{
-    rq->hint_head = ~0UL;
-}
+static void fair_cpu_init(struct run_queue *rq) { rq->hint_head = ~0UL; }
 
 static void fair_dump(struct run_queue *rq)
 {

@@ -66,13 +66,9 @@ struct run_queue {
 };
 
 DECLARE_PER_CPU(struct run_queue, run_queue);
-extern struct cpumask
-    sched_idle_cpus; /* CPUs that run their idle vCPU and were given nothing yet */
+extern struct cpumask sched_idle_cpus; /* CPUs that run their idle vCPU and were given nothing yet */
 
-static inline bool rq_is_idle(const struct run_queue *rq)
-{
-    return rq->curr == rq->idle;
-}
+static inline bool rq_is_idle(const struct run_queue *rq) { return rq->curr == rq->idle; }
 
 /*
  * The policy. All with the lock of the queue in question held and interrupts off, unless said.
@@ -107,8 +103,7 @@ struct sched_policy {
 
 extern const struct sched_policy sched_fair;
 
-/* ---- mechanism for the policy (core.c)
- * ------------------------------------------------------------ */
+/* ---- mechanism for the policy (core.c) ---- */
 
 /* The queue of v, locked; it may move while we wait. */
 struct run_queue *vcpu_lock_queue(struct vcpu *v, unsigned long *flags);

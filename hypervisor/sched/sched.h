@@ -33,8 +33,7 @@ void vcpu_yield(void);
 /* Is nothing keeping it from running? */
 static inline bool vcpu_runnable(const struct vcpu *v)
 {
-    return !(READ_ONCE(v->pause_flags) | READ_ONCE(v->pause_count) |
-             READ_ONCE(v->domain->pause_count));
+    return !(READ_ONCE(v->pause_flags) | READ_ONCE(v->pause_count) | READ_ONCE(v->domain->pause_count));
 }
 
 /* 0; -EINVAL when no online CPU of the pool is in the set. */
@@ -65,8 +64,7 @@ long do_set_timer_op(s_time_t timeout);
 
 void sched_dump(void); /* debug key 'r' */
 
-/* The softirq: picks the next vCPU of this CPU and switches (arch_context_switch; may not return).
- */
+/* The softirq: picks the next vCPU of this CPU and switches (arch_context_switch; may not return). */
 void schedule(void);
 /* After a switch, on the new side: prev's registers are saved now. Called by the architecture. */
 void sched_context_saved(struct vcpu *prev);

@@ -11,10 +11,7 @@ DEFINE_PER_CPU(u32, softirq_pending);
 
 static void (*softirq_fn[NR_SOFTIRQS])(void) __read_mostly;
 
-void softirq_register(enum softirq nr, void (*fn)(void))
-{
-    softirq_fn[nr] = fn;
-}
+void softirq_register(enum softirq nr, void (*fn)(void)) { softirq_fn[nr] = fn; }
 
 void softirq_raise_on(unsigned int cpu, enum softirq nr)
 {
@@ -38,12 +35,6 @@ static inline void softirq_run_masked(u32 mask)
     }
 }
 
-void softirq_run(void)
-{
-    softirq_run_masked(~0U);
-}
+void softirq_run(void) { softirq_run_masked(~0U); }
 
-void softirq_run_boot(void)
-{
-    softirq_run_masked(~(1U << SOFTIRQ_SCHEDULE));
-}
+void softirq_run_boot(void) { softirq_run_masked(~(1U << SOFTIRQ_SCHEDULE)); }

@@ -33,10 +33,7 @@ static inline void softirq_raise(enum softirq nr)
 void softirq_raise_on(unsigned int cpu, enum softirq nr);
 
 /* Something to do on this CPU? */
-static inline bool softirq_pending(void)
-{
-    return READ_ONCE(this_cpu(softirq_pending)) != 0;
-}
+static inline bool softirq_pending(void) { return READ_ONCE(this_cpu(softirq_pending)) != 0; }
 
 /* Does all that is pending. SOFTIRQ_SCHEDULE last. */
 void softirq_run(void);

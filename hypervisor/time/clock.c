@@ -5,7 +5,4 @@
 #include <arch/arch.h>
 #include <time/timer.h>
 
-s_time_t now(void)
-{
-    return arch_read_clock();
-}
+s_time_t now(void) { return arch_read_clock(); }

@@ -22,8 +22,7 @@ struct timer_queue {
 
 static DEFINE_PER_CPU(struct timer_queue, timer_queue);
 
-/* ---- the heap: prev is the parent for a first child, else the sibling before
- * ---------------------------- */
+/* ---- the heap: prev is the parent for a first child, else the sibling before ---- */
 
 static inline struct timer *heap_meld(struct timer *a, struct timer *b)
 {
@@ -98,9 +97,7 @@ static inline void queue_remove(struct timer_queue *q, struct timer *t)
         q->root = heap_meld(q->root, rest);
 }
 
-/* ---- timers
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- timers ---- */
 
 /* Locks the queue that the timer is on; it may move while we wait. */
 static inline struct timer_queue *timer_lock(struct timer *t, unsigned long *flags)
@@ -117,8 +114,7 @@ static inline struct timer_queue *timer_lock(struct timer *t, unsigned long *fla
 }
 
 /* Unlocks; when the earliest timer is now earlier than what the hardware knows, tells it. */
-static inline void queue_unlock_program(struct timer_queue *q, unsigned int cpu,
-                                        unsigned long flags)
+static inline void queue_unlock_program(struct timer_queue *q, unsigned int cpu, unsigned long flags)
 {
     bool earlier = q->root && q->root->expires < q->programmed;
 

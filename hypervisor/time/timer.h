@@ -34,10 +34,7 @@ void timer_migrate(struct timer *t, unsigned int cpu);
 /* Stops for good and waits until fn does not run any more. Not from fn itself. */
 void timer_kill(struct timer *t);
 
-static inline bool timer_is_set(const struct timer *t)
-{
-    return t->set;
-}
+static inline bool timer_is_set(const struct timer *t) { return t->set; }
 
 /* Each CPU once. */
 void timers_cpu_init(unsigned int cpu);

@@ -8,8 +8,7 @@
 
 #include <core/domain.h>
 
-/* What a vCPU does: computes `work` ns, then sleeps `sleep` ns, and so on; sleep 0: never sleeps.
- */
+/* What a vCPU does: computes `work` ns, then sleeps `sleep` ns, and so on; sleep 0: never sleeps. */
 struct behaviour {
     s64 work, sleep;
     /* Kept by the machine. */

@@ -27,10 +27,7 @@ static void verdict(const char *what, double value, const char *unit, double mos
     failed |= !ok;
 }
 
-static double ms(s64 ns)
-{
-    return ns / 1e6;
-}
+static double ms(s64 ns) { return ns / 1e6; }
 
 static u64 switches(void)
 {
@@ -71,8 +68,7 @@ static void fair_shares(const unsigned int *weight, unsigned int n, double capac
 
 /* Largest distance from the fair share among hogs, in per cent of that share; longest time without
  * the CPU. */
-static void check_shares(struct vcpu **v, const unsigned int *weight, unsigned int n,
-                         const u64 *before, double time)
+static void check_shares(struct vcpu **v, const unsigned int *weight, unsigned int n, const u64 *before, double time)
 {
     double share[200], worst = 0, hungriest = 1e9;
 
@@ -171,8 +167,7 @@ static void sim_limits(void)
     struct cpumask one = {};
     double got;
 
-    printf(
-        "a domain of 4 pinned to one CPU, one of 4 capped at 100 %%, one of 16 without limits\n");
+    printf("a domain of 4 pinned to one CPU, one of 4 capped at 100 %%, one of 16 without limits\n");
     world_init(CPUS);
     pinned = world_domain(1, 4, false);
     capped = world_domain(2, 4, false);
@@ -198,8 +193,7 @@ static void sim_limits(void)
         double each = vcpu_cpu_time(pinned->vcpu[i]);
 
         got += each;
-        verdict("pinned hog's distance from a quarter of the CPU",
-                abs((int)(400 * each / RUN - 100)), "%", 2);
+        verdict("pinned hog's distance from a quarter of the CPU", abs((int)(400 * each / RUN - 100)), "%", 2);
     }
     verdict("pinned to one CPU: got", 100.0 * got / RUN, "%", 100);
     verdict("pinned to one CPU: missed", 100 - 100.0 * got / RUN, "%", 2);
@@ -213,8 +207,7 @@ static void sim_limits(void)
 
 int main(void)
 {
-    static const unsigned int equal[] = {256}, mixed[] = {128, 256, 512, 1024},
-                              wide[] = {64, 256, 2048};
+    static const unsigned int equal[] = {256}, mixed[] = {128, 256, 512, 1024}, wide[] = {64, 256, 2048};
 
     sim_hogs("100 hogs of weight 256 on 8 CPUs", equal, 1);
     sim_hogs("100 hogs of weights 128, 256, 512, 1024 on 8 CPUs", mixed, 4);

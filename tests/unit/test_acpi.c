@@ -38,10 +38,7 @@ static const void *lend(paddr_t pa, size_t size)
     return lent;
 }
 
-static void put(unsigned int at, u64 value, unsigned int size)
-{
-    memcpy(memory + at, &value, size);
-}
+static void put(unsigned int at, u64 value, unsigned int size) { memcpy(memory + at, &value, size); }
 
 static void fix_sum(unsigned int at, unsigned int size, unsigned int sum_at)
 {

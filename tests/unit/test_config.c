@@ -19,10 +19,7 @@
 
 /* libxlutil forgets what it has read so far when the grammar fails: not ours to mend. */
 const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:xlu__cfg";
-}
+const char *__lsan_default_suppressions(void) { return "leak:xlu__cfg"; }
 
 static char *read_all(const char *name)
 {
@@ -114,21 +111,17 @@ static void test_complaints(void **state)
          "f.cfg:3: on_crash: on_crash action \"coredump-restart\": core dumps are not supported by "
          "this version\n"},
         {"type='hvm'", "f.cfg:3: type: hvm guests are not supported by this version (only pv)\n"},
-        {"builder='hvm'",
-         "f.cfg:3: builder: hvm guests are not supported by this version (only pv)\n"},
+        {"builder='hvm'", "f.cfg:3: builder: hvm guests are not supported by this version (only pv)\n"},
         {"type='x'", "f.cfg:3: type: Invalid domain type x.\n"},
-        {"disk=['foo']",
-         "f.cfg:3: disk: config parsing error in disk specification: no vdev specified in `foo'\n"},
-        {"disk=['/a,raw,foo,w']",
-         "f.cfg:3: disk: there is no disk called `foo' in `/a,raw,foo,w'\n"},
+        {"disk=['foo']", "f.cfg:3: disk: config parsing error in disk specification: no vdev specified in `foo'\n"},
+        {"disk=['/a,raw,foo,w']", "f.cfg:3: disk: there is no disk called `foo' in `/a,raw,foo,w'\n"},
         {"disk=['/a,raw,xvda,w','/b,raw,xvda,w']", "f.cfg:3: disk: two disks have the same name\n"},
         {"disk='/a,raw,xvda,w'", "f.cfg:3: disk: must be a list: [ '...' ]\n"},
         {"vif=['mac=zz']", "f.cfg:3: vif: in `mac=zz': invalid MAC address `zz'\n"},
         {"vif='bridge=x'", "f.cfg:3: vif: must be a list: [ '...' ]\n"},
         {"bootloader='pygrub'", "f.cfg:3: bootloader: bootloaders are not supported by this "
                                 "version: name kernel= and ramdisk=\n"},
-        {"pci=['01:00.0']",
-         "f.cfg:3: pci: passing PCI devices through is not supported by this version\n"},
+        {"pci=['01:00.0']", "f.cfg:3: pci: passing PCI devices through is not supported by this version\n"},
         {"memory 64", "f.cfg:3: config parsing error near `64': syntax error, unexpected NUMBER, "
                       "expecting += or '='\n"},
         /* What is harmless stays so. */
@@ -152,9 +145,8 @@ static void test_extra(void **state)
     struct err *err = NULL;
 
     (void)state;
-    assert_int_equal(config_parse("f", "name='a'\nkernel='/k'\nmemory=1", "memory=7\nname=\"z\"", 1,
-                                  stderr, &cfg, &err),
-                     0);
+    assert_int_equal(
+        config_parse("f", "name='a'\nkernel='/k'\nmemory=1", "memory=7\nname=\"z\"", 1, stderr, &cfg, &err), 0);
     assert_int_equal(cfg.memory_kb, 7 * 1024);
     assert_string_equal(cfg.name, "z");
     config_free(&cfg);
@@ -232,9 +224,8 @@ static void test_garbled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),  cmocka_unit_test(test_complaints),
-        cmocka_unit_test(test_extra),   cmocka_unit_test(test_disk_numbers),
-        cmocka_unit_test(test_garbled),
+        cmocka_unit_test(test_golden),       cmocka_unit_test(test_complaints), cmocka_unit_test(test_extra),
+        cmocka_unit_test(test_disk_numbers), cmocka_unit_test(test_garbled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,10 +61,7 @@ static long virq(u32 nr, u32 vcpu, u32 *port)
     return rc;
 }
 
-static long port_op(int cmd, u32 port)
-{
-    return do_event_channel_op(cmd, &port);
-}
+static long port_op(int cmd, u32 port) { return do_event_channel_op(cmd, &port); }
 
 static long bind_vcpu(u32 port, u32 vcpu)
 {
@@ -91,10 +88,7 @@ static void connect(u32 *a, u32 *b)
     world_run(d1->vcpu[0]);
 }
 
-static bool pending(struct domain *d, u32 port)
-{
-    return test_bit(port, d->shared_info->evtchn_pending);
-}
+static bool pending(struct domain *d, u32 port) { return test_bit(port, d->shared_info->evtchn_pending); }
 
 static void consume(struct domain *d, u32 port)
 {
@@ -346,8 +340,7 @@ static void test_destroy(void **state)
     world_end();
 }
 
-/* ---- FIFO
- * ----------------------------------------------------------------------------------------- */
+/* ---- FIFO ---- */
 
 static struct evtchn_fifo_control_block *control;
 static event_word_t *words;
@@ -355,8 +348,7 @@ static struct frame *control_frame, *words_frame;
 
 static long init_control(struct frame *f, u32 offset, u32 vcpu)
 {
-    struct evtchn_init_control op = {
-        .control_gfn = f ? mfn_x(frame_mfn(f)) : ~0UL, .offset = offset, .vcpu = vcpu};
+    struct evtchn_init_control op = {.control_gfn = f ? mfn_x(frame_mfn(f)) : ~0UL, .offset = offset, .vcpu = vcpu};
 
     return do_event_channel_op(EVTCHNOP_init_control, &op);
 }
@@ -408,8 +400,7 @@ static u32 take(struct evtchn_fifo_control_block *c, unsigned int prio)
 
     if (!port)
         return 0;
-    w = __atomic_fetch_and(&words[port], ~(1U << EVTCHN_FIFO_LINKED | EVTCHN_FIFO_LINK_MASK),
-                           __ATOMIC_SEQ_CST);
+    w = __atomic_fetch_and(&words[port], ~(1U << EVTCHN_FIFO_LINKED | EVTCHN_FIFO_LINK_MASK), __ATOMIC_SEQ_CST);
     c->head[prio] = w & EVTCHN_FIFO_LINK_MASK;
     if (!(w & EVTCHN_FIFO_LINK_MASK))
         __atomic_fetch_and(&c->ready, ~(1U << prio), __ATOMIC_SEQ_CST);
@@ -600,8 +591,7 @@ static void test_reset(void **state)
     fifo_end();
 }
 
-/* ---- several CPUs
- * --------------------------------------------------------------------------------- */
+/* ---- several CPUs ---- */
 
 static volatile bool stop;
 
@@ -664,12 +654,10 @@ static void test_parallel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_interdomain),    cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_virq),           cmocka_unit_test(test_pirq),
-        cmocka_unit_test(test_ipi_and_wake),   cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_destroy),        cmocka_unit_test(test_fifo_order),
-        cmocka_unit_test(test_fifo_moves),     cmocka_unit_test(test_fifo_early),
-        cmocka_unit_test(test_fifo_scribbled), cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_interdomain), cmocka_unit_test(test_errors),         cmocka_unit_test(test_virq),
+        cmocka_unit_test(test_pirq),        cmocka_unit_test(test_ipi_and_wake),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_destroy),     cmocka_unit_test(test_fifo_order),     cmocka_unit_test(test_fifo_moves),
+        cmocka_unit_test(test_fifo_early),  cmocka_unit_test(test_fifo_scribbled), cmocka_unit_test(test_reset),
         cmocka_unit_test(test_parallel),
     };
 

@@ -76,8 +76,7 @@ static void test_map(void **state)
     give(9, 2, page, 0);
     assert_int_equal(map(9, GNTMAP_host_map, AREA, &h1), GNTST_okay);
     assert_int_equal(host_mapping_find(AREA)->mfn, mfn_x(frame_mfn(page)));
-    assert_int_equal(table(d1, 0)[9].flags & (GTF_reading | GTF_writing),
-                     GTF_reading | GTF_writing);
+    assert_int_equal(table(d1, 0)[9].flags & (GTF_reading | GTF_writing), GTF_reading | GTF_writing);
     assert_int_equal(page->refs & FR_COUNT, 2);
     assert_int_equal(page->type & FT_COUNT, 1);
     assert_int_equal(map(9, GNTMAP_host_map | GNTMAP_readonly, AREA + PAGE_SIZE, &h2), GNTST_okay);
@@ -450,8 +449,7 @@ static void test_tables(void **state)
     teardown();
 }
 
-/* The user dies with mappings: all pins of the granter's entries go, and the references of devices.
- */
+/* The user dies with mappings: all pins of the granter's entries go, and the references of devices. */
 static void test_user_dies(void **state)
 {
     u32 h;
@@ -497,8 +495,7 @@ static void test_no_memory(void **state)
     teardown();
 }
 
-/* ---- four CPUs
- * ------------------------------------------------------------------------------------ */
+/* ---- four CPUs ---- */
 
 #define ROUNDS 3000
 static volatile bool stop;
@@ -548,8 +545,7 @@ static void *granter_cpu(void *arg)
 
         if (flags & (GTF_reading | GTF_writing))
             continue;
-        if (__atomic_compare_exchange_n(&e->flags, &flags, 0, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
+        if (__atomic_compare_exchange_n(&e->flags, &flags, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             __atomic_store_n(&e->flags, GTF_permit_access, __ATOMIC_SEQ_CST);
     }
     return NULL;
@@ -581,18 +577,10 @@ static void test_parallel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_map),
-        cmocka_unit_test(test_device_map),
-        cmocka_unit_test(test_map_refused),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_maptrack_limit),
-        cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_copy_row),
-        cmocka_unit_test(test_version_2),
-        cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_user_dies),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_map),       cmocka_unit_test(test_device_map),     cmocka_unit_test(test_map_refused),
+        cmocka_unit_test(test_rows),      cmocka_unit_test(test_maptrack_limit), cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_copy_row),  cmocka_unit_test(test_version_2),      cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_user_dies), cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_parallel),
     };
 
     return cmocka_run_group_tests_name("grant", tests, NULL, NULL);

@@ -20,17 +20,13 @@
 #define NODE_BORDER (HOST_FRAMES / 2 + 3)
 #define FIRST       16UL
 
-/* ---- what the heap expects of others ----------------------------------------------------------
- */
+/* ---- what the heap expects of others ---------------------------------------------------------- */
 
 static struct domain dom = {.id = 7, .first_frame = FRAME_NIL, .last_frame = FRAME_NIL};
 static int domain_refs;
 static unsigned long stale_flushes;
 
-struct domain *domain_peek(domid_t id)
-{
-    return id == dom.id ? &dom : NULL;
-}
+struct domain *domain_peek(domid_t id) { return id == dom.id ? &dom : NULL; }
 
 bool domain_get(struct domain *d)
 {
@@ -45,10 +41,7 @@ void domain_put(struct domain *d)
     domain_refs--;
 }
 
-unsigned int numa_node_of(mfn_t mfn)
-{
-    return mfn_x(mfn) >= NODE_BORDER;
-}
+unsigned int numa_node_of(mfn_t mfn) { return mfn_x(mfn) >= NODE_BORDER; }
 
 #define STALE (1UL << 40)
 
@@ -71,10 +64,7 @@ void arch_set_m2p(mfn_t mfn, unsigned long gfn)
     (void)gfn;
 }
 
-void arch_clear_page(void *va)
-{
-    memset(va, 0, PAGE_SIZE);
-}
+void arch_clear_page(void *va) { memset(va, 0, PAGE_SIZE); }
 
 /* arch/host switches vCPUs; here are none. */
 void sched_context_saved(struct vcpu *prev)
@@ -83,8 +73,7 @@ void sched_context_saved(struct vcpu *prev)
     abort();
 }
 
-/* ---- helpers ------------------------------------------------------------------------------------
- */
+/* ---- helpers ------------------------------------------------------------------------------------ */
 
 static void check_zero(const struct frame *f, unsigned int order)
 {
@@ -94,10 +83,7 @@ static void check_zero(const struct frame *f, unsigned int order)
         assert_int_equal(p[i], 0);
 }
 
-static void dirty(struct frame *f, unsigned int order)
-{
-    memset(mfn_to_virt(frame_mfn(f)), 0x5a, PAGE_SIZE << order);
-}
+static void dirty(struct frame *f, unsigned int order) { memset(mfn_to_virt(frame_mfn(f)), 0x5a, PAGE_SIZE << order); }
 
 static int setup(void **state)
 {
@@ -111,8 +97,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* ---- tests
- * ---------------------------------------------------------------------------------------- */
+/* ---- tests ---- */
 
 static unsigned long total;
 
@@ -338,9 +323,8 @@ static void small_objects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counted),       cmocka_unit_test(placed), cmocka_unit_test(churn),
-        cmocka_unit_test(owned),         cmocka_unit_test(limits), cmocka_unit_test(shared),
-        cmocka_unit_test(small_objects),
+        cmocka_unit_test(counted), cmocka_unit_test(placed), cmocka_unit_test(churn),         cmocka_unit_test(owned),
+        cmocka_unit_test(limits),  cmocka_unit_test(shared), cmocka_unit_test(small_objects),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);

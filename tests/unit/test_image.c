@@ -62,9 +62,8 @@ static struct kernel *make_kernel(void)
     end = add_note(end, XEN_ELFNOTE_INIT_P2M, 0x8000000000);
     end = add_note(end, XEN_ELFNOTE_MOD_START_PFN, 1);
     end = add_note(end, XEN_ELFNOTE_HYPERCALL_PAGE, 0xffffffff81001000);
-    k->ph[0] = (Elf64_Phdr){.p_type = PT_NOTE,
-                            .p_offset = offsetof(struct kernel, notes),
-                            .p_filesz = (end - k->notes) * 4};
+    k->ph[0] =
+        (Elf64_Phdr){.p_type = PT_NOTE, .p_offset = offsetof(struct kernel, notes), .p_filesz = (end - k->notes) * 4};
     k->ph[1] = (Elf64_Phdr){.p_type = PT_LOAD,
                             .p_offset = offsetof(struct kernel, body),
                             .p_paddr = 0x1000000,
@@ -200,8 +199,7 @@ static size_t pack_xz(const void *in, size_t n, uint8_t *out, size_t room)
 {
     size_t at = 0;
 
-    assert_int_equal(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, in, n, out, &at, room),
-                     LZMA_OK);
+    assert_int_equal(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, in, n, out, &at, room), LZMA_OK);
     return at;
 }
 
@@ -288,8 +286,7 @@ static void test_formats(void **state)
     free(k);
 }
 
-/* Damage: each packed kernel cut short, and with bytes changed. Unpacking ends, one way or another.
- */
+/* Damage: each packed kernel cut short, and with bytes changed. Unpacking ends, one way or another. */
 static void test_damaged(void **state)
 {
     struct kernel *k = make_kernel();
@@ -347,8 +344,7 @@ static void test_hostile_bzimage(void **state)
     img = make_bzimage(junk, sizeof(junk), 64);
     img.data[0x206] = 7;
     refuse_image(img, "the bzImage is older than boot protocol 2.08");
-    refuse_image(make_bzimage(junk, sizeof(junk), 64),
-                 "the payload is in no compression format that is known");
+    refuse_image(make_bzimage(junk, sizeof(junk), 64), "the payload is in no compression format that is known");
     img = (struct image){.data = calloc(1, 3), .size = 3};
     refuse_image(img, "it is neither a bzImage nor an ELF image");
 }
@@ -382,9 +378,8 @@ static void test_bomb(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_notes),       cmocka_unit_test(test_hostile_elf),
-        cmocka_unit_test(test_garbled_elf), cmocka_unit_test(test_formats),
-        cmocka_unit_test(test_damaged),     cmocka_unit_test(test_hostile_bzimage),
+        cmocka_unit_test(test_notes),   cmocka_unit_test(test_hostile_elf), cmocka_unit_test(test_garbled_elf),
+        cmocka_unit_test(test_formats), cmocka_unit_test(test_damaged),     cmocka_unit_test(test_hostile_bzimage),
         cmocka_unit_test(test_bomb),
     };
 

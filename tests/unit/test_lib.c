@@ -87,8 +87,7 @@ static void strings(void **state)
     assert_int_equal(our_strlcpy(small, "longer", sizeof(small)), 6);
     assert_string_equal(small, "lon");
     assert_true(our_memcmp("ab\0c", "ab\0d", 4) < 0);
-    assert_int_equal(
-        (const char *)our_memchr("a\0b", 'b', 3) - (const char *)our_memchr("a\0b", 0, 3), 0 + 1);
+    assert_int_equal((const char *)our_memchr("a\0b", 'b', 3) - (const char *)our_memchr("a\0b", 0, 3), 0 + 1);
 }
 
 static void numbers(void **state)

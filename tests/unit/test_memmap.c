@@ -32,8 +32,7 @@ static u32 worst_at(const struct mem_range *r, unsigned int n, paddr_t pa)
     u32 worst = 0;
 
     for (unsigned int i = 0; i < n; i++)
-        if (pa >= r[i].start && pa - r[i].start < r[i].size &&
-            (!worst || rank(r[i].type) > rank(worst)))
+        if (pa >= r[i].start && pa - r[i].start < r[i].size && (!worst || rank(r[i].type) > rank(worst)))
             worst = r[i].type;
     return worst;
 }
@@ -71,8 +70,7 @@ static void random_maps(void **state)
             paddr_t page = pa & PAGE_MASK;
 
             /* A page that is RAM in part only is no RAM. */
-            if (want == MEM_RAM &&
-                (worst_at(in, nr, page) != MEM_RAM || worst_at(in, nr, page + 0x800) != MEM_RAM))
+            if (want == MEM_RAM && (worst_at(in, nr, page) != MEM_RAM || worst_at(in, nr, page + 0x800) != MEM_RAM))
                 want = MEM_RESERVED;
             if (want != MEM_RAM && rank(want ? want : 1) == 4)
                 want = got && rank(got) == 4 ? got : want;
@@ -83,8 +81,7 @@ static void random_maps(void **state)
 
 static void wrapping(void **state)
 {
-    const struct mem_range in[] = {
-        {0x1000, ~0UL, MEM_RAM}, {~0UL - 10, 100, MEM_RAM}, {0x5000, 0, MEM_NVS}};
+    const struct mem_range in[] = {{0x1000, ~0UL, MEM_RAM}, {~0UL - 10, 100, MEM_RAM}, {0x5000, 0, MEM_NVS}};
     struct mem_range out[8];
     int n = memmap_sanitise(in, 3, out, 8);
 

@@ -33,23 +33,14 @@ static void memory_set(size_t size)
     memory_size = size;
 }
 
-static void put32(size_t at, u32 v)
-{
-    memcpy(memory + at, &v, 4);
-}
+static void put32(size_t at, u32 v) { memcpy(memory + at, &v, 4); }
 
-static void put64(size_t at, u64 v)
-{
-    memcpy(memory + at, &v, 8);
-}
+static void put64(size_t at, u64 v) { memcpy(memory + at, &v, 8); }
 
 static struct boot_info info;
 static const char *why;
 
-static int parse(u32 magic)
-{
-    return multiboot_parse(magic, BASE, &info, &why);
-}
+static int parse(u32 magic) { return multiboot_parse(magic, BASE, &info, &why); }
 
 /* As QEMU's -kernel with -initrd "vmlinuz args,initrd" leaves it. */
 static void make_mb1(void)

@@ -46,8 +46,7 @@ static void good(void **state)
     char bad[64];
 
     (void)state;
-    assert_int_equal(
-        parse("  text=abc flag number=0x10 size=4M custom=a,b=c old=1 old", bad, sizeof(bad)), 0);
+    assert_int_equal(parse("  text=abc flag number=0x10 size=4M custom=a,b=c old=1 old", bad, sizeof(bad)), 0);
     assert_string_equal(text, "abc");
     assert_true(flag);
     assert_int_equal(number, 16);
@@ -70,8 +69,7 @@ static void bad_words(void **state)
 
     (void)state;
     flag = true;
-    assert_int_equal(
-        parse("nonsense flag=maybe number=12x number size=3Q size custom=!", bad, sizeof(bad)), 7);
+    assert_int_equal(parse("nonsense flag=maybe number=12x number size=3Q size custom=!", bad, sizeof(bad)), 7);
     assert_string_equal(bad, " nonsense flag=maybe number=12x number size=3Q size custom=!");
     assert_true(flag);
     assert_int_equal(parse("verylongword x", tiny, sizeof(tiny)), 2);

@@ -18,23 +18,16 @@
 #define MB 256ull /* pages */
 
 /* A p2m in which every page is somewhere else; mfn_to_pfn undoes it. */
-static uint64_t pfn_to_mfn(uint64_t pfn)
-{
-    return (pfn ^ 0x5a5) + 0x100000;
-}
+static uint64_t pfn_to_mfn(uint64_t pfn) { return (pfn ^ 0x5a5) + 0x100000; }
 
-static uint64_t mfn_to_pfn(uint64_t mfn)
-{
-    return (mfn - 0x100000) ^ 0x5a5;
-}
+static uint64_t mfn_to_pfn(uint64_t mfn) { return (mfn - 0x100000) ^ 0x5a5; }
 
 struct guest {
     struct pv_layout l;
     uint64_t *p2m, *main, *own;
 };
 
-static void guest_make(struct guest *g, const struct elf_kernel *k, uint64_t pages,
-                       uint64_t ramdisk)
+static void guest_make(struct guest *g, const struct elf_kernel *k, uint64_t pages, uint64_t ramdisk)
 {
     struct err *err = NULL;
     uint64_t i, room = (pages + 0xfff) & ~0xfffull;
@@ -86,8 +79,7 @@ static int is_table(const struct guest *g, uint64_t pfn)
     const struct pv_layout *l = &g->l;
 
     return (pfn >= l->tables_pfn && pfn < l->tables_pfn + l->tables_pages) ||
-           (l->p2m_own_map && pfn >= l->p2m_pfn + l->p2m_list_pages &&
-            pfn < l->p2m_pfn + l->p2m_pages);
+           (l->p2m_own_map && pfn >= l->p2m_pfn + l->p2m_list_pages && pfn < l->p2m_pfn + l->p2m_pages);
 }
 
 static void check_map(const struct guest *g, uint64_t va, uint64_t pages, uint64_t pfn)
@@ -152,8 +144,7 @@ static void test_like_xl(void **state)
 
 static void test_sizes(void **state)
 {
-    static const uint64_t sizes[] = {80 * MB,       81 * MB + 1,   100 * MB,
-                                     512 * MB + 77, 4096 * MB + 3, 40000 * MB + 5};
+    static const uint64_t sizes[] = {80 * MB, 81 * MB + 1, 100 * MB, 512 * MB + 77, 4096 * MB + 3, 40000 * MB + 5};
     struct elf_kernel k = linux_like();
     struct guest g;
 
@@ -165,8 +156,7 @@ static void test_sizes(void **state)
     }
 }
 
-/* A kernel that asks for nothing special: ramdisk and list lie in the mapping, before start_info.
- */
+/* A kernel that asks for nothing special: ramdisk and list lie in the mapping, before start_info. */
 static void test_plain(void **state)
 {
     struct elf_kernel k = linux_like();

@@ -154,10 +154,7 @@ static void test_poll(void **state)
     teardown();
 }
 
-static void watchdog_fired(void *data)
-{
-    domain_shutdown(data, SHUTDOWN_watchdog);
-}
+static void watchdog_fired(void *data) { domain_shutdown(data, SHUTDOWN_watchdog); }
 
 static void test_watchdog_and_shutdown(void **state)
 {

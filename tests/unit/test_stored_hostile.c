@@ -179,10 +179,7 @@ static void spoiler(void **state)
     assert_ok(RIG_CALL(1, XS_WRITE, 0, "data/x\0z"));
 }
 
-static uint32_t pick(uint32_t below)
-{
-    return random() % below;
-}
+static uint32_t pick(uint32_t below) { return random() % below; }
 
 /* A plausible payload, sometimes damaged. */
 static size_t random_payload(char *out)

@@ -52,8 +52,7 @@ static bool list_node(const struct node *n, const char *name, void *arg)
 {
     struct buf *out = arg;
 
-    buf_addf(out, "%s=%.*s ", name, n->value ? (int)n->value->len : 0,
-             n->value ? n->value->data : "");
+    buf_addf(out, "%s=%.*s ", name, n->value ? (int)n->value->len : 0, n->value ? n->value->data : "");
     perms_format(n->perms, out);
     return true;
 }

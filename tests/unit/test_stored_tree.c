@@ -21,10 +21,7 @@ struct model {
     int value[NAMES];
 };
 
-static void name_of(int i, char path[32])
-{
-    snprintf(path, 32, "/d/n%d", i * 7919 % 1000);
-}
+static void name_of(int i, char path[32]) { snprintf(path, 32, "/d/n%d", i * 7919 % 1000); }
 
 static void check(const struct node *root, const struct model *m)
 {

@@ -29,13 +29,9 @@ unsigned long world_frames_out, world_objects_out;
 
 static struct domain *domains[64];
 
-/* ---- heap ---------------------------------------------------------------------------------------
- */
+/* ---- heap --------------------------------------------------------------------------------------- */
 
-static bool alloc_fails(void)
-{
-    return world_alloc_fail_after && --world_alloc_fail_after == 0;
-}
+static bool alloc_fails(void) { return world_alloc_fail_after && --world_alloc_fail_after == 0; }
 
 void *mem_alloc(size_t size)
 {
@@ -56,13 +52,9 @@ void mem_free(void *p)
     free(p);
 }
 
-bool heap_scrub_some(void)
-{
-    return false;
-}
+bool heap_scrub_some(void) { return false; }
 
-/* ---- frames: a stack of free numbers; frame 0 is never given out --------------------------------
- */
+/* ---- frames: a stack of free numbers; frame 0 is never given out -------------------------------- */
 
 static pthread_mutex_t frames_mutex = PTHREAD_MUTEX_INITIALIZER;
 static u32 free_frames[HOST_FRAMES];
@@ -127,8 +119,7 @@ bool frame_get(struct frame *f, const struct domain *d)
     do {
         if (!d || !(refs & FR_COUNT) || f->owner != d->id)
             return false;
-    } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST,
-                                          __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
     return true;
 }
 
@@ -148,10 +139,7 @@ struct frame *mfn_get(mfn_t mfn, const struct domain *d)
     return mfn_frame(mfn);
 }
 
-struct domain *frame_owner(const struct frame *f)
-{
-    return domain_peek(f->owner);
-}
+struct domain *frame_owner(const struct frame *f) { return domain_peek(f->owner); }
 
 int frame_get_type(struct frame *f, u64 type)
 {
@@ -161,15 +149,11 @@ int frame_get_type(struct frame *f, u64 type)
         if ((old & FT_COUNT) && (old & FT_MASK) != type)
             return -EINVAL;
         new = type | ((old & FT_COUNT) + 1);
-    } while (!__atomic_compare_exchange_n(&f->type, &old, new, false, __ATOMIC_SEQ_CST,
-                                          __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&f->type, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
     return 0;
 }
 
-void frame_put_type(struct frame *f)
-{
-    ASSERT(__atomic_fetch_sub(&f->type, 1, __ATOMIC_SEQ_CST) & FT_COUNT);
-}
+void frame_put_type(struct frame *f) { ASSERT(__atomic_fetch_sub(&f->type, 1, __ATOMIC_SEQ_CST) & FT_COUNT); }
 
 void frame_share(void *page, struct domain *d, bool writable)
 {
@@ -180,10 +164,7 @@ void frame_share(void *page, struct domain *d, bool writable)
     f->refs = FR_HYPERVISOR | 1;
 }
 
-void frame_unshare(void *page)
-{
-    frame_put(virt_frame(page));
-}
+void frame_unshare(void *page) { frame_put(virt_frame(page)); }
 
 struct frame *world_frame(struct domain *d)
 {
@@ -200,13 +181,9 @@ void world_frame_release(struct frame *f)
     frame_put(f);
 }
 
-/* ---- domains ------------------------------------------------------------------------------------
- */
+/* ---- domains ------------------------------------------------------------------------------------ */
 
-struct domain *domain_peek(domid_t id)
-{
-    return id < ARRAY_SIZE(domains) ? domains[id] : NULL;
-}
+struct domain *domain_peek(domid_t id) { return id < ARRAY_SIZE(domains) ? domains[id] : NULL; }
 
 bool domain_get(struct domain *d)
 {
@@ -214,10 +191,7 @@ bool domain_get(struct domain *d)
     return true;
 }
 
-void domain_put(struct domain *d)
-{
-    __atomic_fetch_sub(&d->refs, 1, __ATOMIC_RELAXED);
-}
+void domain_put(struct domain *d) { __atomic_fetch_sub(&d->refs, 1, __ATOMIC_RELAXED); }
 
 struct domain *domain_get_by_id(domid_t id)
 {
@@ -256,15 +230,9 @@ __attribute__((weak)) void evtchn_send_vcpu_virq(struct vcpu *v, u32 virq)
     (void)virq;
 }
 
-static void singleshot_fired(void *data)
-{
-    evtchn_send_vcpu_virq(data, VIRQ_TIMER);
-}
+static void singleshot_fired(void *data) { evtchn_send_vcpu_virq(data, VIRQ_TIMER); }
 
-static void poll_timed_out(void *data)
-{
-    vcpu_unblock(data);
-}
+static void poll_timed_out(void *data) { vcpu_unblock(data); }
 
 int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset)
 {
@@ -326,18 +294,11 @@ __attribute__((weak)) int evtchn_domain_destroy(struct domain *d)
     return 0;
 }
 
-__attribute__((weak)) void evtchn_domain_free(struct domain *d)
-{
-    (void)d;
-}
+__attribute__((weak)) void evtchn_domain_free(struct domain *d) { (void)d; }
 
-__attribute__((weak)) void evtchn_vcpu_free(struct vcpu *v)
-{
-    (void)v;
-}
+__attribute__((weak)) void evtchn_vcpu_free(struct vcpu *v) { (void)v; }
 
-__attribute__((weak)) int grant_domain_init(struct domain *d, int frames, int maptrack,
-                                            unsigned int version)
+__attribute__((weak)) int grant_domain_init(struct domain *d, int frames, int maptrack, unsigned int version)
 {
     (void)d;
     (void)frames;
@@ -352,10 +313,7 @@ __attribute__((weak)) int grant_domain_release_mappings(struct domain *d)
     return 0;
 }
 
-__attribute__((weak)) void grant_domain_free(struct domain *d)
-{
-    (void)d;
-}
+__attribute__((weak)) void grant_domain_free(struct domain *d) { (void)d; }
 
 struct domain *world_domain(domid_t id, unsigned int nr_vcpus, bool privileged)
 {
@@ -399,13 +357,9 @@ void world_domain_free(struct domain *d)
     mem_free(d);
 }
 
-void world_run(struct vcpu *v)
-{
-    current = v;
-}
+void world_run(struct vcpu *v) { current = v; }
 
-/* ---- hypercalls ---------------------------------------------------------------------------------
- */
+/* ---- hypercalls --------------------------------------------------------------------------------- */
 
 unsigned long world_again[6];
 
@@ -427,13 +381,9 @@ long hypercall_unknown(const char *family, unsigned long op, long err)
     return err;
 }
 
-bool hypercall_preempt_check(void)
-{
-    return world_preempt_after && --world_preempt_after == 0;
-}
+bool hypercall_preempt_check(void) { return world_preempt_after && --world_preempt_after == 0; }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life --------------------------------------------------------------------------------------- */
 
 void world_init(unsigned int nr_cpus)
 {
@@ -462,8 +412,7 @@ void world_end(void)
             world_domain_free(domains[i]);
     world_domain_free(idle_domain);
     if (world_objects_out || world_frames_out) {
-        fprintf(stderr, "left behind: %lu objects, %lu frames\n", world_objects_out,
-                world_frames_out);
+        fprintf(stderr, "left behind: %lu objects, %lu frames\n", world_objects_out, world_frames_out);
         abort();
     }
 }

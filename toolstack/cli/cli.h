@@ -41,8 +41,7 @@ void command_usage(const struct cli *cli, const struct command *command, FILE *t
  * getopt_long with what all sub-commands do alike: -h, unknown options, too few arguments (`need`).
  * Returns the option, -1 at the end, or -2: leave at once with *rc.
  */
-int cli_getopt(struct cli *cli, int argc, char **argv, const char *opts, const struct option *longs,
-               int need, int *rc);
+int cli_getopt(struct cli *cli, int argc, char **argv, const char *opts, const struct option *longs, int need, int *rc);
 
 /* Open hypervisor and store, or complain. False: leave with EXIT_FAIL. */
 bool cli_open(struct cli *cli);
@@ -57,9 +56,7 @@ bool cli_domain(struct cli *cli, const char *spec, uint32_t *domid);
  * Call fn for domain `spec`, or for all when it is NULL; stops at the first that is not 0.
  */
 int cli_each_domain(struct cli *cli, const char *spec,
-                    int (*fn)(struct cli *cli, const struct xen_domctl_getdomaininfo *info,
-                              void *arg),
-                    void *arg);
+                    int (*fn)(struct cli *cli, const struct xen_domctl_getdomaininfo *info, void *arg), void *arg);
 
 /* Name of a domain, "(null)" like xl when it has none; the caller frees. */
 char *cli_domain_name(struct cli *cli, uint32_t domid);

@@ -39,8 +39,7 @@ static char *find_tty(struct cli *cli, uint32_t domid)
     if (rc == 1)
         return tty[0];
     if (!rc)
-        err_new(&err, ERR_TIMEDOUT, "domain %u has no console (is the console daemon running?)",
-                domid);
+        err_new(&err, ERR_TIMEDOUT, "domain %u has no console (is the console daemon running?)", domid);
     cli_fail(cli, err);
     free(tty[0]);
     return NULL;
@@ -133,8 +132,7 @@ int console_attach(struct cli *cli, uint32_t domid)
 
 int cmd_console(struct cli *cli, int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"type", 1, 0, 't'}, {"num", 1, 0, 'n'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"type", 1, 0, 't'}, {"num", 1, 0, 'n'}, {NULL, 0, NULL, 0}};
     struct xen_domctl_getdomaininfo info;
     struct err *err = NULL;
     uint32_t domid;
@@ -142,8 +140,7 @@ int cmd_console(struct cli *cli, int argc, char **argv)
 
     while ((o = cli_getopt(cli, argc, argv, "t:n:e:", longs, 1, &rc)) >= 0) {
         if ((o == 't' && strcmp(optarg, "pv")) || (o == 'n' && atoi(optarg))) {
-            fprintf(stderr, "%s: only the first PV console is supported by this version\n",
-                    cli->name);
+            fprintf(stderr, "%s: only the first PV console is supported by this version\n", cli->name);
             return EXIT_USAGE;
         }
     }

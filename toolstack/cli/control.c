@@ -26,15 +26,9 @@ static int one_domain(struct cli *cli, int argc, char **argv,
     return EXIT_OK;
 }
 
-int cmd_pause(struct cli *cli, int argc, char **argv)
-{
-    return one_domain(cli, argc, argv, hyp_domain_pause);
-}
+int cmd_pause(struct cli *cli, int argc, char **argv) { return one_domain(cli, argc, argv, hyp_domain_pause); }
 
-int cmd_unpause(struct cli *cli, int argc, char **argv)
-{
-    return one_domain(cli, argc, argv, hyp_domain_unpause);
-}
+int cmd_unpause(struct cli *cli, int argc, char **argv) { return one_domain(cli, argc, argv, hyp_domain_unpause); }
 
 int cmd_destroy(struct cli *cli, int argc, char **argv)
 {
@@ -71,8 +65,7 @@ int cmd_domid(struct cli *cli, int argc, char **argv)
         return EXIT_FAIL;
     domid = domain_by_name(&cli->ctx, argv[optind]);
     if (domid < 0) {
-        fprintf(stderr, "Can't get domid of domain name '%s', maybe this domain does not exist.\n",
-                argv[optind]);
+        fprintf(stderr, "Can't get domid of domain name '%s', maybe this domain does not exist.\n", argv[optind]);
         return EXIT_FAIL;
     }
     printf("%ld\n", domid);
@@ -234,8 +227,7 @@ static int wait_for_all(struct cli *cli, struct request *r)
 
 static int shutdown_or_reboot(struct cli *cli, int argc, char **argv, struct request *r)
 {
-    static const struct option longs[] = {
-        {"all", 0, 0, 'a'}, {"wait", 0, 0, 'w'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"all", 0, 0, 'a'}, {"wait", 0, 0, 'w'}, {NULL, 0, NULL, 0}};
     bool all = false;
     uint32_t domid;
     int rc = EXIT_OK, o;
@@ -250,8 +242,8 @@ static int shutdown_or_reboot(struct cli *cli, int argc, char **argv, struct req
     if (o == -2)
         return rc;
     if (all == (optind < argc)) {
-        fprintf(stderr, all ? "You can't specify both -a and a domain id.\n\n"
-                            : "You must specify -a or a domain id.\n\n");
+        fprintf(stderr,
+                all ? "You can't specify both -a and a domain id.\n\n" : "You must specify -a or a domain id.\n\n");
         return EXIT_FAIL;
     }
     if (all)

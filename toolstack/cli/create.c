@@ -112,8 +112,7 @@ static int create(struct cli *cli, const struct options *opt, struct guest_confi
         cli_fail(cli, err);
         return code;
     }
-    if (!opt->no_supervisor && !opt->foreground &&
-        supervise_start(cli->name, cfg, domid, &err) < 0) {
+    if (!opt->no_supervisor && !opt->foreground && supervise_start(cli->name, cfg, domid, &err) < 0) {
         /* The guest is there and well; only nobody will act on its end. */
         cli_fail(cli, err);
         err = NULL;

@@ -18,8 +18,7 @@ struct info {
     const char *only; /* print just this value; NULL: all, with names */
 };
 
-__attribute__((format(printf, 3, 4))) static void line(const struct info *i, const char *key,
-                                                       const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void line(const struct info *i, const char *key, const char *fmt, ...)
 {
     va_list ap;
 
@@ -100,8 +99,8 @@ static int print_physical(const struct info *i, struct xen_sysctl_physinfo *p, s
     line(i, "cores_per_socket", "%u", p->cores_per_socket);
     line(i, "threads_per_core", "%u", p->threads_per_core);
     line(i, "cpu_mhz", "%u.%03u", p->cpu_khz / 1000, p->cpu_khz % 1000);
-    line(i, "hw_caps", "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x", p->hw_cap[0], p->hw_cap[1],
-         p->hw_cap[2], p->hw_cap[3], p->hw_cap[4], p->hw_cap[5], p->hw_cap[6], p->hw_cap[7]);
+    line(i, "hw_caps", "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x", p->hw_cap[0], p->hw_cap[1], p->hw_cap[2],
+         p->hw_cap[3], p->hw_cap[4], p->hw_cap[5], p->hw_cap[6], p->hw_cap[7]);
     print_virt_caps(i, p->capabilities);
     line(i, "total_memory", "%llu", (unsigned long long)p->total_pages >> 8);
     line(i, "free_memory", "%llu", (unsigned long long)(p->free_pages - p->outstanding_pages) >> 8);
@@ -212,8 +211,7 @@ static void print_version(const struct info *i)
     line(i, "xen_pagesize", "%ld", hyp_version(h, XENVER_pagesize, NULL, 0));
     hyp_version(h, XENVER_platform_parameters, &pp, sizeof(pp));
     line(i, "platform_params", "virt_start=0x%lx", (unsigned long)pp.virt_start);
-    line(i, "xen_changeset", "%s",
-         version_string(h, XENVER_changeset, text, XEN_CHANGESET_INFO_LEN));
+    line(i, "xen_changeset", "%s", version_string(h, XENVER_changeset, text, XEN_CHANGESET_INFO_LEN));
     line(i, "xen_commandline", "%s", version_string(h, XENVER_commandline, text, sizeof(text)));
     hyp_version(h, XENVER_compile_info, &cc, sizeof(cc));
     line(i, "cc_compiler", "%.64s", cc.compiler);
@@ -352,17 +350,15 @@ int cmd_init_dom0(struct cli *cli, int argc, char **argv)
     s = &cli->ctx.store;
     if (hyp_domain_info(cli->ctx.hyp, 0, &info, &err) <= 0)
         return cli_fail(cli, err);
-    if (store_write(s, dom, "domid", "0", &err) < 0 ||
-        store_write(s, dom, "name", "Domain-0", &err) < 0 ||
+    if (store_write(s, dom, "domid", "0", &err) < 0 || store_write(s, dom, "name", "Domain-0", &err) < 0 ||
         store_write(s, dom, "control/feature-poweroff", "1", &err) < 0 ||
         store_write(s, dom, "control/feature-reboot", "1", &err) < 0 ||
-        store_writef(s, &err, dom, "memory/target", "%llu",
-                     (unsigned long long)info.tot_pages << (PAGE_SHIFT - 10)) < 0 ||
+        store_writef(s, &err, dom, "memory/target", "%llu", (unsigned long long)info.tot_pages << (PAGE_SHIFT - 10)) <
+            0 ||
         store_writef(s, &err, dom, "memory/static-max", "%llu",
                      (unsigned long long)info.max_pages << (PAGE_SHIFT - 10)) < 0 ||
-        store_write(s, "/local/pool/0", "name", "Pool-0", &err) < 0 ||
-        store_write(s, "/vm", NULL, "", &err) < 0 || store_write(s, "/libxl", NULL, "", &err) < 0 ||
-        record_dom0(&info, &err) < 0)
+        store_write(s, "/local/pool/0", "name", "Pool-0", &err) < 0 || store_write(s, "/vm", NULL, "", &err) < 0 ||
+        store_write(s, "/libxl", NULL, "", &err) < 0 || record_dom0(&info, &err) < 0)
         return cli_fail(cli, err);
     return EXIT_OK;
 }

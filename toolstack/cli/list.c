@@ -24,22 +24,18 @@ static unsigned int shutdown_reason(const struct xen_domctl_getdomaininfo *info)
     return info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 }
 
-static bool is_shut_down(const struct xen_domctl_getdomaininfo *info)
-{
-    return info->flags & XEN_DOMINF_shutdown;
-}
+static bool is_shut_down(const struct xen_domctl_getdomaininfo *info) { return info->flags & XEN_DOMINF_shutdown; }
 
 static int list_one(struct cli *cli, const struct xen_domctl_getdomaininfo *d, void *arg)
 {
     const struct list_options *o = arg;
     char *name = cli_domain_name(cli, d->domain), uuid[37];
 
-    printf("%-40s %5d %5llu %5d     %c%c%c%c%c%c  %8.1f", name, d->domain,
-           (unsigned long long)mem_kb(d) / 1024, d->nr_online_vcpus,
-           d->flags & XEN_DOMINF_running ? 'r' : '-', d->flags & XEN_DOMINF_blocked ? 'b' : '-',
+    printf("%-40s %5d %5llu %5d     %c%c%c%c%c%c  %8.1f", name, d->domain, (unsigned long long)mem_kb(d) / 1024,
+           d->nr_online_vcpus, d->flags & XEN_DOMINF_running ? 'r' : '-', d->flags & XEN_DOMINF_blocked ? 'b' : '-',
            d->flags & XEN_DOMINF_paused ? 'p' : '-', is_shut_down(d) ? 's' : '-',
-           is_shut_down(d) && shutdown_reason(d) == SHUTDOWN_crash ? 'c' : '-',
-           d->flags & XEN_DOMINF_dying ? 'd' : '-', d->cpu_time / 1e9);
+           is_shut_down(d) && shutdown_reason(d) == SHUTDOWN_crash ? 'c' : '-', d->flags & XEN_DOMINF_dying ? 'd' : '-',
+           d->cpu_time / 1e9);
     free(name);
     if (o->verbose) {
         uuid_format(d->handle, uuid);
@@ -119,8 +115,7 @@ static int list_long(struct cli *cli, const struct xen_domctl_getdomaininfo *d, 
 
     if (!config || !json_object_object_get_ex(config, "c_info", &c) ||
         !json_object_object_get_ex(config, "b_info", &b)) {
-        fprintf(stderr, "%s: there is no record of the configuration of domain %u\n", cli->name,
-                d->domain);
+        fprintf(stderr, "%s: there is no record of the configuration of domain %u\n", cli->name, d->domain);
         json_object_put(config);
         return EXIT_OK;
     }
@@ -246,8 +241,7 @@ static int uptime_one(struct cli *cli, const struct xen_domctl_getdomaininfo *d,
     else if (s >= 86400)
         snprintf(text, sizeof(text), "1 day, %2ld:%02ld", s / 3600 % 24, s / 60 % 60);
     else
-        snprintf(text, sizeof(text), *(bool *)arg ? "%2ld:%02ld" : "%2ld:%02ld:%02ld", s / 3600,
-                 s / 60 % 60, s % 60);
+        snprintf(text, sizeof(text), *(bool *)arg ? "%2ld:%02ld" : "%2ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
     if (*(bool *)arg) {
         strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now));
         printf(" %s up %s, %s (%d)\n", clock, text, name, d->domain);

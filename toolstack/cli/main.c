@@ -11,8 +11,7 @@
 #include "cli.h"
 
 const struct command commands[] = {
-    {"create", cmd_create, "Create a domain from config file <filename>",
-     "<ConfigFile> [options] [vars]",
+    {"create", cmd_create, "Create a domain from config file <filename>", "<ConfigFile> [options] [vars]",
      "-c                      Connect to the console after the domain is created.\n"
      "-d                      Enable debug messages.\n"
      "-e                      Do not wait in the background for the death of the domain.\n"
@@ -52,24 +51,20 @@ const struct command commands[] = {
     {"pause", cmd_pause, "Pause execution of a domain", "<Domain>", NULL, "vtTf", false},
     {"unpause", cmd_unpause, "Unpause a paused domain", "<Domain>", NULL, "vtTf", false},
     {"console", cmd_console, "Attach to domain's console",
-     "[options] <Domain>\n-t <type>       console type, pv\n-n <number>     console number", NULL,
-     "vtT", false},
+     "[options] <Domain>\n-t <type>       console type, pv\n-n <number>     console number", NULL, "vtT", false},
     {"mem-max", cmd_mem_max, "Set the maximum amount reservation for a domain",
      "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>", NULL, "vtTf", false},
     {"mem-set", cmd_mem_set, "Set the current memory usage for a domain",
      "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>", NULL, "vtTf", false},
-    {"vcpu-list", cmd_vcpu_list, "List the VCPUs for all/some domains", "[Domain, ...]", NULL,
-     "vtT", false},
+    {"vcpu-list", cmd_vcpu_list, "List the VCPUs for all/some domains", "[Domain, ...]", NULL, "vtT", false},
     {"vcpu-pin", cmd_vcpu_pin, "Set which CPUs a VCPU can use",
      "[option] <Domain> <VCPU|all> <Hard affinity|-|all> <Soft affinity|-|all>",
      "-f, --force        undo an override pinning done by the kernel", "vtTfN", false},
-    {"vcpu-set", cmd_vcpu_set, "Set the number of active VCPUs allowed for the domain",
-     "[option] <Domain> <vCPUs>",
+    {"vcpu-set", cmd_vcpu_set, "Set the number of active VCPUs allowed for the domain", "[option] <Domain> <vCPUs>",
      "-i, --ignore-host  Don't limit the vCPU based on the host CPU count", "vtTf", false},
-    {"vm-list", cmd_vm_list, "List guest domains, excluding dom0, stubdoms, etc.", "", NULL, "vtT",
-     false},
-    {"info", cmd_info, "Get information about Xen host",
-     "-n, --numa         List host NUMA topology information", NULL, "vtT", false},
+    {"vm-list", cmd_vm_list, "List guest domains, excluding dom0, stubdoms, etc.", "", NULL, "vtT", false},
+    {"info", cmd_info, "Get information about Xen host", "-n, --numa         List host NUMA topology information", NULL,
+     "vtT", false},
     {"sched-credit2", cmd_sched_credit2, "Get/set credit2 scheduler parameters",
      "[-d <Domain> [-w[=WEIGHT]]] [-p CPUPOOL]",
      "-d DOMAIN, --domain=DOMAIN     Domain to modify\n"
@@ -80,33 +75,28 @@ const struct command commands[] = {
      "-p CPUPOOL, --cpupool=CPUPOOL  Restrict output to CPUPOOL",
      "vtTf", false},
     {"domid", cmd_domid, "Convert a domain name to domain id", "<DomainName>", NULL, "vtT", false},
-    {"domname", cmd_domname, "Convert a domain id to domain name", "<DomainId>", NULL, "vtT",
-     false},
+    {"domname", cmd_domname, "Convert a domain id to domain name", "<DomainId>", NULL, "vtT", false},
     {"rename", cmd_rename, "Rename a domain", "<Domain> <NewDomainName>", NULL, "vtTf", false},
     {"sysrq", cmd_sysrq, "Send a sysrq to a domain", "<Domain> <letter>", NULL, "vtTf", false},
     {"debug-keys", cmd_debug_keys, "Send debug keys to Xen", "<Keys>", NULL, "vtTf", false},
     {"dmesg", cmd_dmesg, "Read and/or clear dmesg buffer", "[-c]",
      "  -c                        Clear dmesg buffer as well as printing it", "vtT", false},
-    {"uptime", cmd_uptime, "Print uptime for all/some domains", "[-s] [Domain]", NULL, "vtT",
-     false},
-    {"help", cmd_help, "Print this list, or the use of one sub-command", "[command]", NULL, "vtT",
-     true},
+    {"uptime", cmd_uptime, "Print uptime for all/some domains", "[-s] [Domain]", NULL, "vtT", false},
+    {"help", cmd_help, "Print this list, or the use of one sub-command", "[command]", NULL, "vtT", true},
     {"init-dom0", cmd_init_dom0, "Write dom0's own nodes into the store", "", NULL, "vtT", true},
     {NULL, NULL, NULL, NULL, NULL, NULL, false},
 };
 
 void command_usage(const struct cli *cli, const struct command *c, FILE *to)
 {
-    fprintf(to, "Usage: %s [-%s] %s %s\n\n%s.\n\n", cli->name, c->globals, c->name, c->usage,
-            c->summary);
+    fprintf(to, "Usage: %s [-%s] %s %s\n\n%s.\n\n", cli->name, c->globals, c->name, c->usage, c->summary);
     if (c->options)
         fprintf(to, "Options:\n\n%s\n", c->options);
 }
 
 static void list_commands(const struct cli *cli)
 {
-    printf("Usage %s [-vfNtT] <subcommand> [args]\n\n%s full list of subcommands:\n\n", cli->name,
-           cli->name);
+    printf("Usage %s [-vfNtT] <subcommand> [args]\n\n%s full list of subcommands:\n\n", cli->name, cli->name);
     for (const struct command *c = commands; c->name; c++)
         if (!c->hidden)
             printf(" %-19s %s\n", c->name, c->summary);
@@ -148,8 +138,7 @@ int cmd_help(struct cli *cli, int argc, char **argv)
     return EXIT_OK;
 }
 
-int cli_getopt(struct cli *cli, int argc, char **argv, const char *opts, const struct option *longs,
-               int need, int *rc)
+int cli_getopt(struct cli *cli, int argc, char **argv, const char *opts, const struct option *longs, int need, int *rc)
 {
     int o = getopt_long(argc, argv, opts, longs, NULL);
 
@@ -167,8 +156,8 @@ int cli_getopt(struct cli *cli, int argc, char **argv, const char *opts, const s
         return -2;
     }
     if (o == -1 && argc - optind < need) {
-        fprintf(stderr, "'%s %s' requires at least %d argument%s.\n\n", cli->name,
-                cli->command->name, need, need > 1 ? "s" : "");
+        fprintf(stderr, "'%s %s' requires at least %d argument%s.\n\n", cli->name, cli->command->name, need,
+                need > 1 ? "s" : "");
         command_usage(cli, cli->command, stderr);
         *rc = EXIT_USAGE;
         return -2;
@@ -220,9 +209,7 @@ bool cli_domain(struct cli *cli, const char *spec, uint32_t *domid)
 }
 
 int cli_each_domain(struct cli *cli, const char *spec,
-                    int (*fn)(struct cli *cli, const struct xen_domctl_getdomaininfo *info,
-                              void *arg),
-                    void *arg)
+                    int (*fn)(struct cli *cli, const struct xen_domctl_getdomaininfo *info, void *arg), void *arg)
 {
     struct xen_domctl_getdomaininfo info[64];
     struct err *err = NULL;

@@ -47,8 +47,7 @@ static void print_cpu_set(const uint8_t *bits, unsigned int cpus)
         printf("none");
 }
 
-static int print_vcpu(struct cli *cli, const struct xen_domctl_getdomaininfo *d, unsigned int vcpu,
-                      const char *name)
+static int print_vcpu(struct cli *cli, const struct xen_domctl_getdomaininfo *d, unsigned int vcpu, const char *name)
 {
     uint8_t hard[CPU_BYTES] = {0}, soft[CPU_BYTES] = {0};
     struct xen_domctl_getvcpuinfo v;
@@ -123,8 +122,7 @@ static int pin(struct cli *cli, const struct xen_domctl_getdomaininfo *d, void *
         }
     }
     for (v = from; v <= to; v++) {
-        if (hyp_affinity_set(cli->ctx.hyp, d->domain, v, p->hard, p->soft, CPU_BYTES, p->force,
-                             &err) < 0) {
+        if (hyp_affinity_set(cli->ctx.hyp, d->domain, v, p->hard, p->soft, CPU_BYTES, p->force, &err) < 0) {
             cli_fail(cli, err);
             fprintf(stderr, "Could not set affinity for vcpu `%u'.\n", v);
             return EXIT_FAIL;
@@ -188,8 +186,7 @@ static int vcpu_set(struct cli *cli, const struct xen_domctl_getdomaininfo *d, v
     for (i = 0; i <= d->max_vcpu_id && !rc; i++) {
         char *below = store_fmt("cpu/%u", i), *path = domain_path(d->domain, below);
 
-        rc = store_write(&cli->ctx.store, path, "availability", i < s->want ? "online" : "offline",
-                         &err);
+        rc = store_write(&cli->ctx.store, path, "availability", i < s->want ? "online" : "offline", &err);
         free(below);
         free(path);
     }
@@ -254,8 +251,7 @@ static int mem_max(struct cli *cli, const struct xen_domctl_getdomaininfo *d, vo
     if (!rc)
         return EXIT_OK;
     cli_fail(cli, err);
-    fprintf(stderr, "cannot set domid %u static max memory to : %lldKB\n", d->domain,
-            (long long)kb);
+    fprintf(stderr, "cannot set domid %u static max memory to : %lldKB\n", d->domain, (long long)kb);
     return EXIT_FAIL;
 }
 
@@ -287,8 +283,7 @@ static int mem_set(struct cli *cli, const struct xen_domctl_getdomaininfo *d, vo
     if (!rc)
         return EXIT_OK;
     cli_fail(cli, err);
-    fprintf(stderr, "cannot set domid %u dynamic max memory to : %lldKB\n", d->domain,
-            (long long)kb);
+    fprintf(stderr, "cannot set domid %u dynamic max memory to : %lldKB\n", d->domain, (long long)kb);
     return EXIT_FAIL;
 }
 
@@ -308,15 +303,9 @@ static int mem_command(struct cli *cli, int argc, char **argv,
     return cli_each_domain(cli, argv[optind], fn, &kb);
 }
 
-int cmd_mem_max(struct cli *cli, int argc, char **argv)
-{
-    return mem_command(cli, argc, argv, mem_max);
-}
+int cmd_mem_max(struct cli *cli, int argc, char **argv) { return mem_command(cli, argc, argv, mem_max); }
 
-int cmd_mem_set(struct cli *cli, int argc, char **argv)
-{
-    return mem_command(cli, argc, argv, mem_set);
-}
+int cmd_mem_set(struct cli *cli, int argc, char **argv) { return mem_command(cli, argc, argv, mem_set); }
 
 struct sched {
     long weight, cap; /* -1: leave */
@@ -380,10 +369,9 @@ static int sched_number(const char *text, long max, long *to)
 
 int cmd_sched_credit2(struct cli *cli, int argc, char **argv)
 {
-    static const struct option longs[] = {{"domain", 1, 0, 'd'},       {"weight", 1, 0, 'w'},
-                                          {"cap", 1, 0, 'c'},          {"schedparam", 0, 0, 's'},
-                                          {"ratelimit_us", 1, 0, 'r'}, {"cpupool", 1, 0, 'p'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"domain", 1, 0, 'd'},       {"weight", 1, 0, 'w'},  {"cap", 1, 0, 'c'}, {"schedparam", 0, 0, 's'},
+        {"ratelimit_us", 1, 0, 'r'}, {"cpupool", 1, 0, 'p'}, {NULL, 0, NULL, 0}};
     struct sched s = {-1, -1};
     const char *domain = NULL;
     bool own = false;

@@ -39,10 +39,7 @@ struct parse {
  * The one function of libxl that libxlutil calls. Its values are private between it and
  * the reader: disk.c.
  */
-void libxl_defbool_set(libxl_defbool *db, bool b)
-{
-    db->val = b ? 1 : -1;
-}
+void libxl_defbool_set(libxl_defbool *db, bool b) { db->val = b ? 1 : -1; }
 
 static const struct {
     enum action action;
@@ -214,9 +211,8 @@ static int take_type(struct parse *p)
         rc = get_string(p, keys[i], &v);
         if (rc > 0 && strcmp(v, "pv") && !(i == 1 && !strcmp(v, "generic"))) {
             snprintf(why, sizeof(why),
-                     !strcmp(v, "hvm") || !strcmp(v, "pvh")
-                         ? "%s guests are not supported by this version (only pv)"
-                         : "Invalid domain type %s.",
+                     !strcmp(v, "hvm") || !strcmp(v, "pvh") ? "%s guests are not supported by this version (only pv)"
+                                                            : "Invalid domain type %s.",
                      v);
             rc = bad(p, keys[i], why);
         }
@@ -336,8 +332,7 @@ static int take_kernel(struct parse *p)
         rc = err_new(p->err, ERR_NONSPECIFIC, "%s: no kernel= to start the guest with", p->file);
     else if (c->cmdline && (root || extra))
         fprintf(p->warn, "Warning: ignoring root= and extra= in favour of cmdline=\n");
-    else if (root &&
-             asprintf(&c->cmdline, "root=%s%s%s", root, extra ? " " : "", extra ? extra : "") < 0)
+    else if (root && asprintf(&c->cmdline, "root=%s%s%s", root, extra ? " " : "", extra ? extra : "") < 0)
         abort();
     else if (!root && extra)
         c->cmdline = strdup(extra);
@@ -359,9 +354,8 @@ static int take_action(struct parse *p, const char *key, enum action *to)
     }
     if (rc > 0) {
         snprintf(why, sizeof(why),
-                 strncmp(v, "coredump-", 9)
-                     ? "Unknown %s action \"%.40s\" specified"
-                     : "%s action \"%.40s\": core dumps are not supported by this version",
+                 strncmp(v, "coredump-", 9) ? "Unknown %s action \"%.40s\" specified"
+                                            : "%s action \"%.40s\": core dumps are not supported by this version",
                  key, v);
         rc = bad(p, key, why);
     }
@@ -378,10 +372,8 @@ static int take_actions(struct parse *p)
     c->on_watchdog = ACTION_DESTROY;
     c->on_crash = ACTION_DESTROY;
     c->on_soft_reset = ACTION_SOFT_RESET;
-    if (take_action(p, "on_poweroff", &c->on_poweroff) < 0 ||
-        take_action(p, "on_reboot", &c->on_reboot) < 0 ||
-        take_action(p, "on_watchdog", &c->on_watchdog) < 0 ||
-        take_action(p, "on_crash", &c->on_crash) < 0 ||
+    if (take_action(p, "on_poweroff", &c->on_poweroff) < 0 || take_action(p, "on_reboot", &c->on_reboot) < 0 ||
+        take_action(p, "on_watchdog", &c->on_watchdog) < 0 || take_action(p, "on_crash", &c->on_crash) < 0 ||
         take_action(p, "on_soft_reset", &c->on_soft_reset) < 0)
         return -1;
     return 0;
@@ -393,14 +385,12 @@ static int take_limits(struct parse *p)
     long weight = -1, cap = -1, channels = 0, no_migrate = 0;
 
     c->max_grant_frames = c->max_maptrack_frames = -1;
-    if (get_long(p, "cpu_weight", 1, 65535, &weight) < 0 ||
-        get_long(p, "cap", 0, 65535, &cap) < 0 ||
+    if (get_long(p, "cpu_weight", 1, 65535, &weight) < 0 || get_long(p, "cap", 0, 65535, &cap) < 0 ||
         get_long(p, "event_channels", 1, 131071, &channels) < 0 ||
         get_long(p, "max_event_channels", 1, 131071, &channels) < 0 ||
         get_long(p, "max_grant_frames", 0, INT_MAX, &c->max_grant_frames) < 0 ||
         get_long(p, "max_maptrack_frames", 0, INT_MAX, &c->max_maptrack_frames) < 0 ||
-        get_long(p, "nomigrate", 0, 1, &no_migrate) < 0 ||
-        get_string(p, "tsc_mode", &c->tsc_mode) < 0)
+        get_long(p, "nomigrate", 0, 1, &no_migrate) < 0 || get_string(p, "tsc_mode", &c->tsc_mode) < 0)
         return -1;
     c->cpu_weight = weight;
     c->cpu_cap = cap;
@@ -494,8 +484,8 @@ static int grammar(struct parse *p, const char *text)
     return err_new(p->err, ERR_NONSPECIFIC, "%s", *p->report_text ? p->report_text : strerror(rc));
 }
 
-int config_parse(const char *name, const char *text, const char *extra, unsigned int host_cpus,
-                 FILE *warn, struct guest_config *cfg, struct err **err)
+int config_parse(const char *name, const char *text, const char *extra, unsigned int host_cpus, FILE *warn,
+                 struct guest_config *cfg, struct err **err)
 {
     struct parse p = {.file = name, .host_cpus = host_cpus, .warn = warn, .c = cfg, .err = err};
     char *all;

@@ -82,8 +82,8 @@ struct guest_config {
  * command line, one setting a line, NULL for none: it counts as appended to the file. `host_cpus`
  * bounds what "all" means in CPU lists. Warnings go to `warn`. A uuid that is not given is made.
  */
-int config_parse(const char *name, const char *text, const char *extra, unsigned int host_cpus,
-                 FILE *warn, struct guest_config *cfg, struct err **err);
+int config_parse(const char *name, const char *text, const char *extra, unsigned int host_cpus, FILE *warn,
+                 struct guest_config *cfg, struct err **err);
 void config_free(struct guest_config *cfg);
 
 /* xl.cfg's name of an action ("rename-restart"), or libxl's ("restart_rename"). */

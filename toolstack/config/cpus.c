@@ -28,8 +28,7 @@ static int item(const char *text, unsigned int host_cpus, struct cpu_set *set, s
     if (!on)
         p++;
     if (!strncmp(p, "node", 4))
-        return err_new(err, ERR_INVAL, "CPU sets by node are not supported by this version: %s",
-                       text);
+        return err_new(err, ERR_INVAL, "CPU sets by node are not supported by this version: %s", text);
     if (!strcmp(p, "all")) {
         /* Like xl, whole bytes of the mask: CPUs that do not exist do no harm. */
         set_range(set, 0, ((host_cpus + 7) & ~7u) - 1, on);

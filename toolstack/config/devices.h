@@ -11,8 +11,7 @@
 /* Complaints carry no place; the caller puts file and line in front. */
 int disk_parse(const char *spec, struct disk_config *d, struct err **err);
 /* Unknown settings are warned about on `warn`, after `where`, and ignored, like xl does. */
-int nic_parse(const char *spec, FILE *warn, const char *where, struct nic_config *n,
-              struct err **err);
+int nic_parse(const char *spec, FILE *warn, const char *where, struct nic_config *n, struct err **err);
 
 void disk_free(struct disk_config *d);
 void nic_free(struct nic_config *n);

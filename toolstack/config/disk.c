@@ -14,9 +14,8 @@
 static const char *format_name(libxl_disk_format f)
 {
     static const char *const names[] = {
-        [LIBXL_DISK_FORMAT_QCOW] = "qcow",   [LIBXL_DISK_FORMAT_QCOW2] = "qcow2",
-        [LIBXL_DISK_FORMAT_VHD] = "vhd",     [LIBXL_DISK_FORMAT_RAW] = "raw",
-        [LIBXL_DISK_FORMAT_EMPTY] = "empty", [LIBXL_DISK_FORMAT_QED] = "qed",
+        [LIBXL_DISK_FORMAT_QCOW] = "qcow", [LIBXL_DISK_FORMAT_QCOW2] = "qcow2", [LIBXL_DISK_FORMAT_VHD] = "vhd",
+        [LIBXL_DISK_FORMAT_RAW] = "raw",   [LIBXL_DISK_FORMAT_EMPTY] = "empty", [LIBXL_DISK_FORMAT_QED] = "qed",
     };
 
     return f < sizeof(names) / sizeof(names[0]) ? names[f] : NULL;
@@ -34,10 +33,7 @@ static const char *backend_name(libxl_disk_backend b)
     return b < sizeof(names) / sizeof(names[0]) ? names[b] : NULL;
 }
 
-static char *copy_or_null(const char *s)
-{
-    return s ? strdup(s) : NULL;
-}
+static char *copy_or_null(const char *s) { return s ? strdup(s) : NULL; }
 
 /* Letters of a disk name as a number, "a" is 0, "aa" is 26; how many were read in *len. */
 static long letters(const char *s, size_t *len)

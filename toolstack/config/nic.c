@@ -16,8 +16,7 @@ static int take_mac(const char *v, struct nic_config *n, struct err **err)
     unsigned int b[6], i;
     char more;
 
-    if (sscanf(v, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &more) !=
-        6)
+    if (sscanf(v, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &more) != 6)
         return err_new(err, ERR_INVAL, "invalid MAC address `%s'", v);
     for (i = 0; i < 6; i++)
         n->mac[i] = b[i];
@@ -71,9 +70,8 @@ static int take(const char *key, const char *v, struct nic_config *n, struct err
     const struct {
         const char *key;
         char **to;
-    } strings[] = {{"bridge", &n->bridge},        {"ip", &n->ip},
-                   {"script", &n->script},        {"vifname", &n->ifname},
-                   {"model", &n->model},          {"backend", &n->backend_domain},
+    } strings[] = {{"bridge", &n->bridge},        {"ip", &n->ip},       {"script", &n->script},
+                   {"vifname", &n->ifname},       {"model", &n->model}, {"backend", &n->backend_domain},
                    {"gatewaydev", &n->gatewaydev}};
     size_t i;
 
@@ -97,8 +95,7 @@ static int take(const char *key, const char *v, struct nic_config *n, struct err
     return 1;
 }
 
-int nic_parse(const char *spec, FILE *warn, const char *where, struct nic_config *n,
-              struct err **err)
+int nic_parse(const char *spec, FILE *warn, const char *where, struct nic_config *n, struct err **err)
 {
     char *copy = strdup(spec), *save = NULL, *part, *eq;
     int rc = 0;

@@ -8,8 +8,8 @@
 #include "config.h"
 #include "lib/json.h"
 
-static void put_cpu_sets(struct json_object *b, const char *key, const struct cpu_set *sets,
-                         unsigned int count, unsigned int vcpus)
+static void put_cpu_sets(struct json_object *b, const char *key, const struct cpu_set *sets, unsigned int count,
+                         unsigned int vcpus)
 {
     struct json_object *all;
     unsigned int i, cpu;
@@ -124,8 +124,8 @@ static struct json_object *nic_json(const struct nic_config *n, bool created)
         json_put_int(o, "mtu", n->mtu);
     put_opt(o, "model", n->model);
     if (n->mac_given) {
-        snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", n->mac[0], n->mac[1], n->mac[2],
-                 n->mac[3], n->mac[4], n->mac[5]);
+        snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", n->mac[0], n->mac[1], n->mac[2], n->mac[3],
+                 n->mac[4], n->mac[5]);
         json_put_str(o, "mac", mac);
     }
     put_opt(o, "ip", n->ip);

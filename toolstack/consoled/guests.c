@@ -105,10 +105,7 @@ bool guests_connect(void)
     return store_connected();
 }
 
-int guests_fd(void)
-{
-    return store_fd;
-}
+int guests_fd(void) { return store_fd; }
 
 void guests_store_ready(void)
 {

@@ -29,7 +29,4 @@ void hv_log_collect(void)
         console_log_write(&hv_log, data, got);
 }
 
-void hv_log_reopen(void)
-{
-    console_log_reopen(&hv_log);
-}
+void hv_log_reopen(void) { console_log_reopen(&hv_log); }

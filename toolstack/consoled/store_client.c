@@ -28,10 +28,7 @@ struct event {
 static int sock = -1;
 static struct event *events, **events_tail = &events;
 
-bool store_connected(void)
-{
-    return sock >= 0;
-}
+bool store_connected(void) { return sock >= 0; }
 
 void store_disconnect(void)
 {
@@ -138,10 +135,7 @@ static char *request(uint32_t type, const char *data, size_t len)
     return NULL;
 }
 
-char *store_read(const char *path)
-{
-    return request(XS_READ, path, strlen(path) + 1);
-}
+char *store_read(const char *path) { return request(XS_READ, path, strlen(path) + 1); }
 
 static bool request_two(uint32_t type, const char *one, const char *two, size_t two_len)
 {
@@ -156,15 +150,9 @@ static bool request_two(uint32_t type, const char *one, const char *two, size_t 
     return answer != NULL;
 }
 
-bool store_write(const char *path, const char *value)
-{
-    return request_two(XS_WRITE, path, value, strlen(value));
-}
+bool store_write(const char *path, const char *value) { return request_two(XS_WRITE, path, value, strlen(value)); }
 
-bool store_watch(const char *path, const char *token)
-{
-    return request_two(XS_WATCH, path, token, strlen(token) + 1);
-}
+bool store_watch(const char *path, const char *token) { return request_two(XS_WATCH, path, token, strlen(token) + 1); }
 
 bool store_unwatch(const char *path, const char *token)
 {

@@ -34,8 +34,7 @@ struct build {
 };
 
 /* Populate pfns [from, to) in extents of 2^order pages as far as it goes; the pfn reached. */
-static int64_t populate_run(struct build *b, uint64_t from, uint64_t to, unsigned int order,
-                            struct err **err)
+static int64_t populate_run(struct build *b, uint64_t from, uint64_t to, unsigned int order, struct err **err)
 {
     uint64_t size = 1ull << order, batch = BATCH_PAGES >> order;
     xen_pfn_t *ext = calloc(batch, sizeof(*ext));
@@ -74,8 +73,7 @@ static int populate(struct build *b, struct err **err)
 
     b->p2m = calloc(nr, sizeof(*b->p2m));
     if (!b->p2m)
-        return err_sys(err, ENOMEM, "cannot hold the frame list of %llu pages",
-                       (unsigned long long)nr);
+        return err_sys(err, ENOMEM, "cannot hold the frame list of %llu pages", (unsigned long long)nr);
     /* What is not to be had in one piece comes page by page. */
     at = populate_run(b, 0, nr, BIG_ORDER, err);
     if (at >= 0 && (uint64_t)at < nr)
@@ -97,8 +95,7 @@ static void *map(struct build *b, uint64_t pfn, uint64_t pages, struct err **err
  * Write `size` bytes at pseudo-physical `addr` and zeros from there to `end`. Bytes before `addr`
  * in its first page are left alone.
  */
-static int put(struct build *b, uint64_t addr, const uint8_t *data, uint64_t size, uint64_t end,
-               struct err **err)
+static int put(struct build *b, uint64_t addr, const uint8_t *data, uint64_t size, uint64_t end, struct err **err)
 {
     uint64_t stop = addr + size;
 
@@ -160,8 +157,8 @@ static int load_rest(struct build *b, struct err **err)
 
     if (l->ramdisk_size) {
         pages = (l->ramdisk_size + PAGE_SIZE - 1) / PAGE_SIZE;
-        if (put(b, l->ramdisk_pfn * PAGE_SIZE, b->ramdisk.data, l->ramdisk_size,
-                (l->ramdisk_pfn + pages) * PAGE_SIZE, err) < 0)
+        if (put(b, l->ramdisk_pfn * PAGE_SIZE, b->ramdisk.data, l->ramdisk_size, (l->ramdisk_pfn + pages) * PAGE_SIZE,
+                err) < 0)
             return err_wrap(err, "cannot load the ramdisk");
     }
     if (put(b, l->p2m_pfn * PAGE_SIZE, (uint8_t *)b->p2m, l->nr_pages * sizeof(*b->p2m),
@@ -196,8 +193,7 @@ static int write_start_info(struct build *b, uint64_t shared_info_mfn, struct er
     if (b->g->cmdline)
         snprintf((char *)si.cmd_line, sizeof(si.cmd_line), "%s", b->g->cmdline);
     /* start_info, store ring and console ring lie together and begin as zeros. */
-    return put(b, l->start_info_pfn * PAGE_SIZE, (uint8_t *)&si, sizeof(si),
-               l->tables_pfn * PAGE_SIZE, err);
+    return put(b, l->start_info_pfn * PAGE_SIZE, (uint8_t *)&si, sizeof(si), l->tables_pfn * PAGE_SIZE, err);
 }
 
 static int write_tables(struct build *b, struct err **err)
@@ -284,11 +280,9 @@ static int seed_grants(struct build *b, struct err **err)
 {
     struct pv_guest *g = b->g;
 
-    if (hyp_grant_seed(b->h, g->domid, GNTTAB_RESERVED_CONSOLE, g->console_domid, g->console_mfn,
-                       err) < 0)
+    if (hyp_grant_seed(b->h, g->domid, GNTTAB_RESERVED_CONSOLE, g->console_domid, g->console_mfn, err) < 0)
         return -1;
-    return hyp_grant_seed(b->h, g->domid, GNTTAB_RESERVED_XENSTORE, g->store_domid, g->store_mfn,
-                          err);
+    return hyp_grant_seed(b->h, g->domid, GNTTAB_RESERVED_XENSTORE, g->store_domid, g->store_mfn, err);
 }
 
 static int build(struct build *b, struct err **err)
@@ -317,8 +311,7 @@ int pv_build(struct hyp *h, struct pv_guest *g, struct err **err)
     int rc = -1;
 
     if (g->cmdline && strlen(g->cmdline) >= MAX_GUEST_CMDLINE)
-        return err_new(err, ERR_INVAL, "the kernel command line is longer than %d",
-                       MAX_GUEST_CMDLINE - 1);
+        return err_new(err, ERR_INVAL, "the kernel command line is longer than %d", MAX_GUEST_CMDLINE - 1);
     if (image_open_kernel(g->kernel, &b.kernel, err) < 0)
         return -1;
     if (g->ramdisk && image_open(g->ramdisk, &b.ramdisk, err) < 0)

@@ -86,8 +86,7 @@ static int set_scheduling(struct create *k, struct err **err)
         const uint8_t *hard = set_for(cfg->hard, cfg->nr_hard, i);
         const uint8_t *soft = set_for(cfg->soft, cfg->nr_soft, i);
 
-        if ((hard || soft) &&
-            hyp_affinity_set(k->c->hyp, k->g.domid, i, hard, soft, CPU_BYTES, false, err) < 0)
+        if ((hard || soft) && hyp_affinity_set(k->c->hyp, k->g.domid, i, hard, soft, CPU_BYTES, false, err) < 0)
             return -1;
     }
     if (cfg->cpu_weight < 0 && cfg->cpu_cap < 0)
@@ -101,15 +100,9 @@ static int set_scheduling(struct create *k, struct err **err)
     return hyp_credit2_set(k->c->hyp, k->g.domid, &p, err);
 }
 
-static int write_nodes(struct create *k, struct err **err)
-{
-    return nodes_write(k->c, k->g.domid, k->cfg, err);
-}
+static int write_nodes(struct create *k, struct err **err) { return nodes_write(k->c, k->g.domid, k->cfg, err); }
 
-static void unwrite_nodes(struct create *k)
-{
-    nodes_remove(k->c, k->g.domid);
-}
+static void unwrite_nodes(struct create *k) { nodes_remove(k->c, k->g.domid); }
 
 static int build(struct create *k, struct err **err)
 {
@@ -129,10 +122,7 @@ static int build(struct create *k, struct err **err)
     return pv_build(k->c->hyp, &k->g, err);
 }
 
-static int introduce(struct create *k, struct err **err)
-{
-    return nodes_introduce(k->c, &k->g, err);
-}
+static int introduce(struct create *k, struct err **err) { return nodes_introduce(k->c, &k->g, err); }
 
 static int attach_devices(struct create *k, struct err **err)
 {
@@ -185,10 +175,7 @@ static int record(struct create *k, struct err **err)
     return rc;
 }
 
-static void unrecord(struct create *k)
-{
-    record_remove(k->g.domid, k->cfg->uuid);
-}
+static void unrecord(struct create *k) { record_remove(k->g.domid, k->cfg->uuid); }
 
 static const struct step {
     const char *what;
@@ -244,13 +231,11 @@ void domain_create_plan(const struct guest_config *cfg, FILE *to)
     for (size_t s = 0; s < STEPS; s++) {
         fprintf(to, "%2zu. %s\n", s + 1, steps[s].what);
         if (steps[s].run == build)
-            fprintf(to, "      kernel %s, %llu MB\n", cfg->kernel,
-                    (unsigned long long)cfg->memory_kb >> 10);
+            fprintf(to, "      kernel %s, %llu MB\n", cfg->kernel, (unsigned long long)cfg->memory_kb >> 10);
         if (steps[s].run != attach_devices)
             continue;
         for (i = 0; i < cfg->nr_disks; i++)
-            fprintf(to, "      disk %s: %s\n", cfg->disks[i].vdev,
-                    cfg->disks[i].path ? cfg->disks[i].path : "(empty)");
+            fprintf(to, "      disk %s: %s\n", cfg->disks[i].vdev, cfg->disks[i].path ? cfg->disks[i].path : "(empty)");
         for (i = 0; i < cfg->nr_nics; i++)
             fprintf(to, "      network interface %u: bridge %s\n", cfg->nics[i].devid,
                     cfg->nics[i].bridge ? cfg->nics[i].bridge : "(default)");

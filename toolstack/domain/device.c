@@ -41,8 +41,8 @@ static int write_back(struct store *s, const struct device *d, const char *dir, 
                       const struct node *list, struct err **err)
 {
     if (store_write(s, dir, "frontend", front, err) < 0 ||
-        store_writef(s, err, dir, "frontend-id", "%u", d->domid) < 0 ||
-        store_write(s, dir, "online", "1", err) < 0 || write_list(s, dir, list, err) < 0)
+        store_writef(s, err, dir, "frontend-id", "%u", d->domid) < 0 || store_write(s, dir, "online", "1", err) < 0 ||
+        write_list(s, dir, list, err) < 0)
         return -1;
     return store_writef(s, err, dir, "state", "%d", STATE_INITIALISING);
 }
@@ -58,10 +58,8 @@ static int write_all(struct store *s, const struct device *d, const struct node 
     if (store_mkdir(s, front, console ? 0 : d->domid, console ? (int)d->domid : 0, err) < 0 ||
         store_mkdir(s, back, 0, d->domid, err) < 0 || store_mkdir(s, tools, 0, -1, err) < 0)
         goto out;
-    if (store_write(s, tools, "frontend", front, err) < 0 ||
-        store_write(s, tools, "backend", back, err) < 0 ||
-        store_write(s, front, "backend", back, err) < 0 ||
-        store_write(s, front, "backend-id", "0", err) < 0 ||
+    if (store_write(s, tools, "frontend", front, err) < 0 || store_write(s, tools, "backend", back, err) < 0 ||
+        store_write(s, front, "backend", back, err) < 0 || store_write(s, front, "backend-id", "0", err) < 0 ||
         write_list(s, front, front_list, err) < 0 ||
         (!console && store_writef(s, err, front, "state", "%d", STATE_INITIALISING) < 0) ||
         write_back(s, d, tools, front, back_list, err) < 0)
@@ -74,8 +72,8 @@ out:
     return rc;
 }
 
-int device_write(struct ctx *c, const struct device *d, const struct node *front,
-                 const struct node *back, struct err **err)
+int device_write(struct ctx *c, const struct device *d, const struct node *front, const struct node *back,
+                 struct err **err)
 {
     int done = 0;
 
@@ -128,10 +126,8 @@ int device_wait_ready(struct ctx *c, const struct device *d, unsigned int n, str
         w.backs[i] = device_backend(&d[i]);
     rc = store_wait(&c->store, (const char *const *)w.backs, n, READY_SECONDS, all_there, &w, err);
     if (!rc)
-        rc = err_new(err, ERR_TIMEDOUT,
-                     "the backend of %s %u did not come up (is the module xen-%s loaded?)",
-                     d[w.late].kind, d[w.late].devid,
-                     strcmp(d[w.late].kind, "vbd") ? "netback" : "blkback");
+        rc = err_new(err, ERR_TIMEDOUT, "the backend of %s %u did not come up (is the module xen-%s loaded?)",
+                     d[w.late].kind, d[w.late].devid, strcmp(d[w.late].kind, "vbd") ? "netback" : "blkback");
     for (i = 0; i < n; i++)
         free(w.backs[i]);
     free(w.backs);
@@ -154,8 +150,7 @@ static struct device *device_list(struct ctx *c, uint32_t domid, unsigned int *c
         if (n && !(list = realloc(list, (*count + n) * sizeof(*list))))
             abort();
         for (i = 0; i < n; i++)
-            list[(*count)++] = (struct device){
-                .domid = domid, .kind = kinds[k], .devid = strtoul(ids[i], NULL, 10)};
+            list[(*count)++] = (struct device){.domid = domid, .kind = kinds[k], .devid = strtoul(ids[i], NULL, 10)};
         free(ids);
     }
     return list;
@@ -217,8 +212,8 @@ int device_detach_all(struct ctx *c, uint32_t domid, struct err **err)
         w.n++;
     rc = store_wait(&c->store, (const char *const *)backs, w.n, CLOSE_SECONDS, all_there, &w, err);
     if (!rc)
-        rc = err_new(err, ERR_TIMEDOUT, "the backend of %s %u of domain %u did not close",
-                     list[w.late].kind, list[w.late].devid, domid);
+        rc = err_new(err, ERR_TIMEDOUT, "the backend of %s %u of domain %u did not close", list[w.late].kind,
+                     list[w.late].devid, domid);
     for (i = 0; i < n; i++) {
         device_forget(c, &list[i], backs[i]);
         free(backs[i]);

@@ -31,8 +31,8 @@ struct node {
  * Write the nodes of a device in one transaction. Lists end with a NULL key; the common nodes
  * (frontend, backend, -id, online, state) are added here.
  */
-int device_write(struct ctx *c, const struct device *d, const struct node *front,
-                 const struct node *back, struct err **err);
+int device_write(struct ctx *c, const struct device *d, const struct node *front, const struct node *back,
+                 struct err **err);
 char *device_backend(const struct device *d);
 char *device_frontend(const struct device *d);
 
@@ -43,8 +43,7 @@ int device_wait_ready(struct ctx *c, const struct device *d, unsigned int n, str
  * Run a hotplug script of the Xen convention for a device, with `action` ("add", "online", ...)
  * and the environment that those scripts expect. `vif` is the interface's name, NULL for disks.
  */
-int hotplug_run(const struct device *d, const char *script, const char *action, const char *vif,
-                struct err **err);
+int hotplug_run(const struct device *d, const char *script, const char *action, const char *vif, struct err **err);
 /* A script as named in a configuration: its full path, for the caller to free. */
 char *hotplug_path(const char *script);
 

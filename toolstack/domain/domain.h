@@ -58,7 +58,6 @@ void record_remove(uint32_t domid, const uint8_t *uuid);
  * of its own (supervise_start) or in the foreground (supervise_run, returns the exit code).
  */
 int supervise_run(struct guest_config *cfg, uint32_t domid);
-int supervise_start(const char *log_prefix, struct guest_config *cfg, uint32_t domid,
-                    struct err **err);
+int supervise_start(const char *log_prefix, struct guest_config *cfg, uint32_t domid, struct err **err);
 
 #endif

@@ -15,10 +15,7 @@ struct notes {
     uint64_t paddr_offset;
 };
 
-static bool inside(uint64_t off, uint64_t len, uint64_t size)
-{
-    return off <= size && len <= size - off;
-}
+static bool inside(uint64_t off, uint64_t len, uint64_t size) { return off <= size && len <= size - off; }
 
 static uint64_t note_number(const uint8_t *desc, uint32_t len)
 {
@@ -29,8 +26,7 @@ static uint64_t note_number(const uint8_t *desc, uint32_t len)
     return v;
 }
 
-static void note_take(struct elf_kernel *k, struct notes *n, uint32_t type, const uint8_t *desc,
-                      uint32_t len)
+static void note_take(struct elf_kernel *k, struct notes *n, uint32_t type, const uint8_t *desc, uint32_t len)
 {
     uint64_t v = note_number(desc, len);
 
@@ -58,8 +54,7 @@ static void note_take(struct elf_kernel *k, struct notes *n, uint32_t type, cons
 }
 
 /* Walk the notes in [off, off+len), which lies inside of the image. */
-static void notes_walk(const uint8_t *image, uint64_t off, uint64_t len, struct elf_kernel *k,
-                       struct notes *n)
+static void notes_walk(const uint8_t *image, uint64_t off, uint64_t len, struct elf_kernel *k, struct notes *n)
 {
     while (len >= sizeof(Elf64_Nhdr)) {
         Elf64_Nhdr h;
@@ -77,13 +72,12 @@ static void notes_walk(const uint8_t *image, uint64_t off, uint64_t len, struct 
     }
 }
 
-static void section_notes(const uint8_t *image, size_t size, const Elf64_Ehdr *eh,
-                          struct elf_kernel *k, struct notes *n)
+static void section_notes(const uint8_t *image, size_t size, const Elf64_Ehdr *eh, struct elf_kernel *k,
+                          struct notes *n)
 {
     uint64_t i;
 
-    if (eh->e_shentsize != sizeof(Elf64_Shdr) ||
-        !inside(eh->e_shoff, (uint64_t)eh->e_shnum * sizeof(Elf64_Shdr), size))
+    if (eh->e_shentsize != sizeof(Elf64_Shdr) || !inside(eh->e_shoff, (uint64_t)eh->e_shnum * sizeof(Elf64_Shdr), size))
         return;
     for (i = 0; i < eh->e_shnum; i++) {
         Elf64_Shdr sh;
@@ -148,8 +142,7 @@ int elf_parse(const uint8_t *image, size_t size, struct elf_kernel *k, struct er
     if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
         eh.e_ident[EI_DATA] != ELFDATA2LSB || eh.e_machine != EM_X86_64)
         return err_new(err, ERR_INVAL, "it is not a 64-bit x86 ELF image");
-    if (eh.e_phentsize != sizeof(Elf64_Phdr) ||
-        !inside(eh.e_phoff, (uint64_t)eh.e_phnum * sizeof(Elf64_Phdr), size))
+    if (eh.e_phentsize != sizeof(Elf64_Phdr) || !inside(eh.e_phoff, (uint64_t)eh.e_phnum * sizeof(Elf64_Phdr), size))
         return err_new(err, ERR_INVAL, "its program headers lie outside of the file");
     for (i = 0; i < eh.e_phnum; i++) {
         Elf64_Phdr ph;

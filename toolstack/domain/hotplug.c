@@ -39,8 +39,7 @@ static void child(const struct device *d, const char *script, const char *action
     _exit(127);
 }
 
-int hotplug_run(const struct device *d, const char *script, const char *action, const char *vif,
-                struct err **err)
+int hotplug_run(const struct device *d, const char *script, const char *action, const char *vif, struct err **err)
 {
     const struct timespec step = {.tv_nsec = 20 * 1000 * 1000};
     int status, ticks = 0;
@@ -55,8 +54,7 @@ int hotplug_run(const struct device *d, const char *script, const char *action, 
     if (!got) {
         kill(pid, SIGKILL);
         waitpid(pid, &status, 0);
-        return err_new(err, ERR_TIMEDOUT, "%s %s did not end in %d seconds", script, action,
-                       SCRIPT_SECONDS);
+        return err_new(err, ERR_TIMEDOUT, "%s %s did not end in %d seconds", script, action, SCRIPT_SECONDS);
     }
     if (WIFEXITED(status) && !WEXITSTATUS(status))
         return 0;

@@ -26,10 +26,7 @@ static uint32_t get32(const uint8_t *p)
     return v;
 }
 
-static uint16_t get16(const uint8_t *p)
-{
-    return p[0] | p[1] << 8;
-}
+static uint16_t get16(const uint8_t *p) { return p[0] | p[1] << 8; }
 
 int image_open(const char *path, struct image *img, struct err **err)
 {
@@ -68,10 +65,7 @@ void image_close(struct image *img)
     *img = (struct image){0};
 }
 
-static bool is_elf(const uint8_t *p, size_t len)
-{
-    return len >= SELFMAG && !memcmp(p, ELFMAG, SELFMAG);
-}
+static bool is_elf(const uint8_t *p, size_t len) { return len >= SELFMAG && !memcmp(p, ELFMAG, SELFMAG); }
 
 /* 1 and the payload's place, 0: not a bzImage, -1: a bzImage that cannot be used. */
 static int bzimage_payload(const struct image *f, size_t *at, size_t *len, struct err **err)

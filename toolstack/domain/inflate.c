@@ -118,8 +118,7 @@ static const char *bzip2_decode(const uint8_t *in, size_t len, struct out *o)
         s.next_out = (char *)o->data + o->len;
         s.avail_out = room;
         rc = BZ2_bzDecompress(&s);
-        if ((rc != BZ_OK && rc != BZ_STREAM_END) ||
-            (rc == BZ_OK && s.avail_out == room && s.avail_in == in_before))
+        if ((rc != BZ_OK && rc != BZ_STREAM_END) || (rc == BZ_OK && s.avail_out == room && s.avail_in == in_before))
             why = "the bzip2 stream is damaged";
         o->len += room - s.avail_out;
     }
@@ -189,12 +188,9 @@ static const struct format {
     uint8_t magic[6], magic_len;
     const char *(*decode)(const uint8_t *in, size_t len, struct out *o);
 } formats[] = {
-    {"gzip", {0x1f, 0x8b}, 2, gzip_decode},
-    {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, lzma_any_decode},
-    {"lzma", {0x5d, 0, 0}, 3, lzma_any_decode},
-    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, zstd_decode},
-    {"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, lz4_decode},
-    {"bzip2", {'B', 'Z', 'h'}, 3, bzip2_decode},
+    {"gzip", {0x1f, 0x8b}, 2, gzip_decode},           {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, lzma_any_decode},
+    {"lzma", {0x5d, 0, 0}, 3, lzma_any_decode},       {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, zstd_decode},
+    {"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, lz4_decode}, {"bzip2", {'B', 'Z', 'h'}, 3, bzip2_decode},
 };
 
 static const struct format *find(const uint8_t *in, size_t len)
@@ -212,8 +208,7 @@ const char *inflate_format(const uint8_t *in, size_t len)
     return f ? f->name : NULL;
 }
 
-int inflate_any(const uint8_t *in, size_t len, size_t hint, uint8_t **out, size_t *out_len,
-                struct err **err)
+int inflate_any(const uint8_t *in, size_t len, size_t hint, uint8_t **out, size_t *out_len, struct err **err)
 {
     const struct format *f = find(in, len);
     struct out o = {0};

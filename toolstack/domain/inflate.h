@@ -22,7 +22,6 @@ const char *inflate_format(const uint8_t *in, size_t len);
  * are ignored (the kernel's build appends the unpacked size there). `hint` is the expected size, 0
  * when unknown: only a first guess for the buffer.
  */
-int inflate_any(const uint8_t *in, size_t len, size_t hint, uint8_t **out, size_t *out_len,
-                struct err **err);
+int inflate_any(const uint8_t *in, size_t len, size_t hint, uint8_t **out, size_t *out_len, struct err **err);
 
 #endif

@@ -42,8 +42,7 @@ static int write_guest_nodes(struct store *s, uint32_t domid, const char *dom, s
     return 0;
 }
 
-static int write_vcpus(struct store *s, const char *dom, const struct guest_config *cfg,
-                       struct err **err)
+static int write_vcpus(struct store *s, const char *dom, const struct guest_config *cfg, struct err **err)
 {
     unsigned int i;
     int rc = 0;
@@ -57,25 +56,22 @@ static int write_vcpus(struct store *s, const char *dom, const struct guest_conf
     return rc;
 }
 
-static int write_vm(struct store *s, uint32_t domid, const char *vm, const char *uuid,
-                    const struct guest_config *cfg, struct err **err)
+static int write_vm(struct store *s, uint32_t domid, const char *vm, const char *uuid, const struct guest_config *cfg,
+                    struct err **err)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
     if (store_mkdir(s, vm, 0, domid, err) < 0 || store_write(s, vm, "name", cfg->name, err) < 0 ||
-        store_write(s, vm, "uuid", uuid, err) < 0 ||
-        store_write(s, vm, "image/ostype", "linux", err) < 0 ||
+        store_write(s, vm, "uuid", uuid, err) < 0 || store_write(s, vm, "image/ostype", "linux", err) < 0 ||
         store_write(s, vm, "image/kernel", cfg->kernel, err) < 0 ||
         (cfg->ramdisk && store_write(s, vm, "image/ramdisk", cfg->ramdisk, err) < 0) ||
         (cfg->cmdline && store_write(s, vm, "image/cmdline", cfg->cmdline, err) < 0))
         return -1;
-    return store_writef(s, err, vm, "start_time", "%lld.%02d", (long long)now.tv_sec,
-                        (int)(now.tv_nsec / 10000000));
+    return store_writef(s, err, vm, "start_time", "%lld.%02d", (long long)now.tv_sec, (int)(now.tv_nsec / 10000000));
 }
 
-static int write_all(struct store *s, uint32_t domid, const char *dom,
-                     const struct guest_config *cfg, struct err **err)
+static int write_all(struct store *s, uint32_t domid, const char *dom, const struct guest_config *cfg, struct err **err)
 {
     char uuid[37], *vm, *tools = store_fmt("/libxl/%u", domid);
     int rc = -1;
@@ -85,12 +81,10 @@ static int write_all(struct store *s, uint32_t domid, const char *dom,
     if (store_mkdir(s, dom, 0, domid, err) < 0 || write_vm(s, domid, vm, uuid, cfg, err) < 0 ||
         store_write(s, dom, "vm", vm, err) < 0 || store_write(s, dom, "name", cfg->name, err) < 0 ||
         write_vcpus(s, dom, cfg, err) < 0 ||
-        store_writef(s, err, dom, "memory/static-max", "%llu",
-                     (unsigned long long)cfg->max_memory_kb) < 0 ||
-        store_writef(s, err, dom, "memory/target", "%llu", (unsigned long long)cfg->memory_kb) <
-            0 ||
-        store_write(s, dom, "memory/videoram", "0", err) < 0 ||
-        store_write(s, dom, "device", "", err) < 0 || write_guest_nodes(s, domid, dom, err) < 0 ||
+        store_writef(s, err, dom, "memory/static-max", "%llu", (unsigned long long)cfg->max_memory_kb) < 0 ||
+        store_writef(s, err, dom, "memory/target", "%llu", (unsigned long long)cfg->memory_kb) < 0 ||
+        store_write(s, dom, "memory/videoram", "0", err) < 0 || store_write(s, dom, "device", "", err) < 0 ||
+        write_guest_nodes(s, domid, dom, err) < 0 ||
         store_write(s, dom, "control/platform-feature-multiprocessor-suspend", "1", err) < 0 ||
         store_write(s, dom, "control/platform-feature-xs_reset_watches", "1", err) < 0 ||
         store_writef(s, err, dom, "domid", "%u", domid) < 0)
@@ -132,15 +126,13 @@ int nodes_introduce(struct ctx *c, const struct pv_guest *g, struct err **err)
     char *ref = store_fmt("%llu", (unsigned long long)g->console_mfn);
     char *port = store_fmt("%u", g->console_port);
     /* The console daemon looks at every change here and starts when ring and port are there. */
-    const struct node front[] = {{"limit", "1048576"}, {"type", "xenconsoled"}, {"output", "pty"},
-                                 {"tty", ""},          {"port", port},          {"ring-ref", ref},
-                                 {NULL, NULL}};
+    const struct node front[] = {{"limit", "1048576"}, {"type", "xenconsoled"}, {"output", "pty"}, {"tty", ""},
+                                 {"port", port},       {"ring-ref", ref},       {NULL, NULL}};
     const struct node back[] = {{"protocol", "vt100"}, {NULL, NULL}};
     int rc = -1;
 
     if (store_writef(&c->store, err, dom, "store/port", "%u", g->store_port) < 0 ||
-        store_writef(&c->store, err, dom, "store/ring-ref", "%llu",
-                     (unsigned long long)g->store_mfn) < 0)
+        store_writef(&c->store, err, dom, "store/ring-ref", "%llu", (unsigned long long)g->store_mfn) < 0)
         goto out;
     if (!xs_introduce_domain(c->store.xs, g->domid, g->store_mfn, g->store_port)) {
         err_sys(err, errno, "the store daemon does not take domain %u", g->domid);

@@ -22,10 +22,7 @@
 /* Address bits below an entry of each level, 1..4. */
 static const unsigned int shift[5] = {0, 12, 21, 30, 39};
 
-static uint64_t canonical_low(uint64_t va)
-{
-    return va & ((1ull << 48) - 1);
-}
+static uint64_t canonical_low(uint64_t va) { return va & ((1ull << 48) - 1); }
 
 /* Number of tables of `level` that [va, va + pages) needs. */
 static uint64_t tables_at(uint64_t va, uint64_t pages, int level)
@@ -42,10 +39,7 @@ static uint64_t tables_below(uint64_t va, uint64_t pages)
     return tables_at(va, pages, 3) + tables_at(va, pages, 2) + tables_at(va, pages, 1);
 }
 
-static uint64_t pages_of(uint64_t bytes)
-{
-    return (bytes + PAGE - 1) / PAGE;
-}
+static uint64_t pages_of(uint64_t bytes) { return (bytes + PAGE - 1) / PAGE; }
 
 /* The initial mapping ends on a 4 MiB boundary with 512 KiB to spare (xen.h, points 2 and 7). */
 static uint64_t map_end(const struct pv_layout *l, uint64_t pfn)
@@ -62,16 +56,14 @@ static int check_addresses(const struct elf_kernel *k, const struct pv_layout *l
     uint64_t hole_start = 0xffff800000000000ull, hole_end = 0xffff880000000000ull;
 
     if (l->virt_base & (PAGE - 1) || low + l->map_pages * PAGE > 1ull << 48)
-        return err_new(err, ERR_INVAL, "the kernel's virtual base %#llx cannot be mapped",
-                       (long long)l->virt_base);
+        return err_new(err, ERR_INVAL, "the kernel's virtual base %#llx cannot be mapped", (long long)l->virt_base);
     if (l->virt_base >= hole_start && l->virt_base < hole_end)
         return err_new(err, ERR_INVAL, "the kernel's virtual base lies in the hypervisor's range");
     if (!l->p2m_own_map)
         return 0;
     if (k->init_p2m & (PAGE - 1) || (k->init_p2m >= hole_start && k->init_p2m < hole_end) ||
         canonical_low(k->init_p2m) + l->p2m_list_pages * PAGE > 1ull << 48)
-        return err_new(err, ERR_INVAL, "the kernel's INIT_P2M address %#llx cannot be mapped",
-                       (long long)k->init_p2m);
+        return err_new(err, ERR_INVAL, "the kernel's INIT_P2M address %#llx cannot be mapped", (long long)k->init_p2m);
     if (canonical_low(k->init_p2m) >> 39 <= (low + l->map_pages * PAGE - 1) >> 39 &&
         (canonical_low(k->init_p2m) + l->p2m_list_pages * PAGE - 1) >> 39 >= low >> 39)
         return err_new(err, ERR_INVAL, "the kernel's INIT_P2M address collides with its image");
@@ -100,8 +92,8 @@ static void place_mapped(struct pv_layout *l, uint64_t pfn)
     }
 }
 
-int pv_layout_make(const struct elf_kernel *k, uint64_t nr_pages, uint64_t ramdisk_size,
-                   struct pv_layout *l, struct err **err)
+int pv_layout_make(const struct elf_kernel *k, uint64_t nr_pages, uint64_t ramdisk_size, struct pv_layout *l,
+                   struct err **err)
 {
     uint64_t pfn = pages_of(k->end), ramdisk_pages = pages_of(ramdisk_size);
 
@@ -141,25 +133,22 @@ int pv_layout_make(const struct elf_kernel *k, uint64_t nr_pages, uint64_t ramdi
     if (pfn <= nr_pages)
         return 0;
 too_small:
-    return err_new(err, ERR_NOMEM,
-                   "kernel and ramdisk do not fit into %llu MB: they need at least %llu MB",
-                   (unsigned long long)(l->nr_pages >> 8),
-                   (unsigned long long)((pfn + ramdisk_pages) >> 8) + 1);
+    return err_new(err, ERR_NOMEM, "kernel and ramdisk do not fit into %llu MB: they need at least %llu MB",
+                   (unsigned long long)(l->nr_pages >> 8), (unsigned long long)((pfn + ramdisk_pages) >> 8) + 1);
 }
 
 static bool is_table(const struct pv_layout *l, uint64_t pfn)
 {
     return (pfn >= l->tables_pfn && pfn < l->tables_pfn + l->tables_pages) ||
-           (l->p2m_own_map && pfn >= l->p2m_pfn + l->p2m_list_pages &&
-            pfn < l->p2m_pfn + l->p2m_pages);
+           (l->p2m_own_map && pfn >= l->p2m_pfn + l->p2m_list_pages && pfn < l->p2m_pfn + l->p2m_pages);
 }
 
 /*
  * Map `pages` pages from `pfn` at `va`. `below` are the tables of levels 3, 2, 1 in that order,
  * lying from pfn `below_pfn` on.
  */
-static void map_range(const struct pv_layout *l, const uint64_t *p2m, uint64_t *l4, uint64_t *below,
-                      uint64_t below_pfn, uint64_t va, uint64_t pages, uint64_t pfn)
+static void map_range(const struct pv_layout *l, const uint64_t *p2m, uint64_t *l4, uint64_t *below, uint64_t below_pfn,
+                      uint64_t va, uint64_t pages, uint64_t pfn)
 {
     uint64_t low = canonical_low(va), first[4] = {0}, i;
     int level;
@@ -187,6 +176,5 @@ void pv_layout_tables(const struct pv_layout *l, const uint64_t *p2m, uint64_t *
 {
     map_range(l, p2m, main, main + ENTRIES, l->tables_pfn + 1, l->virt_base, l->map_pages, 0);
     if (own)
-        map_range(l, p2m, main, own, l->p2m_pfn + l->p2m_list_pages, l->p2m_virt, l->p2m_list_pages,
-                  l->p2m_pfn);
+        map_range(l, p2m, main, own, l->p2m_pfn + l->p2m_list_pages, l->p2m_virt, l->p2m_list_pages, l->p2m_pfn);
 }

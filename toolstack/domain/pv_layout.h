@@ -32,21 +32,17 @@ struct pv_layout {
 };
 
 /* Lay a guest of `nr_pages` out. Fails when it does not fit or addresses collide. */
-int pv_layout_make(const struct elf_kernel *k, uint64_t nr_pages, uint64_t ramdisk_size,
-                   struct pv_layout *l, struct err **err);
+int pv_layout_make(const struct elf_kernel *k, uint64_t nr_pages, uint64_t ramdisk_size, struct pv_layout *l,
+                   struct err **err);
 
 /* Virtual address of a pfn in the initial mapping. */
-static inline uint64_t pv_layout_virt(const struct pv_layout *l, uint64_t pfn)
-{
-    return l->virt_base + (pfn << 12);
-}
+static inline uint64_t pv_layout_virt(const struct pv_layout *l, uint64_t pfn) { return l->virt_base + (pfn << 12); }
 
 /*
  * Fill the initial page tables. `p2m` has the mfn of every pfn; `main` are the tables_pages pages
  * from tables_pfn on (L4 first), `own` the tables behind the P2M list (NULL without INIT_P2M);
  * both zeroed by the caller. Page-table pages are mapped read-only.
  */
-void pv_layout_tables(const struct pv_layout *l, const uint64_t *p2m, uint64_t *main,
-                      uint64_t *own);
+void pv_layout_tables(const struct pv_layout *l, const uint64_t *p2m, uint64_t *main, uint64_t *own);
 
 #endif

@@ -106,10 +106,8 @@ static int put_aside(struct ctx *c, struct guest_config *cfg, uint32_t domid, st
     memcpy(op.u.setdomainhandle.handle, uuid, sizeof(uuid));
     if (hyp_domctl(c->hyp, &op) < 0)
         err_sys(err, errno, "cannot give domain %u another uuid", domid);
-    else if (!store_write(&c->store, vm, "name", to, err) &&
-             !store_write(&c->store, vm, "uuid", text, err) &&
-             !store_write(&c->store, dom, "vm", vm, err) &&
-             !store_write(&c->store, dom, "name", to, err))
+    else if (!store_write(&c->store, vm, "name", to, err) && !store_write(&c->store, vm, "uuid", text, err) &&
+             !store_write(&c->store, dom, "vm", vm, err) && !store_write(&c->store, dom, "name", to, err))
         rc = old ? store_remove(&c->store, old, err) : 0;
     record_remove(domid, cfg->uuid);
     free(old);
@@ -120,8 +118,7 @@ static int put_aside(struct ctx *c, struct guest_config *cfg, uint32_t domid, st
 }
 
 /* Act on a shutdown. AGAIN: *domid is a new domain to watch. */
-static int act(struct ctx *c, struct guest_config *cfg, uint32_t *domid, int reason,
-               struct err **err)
+static int act(struct ctx *c, struct guest_config *cfg, uint32_t *domid, int reason, struct err **err)
 {
     enum action a = action_for(cfg, reason);
 
@@ -204,8 +201,7 @@ static int open_log(const char *prefix, const char *name, struct err **err)
     return fd;
 }
 
-int supervise_start(const char *log_prefix, struct guest_config *cfg, uint32_t domid,
-                    struct err **err)
+int supervise_start(const char *log_prefix, struct guest_config *cfg, uint32_t domid, struct err **err)
 {
     int fd = open_log(log_prefix, cfg->name, err), null, status;
     pid_t pid;

@@ -24,10 +24,8 @@ static int vbd_check(const struct disk_config *d, struct err **err)
     if (d->format && strcmp(d->format, "raw"))
         return err_new(err, ERR_INVAL, "format %s is not supported by this version", d->format);
     if (d->backend_type && strcmp(d->backend_type, "phy"))
-        return err_new(err, ERR_INVAL, "backend type %s is not supported by this version",
-                       d->backend_type);
-    if (d->backend_domain && strcmp(d->backend_domain, "0") &&
-        strcmp(d->backend_domain, "Domain-0"))
+        return err_new(err, ERR_INVAL, "backend type %s is not supported by this version", d->backend_type);
+    if (d->backend_domain && strcmp(d->backend_domain, "0") && strcmp(d->backend_domain, "Domain-0"))
         return err_new(err, ERR_INVAL, "backends outside of dom0 are not supported");
     if (!d->path)
         return err_new(err, ERR_INVAL, "empty drives are not supported for PV guests");
@@ -38,8 +36,7 @@ static int vbd_check(const struct disk_config *d, struct err **err)
  * The same disk writable in two guests destroys its content: refuse, as the block script does.
  * Files are compared by the path they were given, devices by number.
  */
-static int vbd_check_shared(struct ctx *c, const struct disk_config *d, const char *number,
-                            struct err **err)
+static int vbd_check_shared(struct ctx *c, const struct disk_config *d, const char *number, struct err **err)
 {
     unsigned int n = 0, i, m, j;
     char **doms = store_list(&c->store, "/local/domain/0/backend/vbd", &n);
@@ -54,10 +51,8 @@ static int vbd_check_shared(struct ctx *c, const struct disk_config *d, const ch
             char *mode = store_read(&c->store, back, "mode");
             char *its = store_read(&c->store, back, number ? "physical-device" : "params");
 
-            if (its && !strcmp(its, number ? number : d->path) &&
-                (d->writable || (mode && *mode == 'w')))
-                rc = err_new(err, ERR_FAIL, "%s is in use by domain %s, and one of them writes",
-                             d->path, doms[i]);
+            if (its && !strcmp(its, number ? number : d->path) && (d->writable || (mode && *mode == 'w')))
+                rc = err_new(err, ERR_FAIL, "%s is in use by domain %s, and one of them writes", d->path, doms[i]);
             free(its);
             free(mode);
             free(back);
@@ -70,8 +65,7 @@ static int vbd_check_shared(struct ctx *c, const struct disk_config *d, const ch
 }
 
 /* Find or make the block device: its node, and its number as the backend reads it. */
-static int vbd_open(struct ctx *c, const struct disk_config *d, char **node, char **number,
-                    struct err **err)
+static int vbd_open(struct ctx *c, const struct disk_config *d, char **node, char **number, struct err **err)
 {
     struct stat st;
 
@@ -94,17 +88,14 @@ static int vbd_open(struct ctx *c, const struct disk_config *d, char **node, cha
     return 0;
 }
 
-static int vbd_write(struct ctx *c, uint32_t domid, const struct disk_config *d, const char *script,
-                     const char *node, const char *number, struct err **err)
+static int vbd_write(struct ctx *c, uint32_t domid, const struct disk_config *d, const char *script, const char *node,
+                     const char *number, struct err **err)
 {
     struct device dev = vbd_device(domid, d);
     const char *type = d->cdrom ? "cdrom" : "disk";
     char *devid = store_fmt("%u", d->devid);
-    const struct node front[] = {{"virtual-device", devid},
-                                 {"device-type", type},
-                                 {"trusted", "1"},
-                                 {"protocol", "x86_64-abi"},
-                                 {NULL, NULL}};
+    const struct node front[] = {
+        {"virtual-device", devid}, {"device-type", type}, {"trusted", "1"}, {"protocol", "x86_64-abi"}, {NULL, NULL}};
     const struct node back[] = {{"params", d->path},
                                 {"script", script},
                                 {"removable", d->removable ? "1" : "0"},

@@ -26,17 +26,13 @@ static struct device vif_device(uint32_t domid, const struct nic_config *nic)
     return (struct device){.domid = domid, .kind = "vif", .devid = nic->devid};
 }
 
-static const char *vif_bridge(const struct nic_config *nic)
-{
-    return nic->bridge ? nic->bridge : DEFAULT_BRIDGE;
-}
+static const char *vif_bridge(const struct nic_config *nic) { return nic->bridge ? nic->bridge : DEFAULT_BRIDGE; }
 
 static int vif_check(const struct nic_config *n, struct err **err)
 {
     if (n->type && strcmp(n->type, "vif"))
         return err_new(err, ERR_INVAL, "type %s is not supported by this version", n->type);
-    if (n->backend_domain && strcmp(n->backend_domain, "0") &&
-        strcmp(n->backend_domain, "Domain-0"))
+    if (n->backend_domain && strcmp(n->backend_domain, "0") && strcmp(n->backend_domain, "Domain-0"))
         return err_new(err, ERR_INVAL, "backends outside of dom0 are not supported");
     if (n->ifname && strlen(n->ifname) >= IFNAMSIZ)
         return err_new(err, ERR_INVAL, "vifname %s is too long", n->ifname);
@@ -65,13 +61,10 @@ static int vif_write(struct ctx *c, uint32_t domid, const struct nic_config *n, 
     char *script = n->script ? hotplug_path(n->script) : store_fmt(VIF_SCRIPT);
     char *devid = store_fmt("%u", n->devid), *mtu = store_fmt("%u", n->mtu);
     char *rate = store_fmt("%llu,%u", (unsigned long long)n->rate_bytes, n->rate_usecs);
-    char *mac = store_fmt("%02x:%02x:%02x:%02x:%02x:%02x", n->mac[0], n->mac[1], n->mac[2],
-                          n->mac[3], n->mac[4], n->mac[5]);
-    const struct node front[] = {{"handle", devid},
-                                 {"mac", mac},
-                                 {"trusted", "1"},
-                                 {"mtu", n->mtu ? mtu : NULL},
-                                 {NULL, NULL}};
+    char *mac =
+        store_fmt("%02x:%02x:%02x:%02x:%02x:%02x", n->mac[0], n->mac[1], n->mac[2], n->mac[3], n->mac[4], n->mac[5]);
+    const struct node front[] = {
+        {"handle", devid}, {"mac", mac}, {"trusted", "1"}, {"mtu", n->mtu ? mtu : NULL}, {NULL, NULL}};
     const struct node back[] = {{"script", script},
                                 {"mac", mac},
                                 {"bridge", n->script && !n->bridge ? NULL : vif_bridge(n)},

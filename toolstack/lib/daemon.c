@@ -77,10 +77,7 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     buf_add(b, text, len);
 }
 
-void buf_u32(struct buf *b, uint32_t value)
-{
-    buf_add(b, &value, sizeof(value));
-}
+void buf_u32(struct buf *b, uint32_t value) { buf_add(b, &value, sizeof(value)); }
 
 void buf_free(struct buf *b)
 {

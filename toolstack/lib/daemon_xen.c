@@ -129,10 +129,7 @@ void *xen_map_dom0_ring(void)
     return page == MAP_FAILED ? NULL : page;
 }
 
-void xen_unmap_dom0_ring(void *page)
-{
-    munmap(page, PAGE_SIZE);
-}
+void xen_unmap_dom0_ring(void *page) { munmap(page, PAGE_SIZE); }
 
 int xen_dom0_port(void)
 {
@@ -147,40 +144,22 @@ int xen_dom0_port(void)
     return got > 0 ? atoi(text) : -1;
 }
 
-int xen_event_fd(void)
-{
-    return events ? xenevtchn_fd(events) : -1;
-}
+int xen_event_fd(void) { return events ? xenevtchn_fd(events) : -1; }
 
-int xen_event_next(void)
-{
-    return xenevtchn_pending(events);
-}
+int xen_event_next(void) { return xenevtchn_pending(events); }
 
-void xen_event_unmask(int port)
-{
-    xenevtchn_unmask(events, port);
-}
+void xen_event_unmask(int port) { xenevtchn_unmask(events, port); }
 
 int xen_event_bind(int domid, unsigned int remote_port)
 {
     return xenevtchn_bind_interdomain(events, domid, remote_port);
 }
 
-int xen_event_bind_virq(unsigned int virq)
-{
-    return xenevtchn_bind_virq(events, virq);
-}
+int xen_event_bind_virq(unsigned int virq) { return xenevtchn_bind_virq(events, virq); }
 
-void xen_event_unbind(int port)
-{
-    xenevtchn_unbind(events, port);
-}
+void xen_event_unbind(int port) { xenevtchn_unbind(events, port); }
 
-void xen_event_notify(int port)
-{
-    xenevtchn_notify(events, port);
-}
+void xen_event_notify(int port) { xenevtchn_notify(events, port); }
 
 long xen_read_console(char *data, size_t len, uint32_t *index)
 {

@@ -35,8 +35,7 @@ void *xen_map_dom0_ring(void);
 void xen_unmap_dom0_ring(void *page);
 int xen_dom0_port(void);
 
-/* Event channels. A descriptor that is readable when one fired; the ports, -1 when there is none.
- */
+/* Event channels. A descriptor that is readable when one fired; the ports, -1 when there is none. */
 int xen_event_fd(void);
 int xen_event_next(void); /* the channel stays masked until xen_event_unmask */
 void xen_event_unmask(int port);

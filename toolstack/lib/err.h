@@ -30,12 +30,10 @@ struct err {
 };
 
 /* Start a chain with a message. Returns -1, so that callers can `return err_new(...)`. */
-int err_new(struct err **err, enum err_code code, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+int err_new(struct err **err, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Start a chain with a message and the text of `errnum` (an errno value). ENOMEM keeps its code. */
-int err_sys(struct err **err, int errnum, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+int err_sys(struct err **err, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Put what was being attempted in front of an existing chain; its code stays. Returns -1. */
 int err_wrap(struct err **err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

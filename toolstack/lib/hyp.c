@@ -123,8 +123,7 @@ long hyp_version(struct hyp *h, int cmd, void *arg, size_t size)
 }
 
 /* A domctl without arguments of its own. */
-static int domctl_simple(struct hyp *h, uint32_t cmd, uint32_t domid, const char *what,
-                         struct err **err)
+static int domctl_simple(struct hyp *h, uint32_t cmd, uint32_t domid, const char *what, struct err **err)
 {
     struct xen_domctl op = {.cmd = cmd, .domain = domid};
 
@@ -133,8 +132,7 @@ static int domctl_simple(struct hyp *h, uint32_t cmd, uint32_t domid, const char
     return 0;
 }
 
-int hyp_domain_create(struct hyp *h, const struct xen_domctl_createdomain *c, uint32_t *domid,
-                      struct err **err)
+int hyp_domain_create(struct hyp *h, const struct xen_domctl_createdomain *c, uint32_t *domid, struct err **err)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_createdomain, .domain = *domid};
 
@@ -178,8 +176,7 @@ int hyp_domain_shutdown(struct hyp *h, uint32_t domid, unsigned int reason, stru
     return 0;
 }
 
-int hyp_domain_info(struct hyp *h, uint32_t domid, struct xen_domctl_getdomaininfo *info,
-                    struct err **err)
+int hyp_domain_info(struct hyp *h, uint32_t domid, struct xen_domctl_getdomaininfo *info, struct err **err)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_getdomaininfo, .domain = domid};
 
@@ -194,8 +191,8 @@ int hyp_domain_info(struct hyp *h, uint32_t domid, struct xen_domctl_getdomainin
     return 1;
 }
 
-int hyp_domain_list(struct hyp *h, uint32_t first, struct xen_domctl_getdomaininfo *info,
-                    unsigned int max, struct err **err)
+int hyp_domain_list(struct hyp *h, uint32_t first, struct xen_domctl_getdomaininfo *info, unsigned int max,
+                    struct err **err)
 {
     struct xen_sysctl op = {.cmd = XEN_SYSCTL_getdomaininfolist};
     size_t bytes = max * sizeof(*info);
@@ -246,8 +243,8 @@ int hyp_set_address_size(struct hyp *h, uint32_t domid, unsigned int bits, struc
     return 0;
 }
 
-int hyp_set_vcpu_context(struct hyp *h, uint32_t domid, unsigned int vcpu,
-                         const struct vcpu_guest_context *ctx, struct err **err)
+int hyp_set_vcpu_context(struct hyp *h, uint32_t domid, unsigned int vcpu, const struct vcpu_guest_context *ctx,
+                         struct err **err)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_setvcpucontext, .domain = domid};
     struct vcpu_guest_context *buf = hyp_buffer(h, sizeof(*buf));
@@ -275,8 +272,8 @@ int hyp_hypercall_page(struct hyp *h, uint32_t domid, uint64_t gmfn, struct err 
     return 0;
 }
 
-int hyp_vcpu_info(struct hyp *h, uint32_t domid, unsigned int vcpu,
-                  struct xen_domctl_getvcpuinfo *info, struct err **err)
+int hyp_vcpu_info(struct hyp *h, uint32_t domid, unsigned int vcpu, struct xen_domctl_getvcpuinfo *info,
+                  struct err **err)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_getvcpuinfo, .domain = domid};
 
@@ -293,8 +290,8 @@ static void bitmap_point(struct xenctl_bitmap *map, void *buf, size_t bytes)
     map->nr_bits = bytes * 8;
 }
 
-int hyp_affinity_get(struct hyp *h, uint32_t domid, unsigned int vcpu, uint8_t *hard, uint8_t *soft,
-                     size_t bytes, struct err **err)
+int hyp_affinity_get(struct hyp *h, uint32_t domid, unsigned int vcpu, uint8_t *hard, uint8_t *soft, size_t bytes,
+                     struct err **err)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_getvcpuaffinity, .domain = domid};
     uint8_t *buf = hyp_buffer(h, 2 * bytes);
@@ -315,8 +312,8 @@ int hyp_affinity_get(struct hyp *h, uint32_t domid, unsigned int vcpu, uint8_t *
     return 0;
 }
 
-int hyp_affinity_set(struct hyp *h, uint32_t domid, unsigned int vcpu, const uint8_t *hard,
-                     const uint8_t *soft, size_t bytes, bool force, struct err **err)
+int hyp_affinity_set(struct hyp *h, uint32_t domid, unsigned int vcpu, const uint8_t *hard, const uint8_t *soft,
+                     size_t bytes, bool force, struct err **err)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_setvcpuaffinity, .domain = domid};
     uint8_t *buf = hyp_buffer(h, 2 * bytes);
@@ -353,8 +350,7 @@ int hyp_sched_id(struct hyp *h, uint32_t *id, struct err **err)
     return 0;
 }
 
-int hyp_credit2_get(struct hyp *h, uint32_t domid, struct xen_domctl_sched_credit2 *p,
-                    struct err **err)
+int hyp_credit2_get(struct hyp *h, uint32_t domid, struct xen_domctl_sched_credit2 *p, struct err **err)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_scheduler_op, .domain = domid};
 
@@ -366,8 +362,7 @@ int hyp_credit2_get(struct hyp *h, uint32_t domid, struct xen_domctl_sched_credi
     return 0;
 }
 
-int hyp_credit2_set(struct hyp *h, uint32_t domid, const struct xen_domctl_sched_credit2 *p,
-                    struct err **err)
+int hyp_credit2_set(struct hyp *h, uint32_t domid, const struct xen_domctl_sched_credit2 *p, struct err **err)
 {
     struct xen_domctl op = {.cmd = XEN_DOMCTL_scheduler_op, .domain = domid};
 
@@ -379,8 +374,8 @@ int hyp_credit2_set(struct hyp *h, uint32_t domid, const struct xen_domctl_sched
     return 0;
 }
 
-long hyp_populate(struct hyp *h, uint32_t domid, xen_pfn_t *pfns, unsigned long count,
-                  unsigned int order, struct err **err)
+long hyp_populate(struct hyp *h, uint32_t domid, xen_pfn_t *pfns, unsigned long count, unsigned int order,
+                  struct err **err)
 {
     struct xen_memory_reservation r = {.nr_extents = count, .extent_order = order, .domid = domid};
     xen_pfn_t *buf = hyp_buffer(h, count * sizeof(*buf));
@@ -411,8 +406,7 @@ int hyp_mmuext(struct hyp *h, uint32_t domid, unsigned int cmd, uint64_t mfn, st
     rc = xencall4(h->call, __HYPERVISOR_mmuext_op, (uintptr_t)op, 1, 0, domid);
     hyp_buffer_free(h, op);
     if (rc < 0)
-        return err_sys(err, errno, "mmuext operation %u on frame %#llx of domain %u", cmd,
-                       (long long)mfn, domid);
+        return err_sys(err, errno, "mmuext operation %u on frame %#llx of domain %u", cmd, (long long)mfn, domid);
     return 0;
 }
 
@@ -440,14 +434,13 @@ void hyp_unmap(struct hyp *h, void *p, size_t count)
         xenforeignmemory_unmap(h->mem, p, count);
 }
 
-int hyp_grant_seed(struct hyp *h, uint32_t domid, unsigned int ref, uint32_t to, uint64_t frame,
-                   struct err **err)
+int hyp_grant_seed(struct hyp *h, uint32_t domid, unsigned int ref, uint32_t to, uint64_t frame, struct err **err)
 {
     void *table = NULL;
     grant_entry_v1_t *e;
-    xenforeignmemory_resource_handle *res = xenforeignmemory_map_resource(
-        h->mem, domid, XENMEM_resource_grant_table, XENMEM_resource_grant_table_id_shared, 0, 1,
-        &table, PROT_READ | PROT_WRITE, 0);
+    xenforeignmemory_resource_handle *res =
+        xenforeignmemory_map_resource(h->mem, domid, XENMEM_resource_grant_table, XENMEM_resource_grant_table_id_shared,
+                                      0, 1, &table, PROT_READ | PROT_WRITE, 0);
 
     if (!res)
         return err_sys(err, errno, "cannot map the grant table of domain %u", domid);

@@ -49,8 +49,7 @@ int hyp_sysctl(struct hyp *h, struct xen_sysctl *op);
 long hyp_version(struct hyp *h, int cmd, void *arg, size_t size);
 
 /* Life of a domain. `domid` 0xffff asks for any free one; the one given comes back. */
-int hyp_domain_create(struct hyp *h, const struct xen_domctl_createdomain *c, uint32_t *domid,
-                      struct err **err);
+int hyp_domain_create(struct hyp *h, const struct xen_domctl_createdomain *c, uint32_t *domid, struct err **err);
 int hyp_domain_destroy(struct hyp *h, uint32_t domid, struct err **err);
 int hyp_domain_pause(struct hyp *h, uint32_t domid, struct err **err);
 int hyp_domain_unpause(struct hyp *h, uint32_t domid, struct err **err);
@@ -60,40 +59,37 @@ int hyp_domain_shutdown(struct hyp *h, uint32_t domid, unsigned int reason, stru
 /*
  * Exactly this domain. Returns 1 found, 0 no such domain, -1 error.
  */
-int hyp_domain_info(struct hyp *h, uint32_t domid, struct xen_domctl_getdomaininfo *info,
-                    struct err **err);
+int hyp_domain_info(struct hyp *h, uint32_t domid, struct xen_domctl_getdomaininfo *info, struct err **err);
 /* Up to `max` domains from `first` up in order of domid; the count, or -1. */
-int hyp_domain_list(struct hyp *h, uint32_t first, struct xen_domctl_getdomaininfo *info,
-                    unsigned int max, struct err **err);
+int hyp_domain_list(struct hyp *h, uint32_t first, struct xen_domctl_getdomaininfo *info, unsigned int max,
+                    struct err **err);
 
 int hyp_set_max_vcpus(struct hyp *h, uint32_t domid, unsigned int vcpus, struct err **err);
 int hyp_set_max_mem(struct hyp *h, uint32_t domid, uint64_t kb, struct err **err);
 int hyp_set_address_size(struct hyp *h, uint32_t domid, unsigned int bits, struct err **err);
-int hyp_set_vcpu_context(struct hyp *h, uint32_t domid, unsigned int vcpu,
-                         const struct vcpu_guest_context *ctx, struct err **err);
+int hyp_set_vcpu_context(struct hyp *h, uint32_t domid, unsigned int vcpu, const struct vcpu_guest_context *ctx,
+                         struct err **err);
 int hyp_hypercall_page(struct hyp *h, uint32_t domid, uint64_t gmfn, struct err **err);
-int hyp_vcpu_info(struct hyp *h, uint32_t domid, unsigned int vcpu,
-                  struct xen_domctl_getvcpuinfo *info, struct err **err);
+int hyp_vcpu_info(struct hyp *h, uint32_t domid, unsigned int vcpu, struct xen_domctl_getvcpuinfo *info,
+                  struct err **err);
 
 /* CPU masks are byte arrays of `bytes` bytes, bit n of byte n/8. A NULL mask is left alone. */
-int hyp_affinity_get(struct hyp *h, uint32_t domid, unsigned int vcpu, uint8_t *hard, uint8_t *soft,
-                     size_t bytes, struct err **err);
-int hyp_affinity_set(struct hyp *h, uint32_t domid, unsigned int vcpu, const uint8_t *hard,
-                     const uint8_t *soft, size_t bytes, bool force, struct err **err);
+int hyp_affinity_get(struct hyp *h, uint32_t domid, unsigned int vcpu, uint8_t *hard, uint8_t *soft, size_t bytes,
+                     struct err **err);
+int hyp_affinity_set(struct hyp *h, uint32_t domid, unsigned int vcpu, const uint8_t *hard, const uint8_t *soft,
+                     size_t bytes, bool force, struct err **err);
 
 /* Scheduler of the host: XEN_SCHEDULER_*. */
 int hyp_sched_id(struct hyp *h, uint32_t *id, struct err **err);
-int hyp_credit2_get(struct hyp *h, uint32_t domid, struct xen_domctl_sched_credit2 *p,
-                    struct err **err);
-int hyp_credit2_set(struct hyp *h, uint32_t domid, const struct xen_domctl_sched_credit2 *p,
-                    struct err **err);
+int hyp_credit2_get(struct hyp *h, uint32_t domid, struct xen_domctl_sched_credit2 *p, struct err **err);
+int hyp_credit2_set(struct hyp *h, uint32_t domid, const struct xen_domctl_sched_credit2 *p, struct err **err);
 
 /*
  * Populate guest memory of `domid`: `count` extents of 2^order pages; pfns[] holds the first pfn
  * of each and receives the first mfn of each. The number of extents that were populated, or -1.
  */
-long hyp_populate(struct hyp *h, uint32_t domid, xen_pfn_t *pfns, unsigned long count,
-                  unsigned int order, struct err **err);
+long hyp_populate(struct hyp *h, uint32_t domid, xen_pfn_t *pfns, unsigned long count, unsigned int order,
+                  struct err **err);
 
 /* One mmuext operation on `domid` (MMUEXT_PIN_L4_TABLE and the like) with a frame argument. */
 int hyp_mmuext(struct hyp *h, uint32_t domid, unsigned int cmd, uint64_t mfn, struct err **err);
@@ -106,8 +102,7 @@ void *hyp_map(struct hyp *h, uint32_t domid, const xen_pfn_t *mfns, size_t count
 void hyp_unmap(struct hyp *h, void *p, size_t count);
 
 /* Write one entry of a new domain's grant table: `frame` may be mapped by `to`. */
-int hyp_grant_seed(struct hyp *h, uint32_t domid, unsigned int ref, uint32_t to, uint64_t frame,
-                   struct err **err);
+int hyp_grant_seed(struct hyp *h, uint32_t domid, unsigned int ref, uint32_t to, uint64_t frame, struct err **err);
 
 int hyp_physinfo(struct hyp *h, struct xen_sysctl_physinfo *info, struct err **err);
 

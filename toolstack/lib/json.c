@@ -6,10 +6,7 @@
 
 #include <string.h>
 
-static void indent(FILE *to, int depth)
-{
-    fprintf(to, "%*s", depth * 4, "");
-}
+static void indent(FILE *to, int depth) { fprintf(to, "%*s", depth * 4, ""); }
 
 static void print_string(FILE *to, const char *s)
 {

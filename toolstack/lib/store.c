@@ -73,8 +73,7 @@ void store_abort(struct store *s)
     s->t = XBT_NULL;
 }
 
-int store_write(struct store *s, const char *dir, const char *key, const char *value,
-                struct err **err)
+int store_write(struct store *s, const char *dir, const char *key, const char *value, struct err **err)
 {
     char *path = join(dir, key);
     int rc = 0;
@@ -85,8 +84,7 @@ int store_write(struct store *s, const char *dir, const char *key, const char *v
     return rc;
 }
 
-int store_writef(struct store *s, struct err **err, const char *dir, const char *key,
-                 const char *fmt, ...)
+int store_writef(struct store *s, struct err **err, const char *dir, const char *key, const char *fmt, ...)
 {
     va_list ap;
     char *value;
@@ -125,11 +123,9 @@ long store_read_long(struct store *s, const char *dir, const char *key, long non
     return n;
 }
 
-int store_set_perms(struct store *s, const char *path, unsigned int owner, int reader,
-                    struct err **err)
+int store_set_perms(struct store *s, const char *path, unsigned int owner, int reader, struct err **err)
 {
-    struct xs_permissions p[2] = {{.id = owner, .perms = XS_PERM_NONE},
-                                  {.id = reader, .perms = XS_PERM_READ}};
+    struct xs_permissions p[2] = {{.id = owner, .perms = XS_PERM_NONE}, {.id = reader, .perms = XS_PERM_READ}};
 
     if (!xs_set_permissions(s->xs, s->t, path, p, reader < 0 ? 1 : 2))
         return err_sys(err, errno, "cannot set permissions of %s", path);
@@ -192,8 +188,7 @@ static void drain(struct store *s)
 }
 
 int store_wait(struct store *s, const char *const *paths, unsigned int count, unsigned int seconds,
-               int (*done)(struct store *s, void *arg, struct err **err), void *arg,
-               struct err **err)
+               int (*done)(struct store *s, void *arg, struct err **err), void *arg, struct err **err)
 {
     int64_t end = now_ms() + seconds * 1000ll;
     unsigned int i;

@@ -29,10 +29,9 @@ int store_commit(struct store *s, struct err **err);
 void store_abort(struct store *s);
 
 /* Write `value` at `dir`/`key` (key may be NULL: at dir). Permissions are inherited. */
-int store_write(struct store *s, const char *dir, const char *key, const char *value,
-                struct err **err);
-int store_writef(struct store *s, struct err **err, const char *dir, const char *key,
-                 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+int store_write(struct store *s, const char *dir, const char *key, const char *value, struct err **err);
+int store_writef(struct store *s, struct err **err, const char *dir, const char *key, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* The value at `dir`/`key`, or NULL if there is none. The caller frees. */
 char *store_read(struct store *s, const char *dir, const char *key);
@@ -41,10 +40,8 @@ char *store_read(struct store *s, const char *dir, const char *key);
 long store_read_long(struct store *s, const char *dir, const char *key, long none);
 
 /* Make a node with the given owner and one more reader (-1: none), replacing its permissions. */
-int store_mkdir(struct store *s, const char *path, unsigned int owner, int reader,
-                struct err **err);
-int store_set_perms(struct store *s, const char *path, unsigned int owner, int reader,
-                    struct err **err);
+int store_mkdir(struct store *s, const char *path, unsigned int owner, int reader, struct err **err);
+int store_set_perms(struct store *s, const char *path, unsigned int owner, int reader, struct err **err);
 
 /* Remove a subtree; one that is absent is fine. */
 int store_remove(struct store *s, const char *path, struct err **err);
@@ -60,7 +57,6 @@ char **store_list(struct store *s, const char *path, unsigned int *count);
  * under one of `paths` changes. 0 when `seconds` are over. Not within a transaction.
  */
 int store_wait(struct store *s, const char *const *paths, unsigned int count, unsigned int seconds,
-               int (*done)(struct store *s, void *arg, struct err **err), void *arg,
-               struct err **err);
+               int (*done)(struct store *s, void *arg, struct err **err), void *arg, struct err **err);
 
 #endif

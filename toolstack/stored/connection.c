@@ -285,8 +285,8 @@ struct out *connection_begin_reply(struct connection *c)
     return out_new(c, true);
 }
 
-void connection_end_reply(struct connection *c, struct out *o, uint32_t type, uint32_t req_id,
-                          uint32_t tx_id, const void *data, size_t len)
+void connection_end_reply(struct connection *c, struct out *o, uint32_t type, uint32_t req_id, uint32_t tx_id,
+                          const void *data, size_t len)
 {
     out_message(&o->data, type, req_id, tx_id, len);
     buf_add(&o->data, data, len);

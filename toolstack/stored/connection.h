@@ -76,8 +76,7 @@ extern struct connection *connections;
 struct connection *connection_new(const struct transport *io, int domid);
 void connection_free(struct connection *c);
 
-/* Forgets input, output, watches and transactions: the client starts anew on the same connection.
- */
+/* Forgets input, output, watches and transactions: the client starts anew on the same connection. */
 void connection_reset(struct connection *c);
 
 /* Puts `c` in line for connection_run_all. */
@@ -103,8 +102,8 @@ void connection_flush(struct connection *c);
 
 /* Puts a reply in line; its data is filled in later, behind it events may already be in line. */
 struct out *connection_begin_reply(struct connection *c);
-void connection_end_reply(struct connection *c, struct out *o, uint32_t type, uint32_t req_id,
-                          uint32_t tx_id, const void *data, size_t len);
+void connection_end_reply(struct connection *c, struct out *o, uint32_t type, uint32_t req_id, uint32_t tx_id,
+                          const void *data, size_t len);
 
 /* Queues a watch event. Too many for a slow reader are merged into one for each watch. */
 void connection_send_event(struct connection *c, struct watch *w, const char *path);

@@ -123,15 +123,9 @@ int domain_set_target(int domid, int target)
     return 0;
 }
 
-bool domain_introduced(int domid)
-{
-    return !domid || domain_find(domid);
-}
+bool domain_introduced(int domid) { return !domid || domain_find(domid); }
 
-void domain_add_dom0(void)
-{
-    domain_add(0, 0, 0);
-}
+void domain_add_dom0(void) { domain_add(0, 0, 0); }
 
 struct domain *domain_restore(int domid, unsigned long mfn, unsigned int port)
 {
@@ -166,8 +160,7 @@ void domain_attach_restored(void)
         if (d->domid && !(xen_domain_state(d->domid) & XEN_DOMAIN_EXISTS))
             continue; /* domain_scan buries it */
         if (!domain_attach(d) && d->domid) {
-            log_error("domain %d: cannot connect again: its store stays, its ring is lost",
-                      d->domid);
+            log_error("domain %d: cannot connect again: its store stays, its ring is lost", d->domid);
             domain_remove(d);
         }
     }

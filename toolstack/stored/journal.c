@@ -44,10 +44,7 @@ static void write_all(int fd, const char *data, size_t len)
     }
 }
 
-static bool journal_wanted(void)
-{
-    return journal_fd >= 0 && !journal_loading;
-}
+static bool journal_wanted(void) { return journal_fd >= 0 && !journal_loading; }
 
 static void put_string(const char *data, size_t len)
 {
@@ -76,10 +73,7 @@ static void group_write(int fd)
     group.len = 0;
 }
 
-void journal_begin(void)
-{
-    depth++;
-}
+void journal_begin(void) { depth++; }
 
 static void put_node(const char *path, const struct blob *value, const struct perms *perms)
 {
@@ -166,8 +160,7 @@ static void put_connection(const struct domain *d)
     if (!c->ring->page)
         return;
     if (c->in_len > c->ring->peeked)
-        put_bytes(JOURNAL_INPUT, d->domid, c->ring->page->req_cons, c->in,
-                  c->in_len - c->ring->peeked);
+        put_bytes(JOURNAL_INPUT, d->domid, c->ring->page->req_cons, c->in, c->in_len - c->ring->peeked);
     put_begun_output(d->domid, c);
     /* The journal is only renewed between requests: an answered one has its reply in line. */
     if (c->changed) {
@@ -176,8 +169,7 @@ static void put_connection(const struct domain *d)
         while (o && !o->reply)
             o = o->next;
         if (o && !o->sent)
-            put_bytes(JOURNAL_REPLY, d->domid, c->ring->page->req_cons + c->ring->peeked,
-                      o->data.data, o->data.len);
+            put_bytes(JOURNAL_REPLY, d->domid, c->ring->page->req_cons + c->ring->peeked, o->data.data, o->data.len);
     }
 }
 

@@ -87,10 +87,7 @@ static void set_quota_option(char *text)
         die("no such quota: %s", text);
 }
 
-static void set_limit(enum quota_id id, const char *text)
-{
-    quotas[id].limit = strtoul(text, NULL, 10);
-}
+static void set_limit(enum quota_id id, const char *text) { quotas[id].limit = strtoul(text, NULL, 10); }
 
 static struct options parse_options(int argc, char **argv)
 {
@@ -183,8 +180,7 @@ static int open_domains(void)
     int port;
 
     if (!xen_open())
-        die("cannot reach Xen (%s): is this dom0? (--no-domain-init serves the socket alone)",
-            strerror(errno));
+        die("cannot reach Xen (%s): is this dom0? (--no-domain-init serves the socket alone)", strerror(errno));
     port = xen_event_bind_virq(VIRQ_DOM_EXC);
     if (port < 0)
         die("cannot bind the domain exception VIRQ: %s", strerror(errno));

@@ -60,14 +60,10 @@ static bool over_quota(struct view *v, int owner, long nodes, long bytes)
                         quota_exceeded(owner, QUOTA_MEMORY, u->bytes + d.bytes, bytes));
 }
 
-static bool node_too_big(struct view *v, long cost)
-{
-    return v->domid && cost >= (long)quotas[QUOTA_NODE_SIZE].limit;
-}
+static bool node_too_big(struct view *v, long cost) { return v->domid && cost >= (long)quotas[QUOTA_NODE_SIZE].limit; }
 
 /* Makes the node at `path`, whose parent is there. `perms` is what it inherits. */
-static int node_create(struct view *v, const char *path, struct blob *value, struct perms *perms,
-                       bool announce)
+static int node_create(struct view *v, const char *path, struct blob *value, struct perms *perms, bool announce)
 {
     size_t above_len = path_parent_len(path);
     size_t leaf_size = strlen(strrchr(path, '/') + 1) + 1;
@@ -89,8 +85,7 @@ static int node_create(struct view *v, const char *path, struct blob *value, str
 static int nodes_create(struct view *v, const char *path, struct blob *value)
 {
     const struct node *above = nearest_above(v, path);
-    struct perms *perms =
-        v->domid ? perms_with_owner(above->perms, v->domid) : perms_get(above->perms);
+    struct perms *perms = v->domid ? perms_with_owner(above->perms, v->domid) : perms_get(above->perms);
     char *partial = xstrdup(path);
     char *end = partial;
     int err = 0;
@@ -123,8 +118,7 @@ int nodes_write(struct view *v, const char *path, const void *data, size_t len)
     } else {
         long more = (long)len - (n->value ? n->value->len : 0);
 
-        if (node_too_big(v, node_cost(n) + more) ||
-            over_quota(v, n->perms->entry[0].domid, 0, more))
+        if (node_too_big(v, node_cost(n) + more) || over_quota(v, n->perms->entry[0].domid, 0, more))
             err = ENOSPC;
         else
             edit_set(v->edit, path, value, n->perms, true);

@@ -14,10 +14,7 @@
 #include "transaction.h"
 #include "watch.h"
 
-static void reply_string(struct request *r, const char *text)
-{
-    buf_add(&r->reply, text, strlen(text) + 1);
-}
+static void reply_string(struct request *r, const char *text) { buf_add(&r->reply, text, strlen(text) + 1); }
 
 /* Where node operations of this request work; `own` serves those outside of a transaction. */
 static struct view request_view(struct request *r, struct edit *own)
@@ -179,15 +176,9 @@ static int change_path(struct request *r, int (*change)(struct view *, const cha
     return request_end_view(&v, err);
 }
 
-static int do_mkdir(struct request *r)
-{
-    return change_path(r, nodes_mkdir);
-}
+static int do_mkdir(struct request *r) { return change_path(r, nodes_mkdir); }
 
-static int do_rm(struct request *r)
-{
-    return change_path(r, nodes_remove);
-}
+static int do_rm(struct request *r) { return change_path(r, nodes_remove); }
 
 static int do_set_perms(struct request *r)
 {
@@ -294,8 +285,7 @@ static int do_introduce(struct request *r)
 
     if (wire_strings(r->body, r->hdr.len, argv, 3) < 3)
         return EINVAL;
-    return domain_introduce(wire_domid(argv[0]), strtoul(argv[1], NULL, 10),
-                            strtoul(argv[2], NULL, 10));
+    return domain_introduce(wire_domid(argv[0]), strtoul(argv[1], NULL, 10), strtoul(argv[2], NULL, 10));
 }
 
 /* The payload's only string as a domain id; false if there is no string. */
@@ -420,8 +410,8 @@ void request_handle(struct connection *c)
     err = request_dispatch(&r);
     if (r.reply.len > XENSTORE_PAYLOAD_MAX)
         err = E2BIG;
-    log_trace("dom%d %s tx %u \"%.*s\" -> %s", c->domid, wire_type_name(type), r.hdr.tx_id,
-              (int)r.hdr.len, r.body, err ? wire_error_name(err) : "ok");
+    log_trace("dom%d %s tx %u \"%.*s\" -> %s", c->domid, wire_type_name(type), r.hdr.tx_id, (int)r.hdr.len, r.body,
+              err ? wire_error_name(err) : "ok");
     if (err) {
         type = XS_ERROR;
         r.reply.len = 0;

@@ -20,15 +20,9 @@
 
 #define FEATURES (XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR)
 
-static uint32_t index_read(const uint32_t *index)
-{
-    return __atomic_load_n(index, __ATOMIC_ACQUIRE);
-}
+static uint32_t index_read(const uint32_t *index) { return __atomic_load_n(index, __ATOMIC_ACQUIRE); }
 
-static void index_write(uint32_t *index, uint32_t value)
-{
-    __atomic_store_n(index, value, __ATOMIC_RELEASE);
-}
+static void index_write(uint32_t *index, uint32_t value) { __atomic_store_n(index, value, __ATOMIC_RELEASE); }
 
 struct ring *ring_new(struct connection *c)
 {
@@ -86,10 +80,7 @@ void ring_detach(struct ring *r)
     r->error = XENSTORE_ERROR_NONE;
 }
 
-int ring_port(const struct ring *r)
-{
-    return r->port;
-}
+int ring_port(const struct ring *r) { return r->port; }
 
 static long ring_error(struct ring *r, uint32_t error)
 {
@@ -187,8 +178,7 @@ static long ring_send(struct connection *c, const char *data, size_t len)
     circle_write(r->page->rsp, prod, data, len);
     index_write(&r->page->rsp_prod, prod + len);
     r->notify = true;
-    /* A guest signals that there is room again only if it sees a full ring: look again after this.
-     */
+    /* A guest signals that there is room again only if it sees a full ring: look again after this. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return len;
 }
@@ -239,8 +229,7 @@ static void ring_fail(struct connection *c)
 
     if (!r->error)
         r->error = XENSTORE_ERROR_PROTO;
-    log_error("dom%d broke the ring protocol (error %u): not served until it reconnects", c->domid,
-              r->error);
+    log_error("dom%d broke the ring protocol (error %u): not served until it reconnects", c->domid, r->error);
     connection_reset(c);
     c->broken = false;
     r->peeked = 0;
@@ -279,8 +268,8 @@ static size_t unsent_rest(const struct ring *r)
 static bool rest_is_reply(const struct ring *r, size_t rest)
 {
     return rest && rest < r->saved.reply.len &&
-           !memcmp(r->saved.rest.data + r->saved.rest.len - rest,
-                   r->saved.reply.data + r->saved.reply.len - rest, rest);
+           !memcmp(r->saved.rest.data + r->saved.rest.len - rest, r->saved.reply.data + r->saved.reply.len - rest,
+                   rest);
 }
 
 void ring_resume(struct connection *c)
@@ -291,8 +280,7 @@ void ring_resume(struct connection *c)
 
     if (rest)
         connection_send_raw(c, r->saved.rest.data + r->saved.rest.len - rest, rest);
-    if (r->saved.reply.len && r->saved.request_end != cons &&
-        r->saved.request_end - cons <= XENSTORE_RING_SIZE) {
+    if (r->saved.reply.len && r->saved.request_end != cons && r->saved.request_end - cons <= XENSTORE_RING_SIZE) {
         /* Done, but the guest may not have been told: tell it now, and step over the request. */
         if (!rest_is_reply(r, rest))
             connection_send_raw(c, r->saved.reply.data, r->saved.reply.len);

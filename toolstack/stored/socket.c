@@ -18,8 +18,7 @@
 
 static int socket_epoll_fd = -1;
 
-/* The name appears only when the socket takes clients, so that one who sees it need not try twice.
- */
+/* The name appears only when the socket takes clients, so that one who sees it need not try twice. */
 int socket_listen(const char *path)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -34,8 +33,8 @@ int socket_listen(const char *path)
     if (fd < 0)
         return -1;
     unlink(addr.sun_path);
-    if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, 0600) ||
-        listen(fd, 128) || rename(addr.sun_path, path)) {
+    if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, 0600) || listen(fd, 128) ||
+        rename(addr.sun_path, path)) {
         int err = errno;
 
         close(fd);
@@ -70,10 +69,7 @@ static void socket_consumed(struct connection *c, size_t len)
     (void)len;
 }
 
-static void socket_prepare(struct connection *c)
-{
-    (void)c;
-}
+static void socket_prepare(struct connection *c) { (void)c; }
 
 /* A client that does not read its answers is not listened to until it does. */
 static void socket_update(struct connection *c)
@@ -88,10 +84,7 @@ static void socket_update(struct connection *c)
     c->interest = want;
 }
 
-static void socket_close(struct connection *c)
-{
-    close(c->fd);
-}
+static void socket_close(struct connection *c) { close(c->fd); }
 
 static const struct transport socket_transport = {
     .receive = socket_receive,

@@ -14,10 +14,7 @@
 struct node *store_root;
 static uint64_t generation;
 
-long node_cost(const struct node *n)
-{
-    return COST_OF(n->perms->count, n->value ? n->value->len : 0) + n->kids_bytes;
-}
+long node_cost(const struct node *n) { return COST_OF(n->perms->count, n->value ? n->value->len : 0) + n->kids_bytes; }
 
 size_t path_parent_len(const char *path)
 {
@@ -108,8 +105,7 @@ static void node_count(struct edit *e, const struct node *n, int sign)
     deltas_add(&e->deltas, n->perms->entry[0].domid, sign, sign * node_cost(n));
 }
 
-void edit_set(struct edit *e, const char *path, struct blob *value, struct perms *perms,
-              bool announce)
+void edit_set(struct edit *e, const char *path, struct blob *value, struct perms *perms, bool announce)
 {
     struct node *n = tree_own(&e->root, path);
     struct change *c;

@@ -40,8 +40,7 @@ void edit_drop(struct edit *e);
  * and gives it value and permissions; edit_remove takes out a node, which must be there and not be
  * the root, with all below it.
  */
-void edit_set(struct edit *e, const char *path, struct blob *value, struct perms *perms,
-              bool announce);
+void edit_set(struct edit *e, const char *path, struct blob *value, struct perms *perms, bool announce);
 void edit_remove(struct edit *e, const char *path);
 
 /*

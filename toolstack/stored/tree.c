@@ -183,8 +183,7 @@ struct node *tree_own(struct node **root, const char *path)
 }
 
 /* Splits `n` into what sorts before and what sorts after `name`, which is not in it. */
-static void treap_split(struct node *n, const char *name, size_t len, struct node **before,
-                        struct node **after)
+static void treap_split(struct node *n, const char *name, size_t len, struct node **before, struct node **after)
 {
     struct node **slot = &n;
 

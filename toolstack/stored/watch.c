@@ -17,15 +17,9 @@
 
 static struct watch *slots[SLOTS];
 
-static struct watch **watch_slot(const char *path, size_t len)
-{
-    return &slots[hash_string(path, len) & (SLOTS - 1)];
-}
+static struct watch **watch_slot(const char *path, size_t len) { return &slots[hash_string(path, len) & (SLOTS - 1)]; }
 
-static long watch_cost(const struct watch *w)
-{
-    return sizeof(*w) + strlen(w->path) + strlen(w->token);
-}
+static long watch_cost(const struct watch *w) { return sizeof(*w) + strlen(w->path) + strlen(w->token); }
 
 int watch_add(struct connection *c, const char *path, const char *given, const char *token)
 {
@@ -123,14 +117,12 @@ static void fire_at(const struct event *ev, const char *path, size_t len)
     for (w = *watch_slot(path, len); w; w = w->hash_next) {
         if (strncmp(w->path, path, len) || w->path[len])
             continue;
-        if (may_read(w->conn, ev->before) || may_read(w->conn, ev->after) ||
-            may_read(w->conn, ev->parent))
+        if (may_read(w->conn, ev->before) || may_read(w->conn, ev->after) || may_read(w->conn, ev->parent))
             connection_send_event(w->conn, w, ev->path + w->strip);
     }
 }
 
-static struct event event_make(const struct node *before, const struct node *after,
-                               const char *path)
+static struct event event_make(const struct node *before, const struct node *after, const char *path)
 {
     struct event ev = {.path = path};
     size_t len = path_parent_len(path);
@@ -181,8 +173,7 @@ static bool removed_by(const struct change *c, const char *path)
     return false;
 }
 
-void watch_fire_changes(const struct node *before, const struct node *after,
-                        const struct change *changes)
+void watch_fire_changes(const struct node *before, const struct node *after, const struct change *changes)
 {
     const struct change *c;
 
@@ -201,8 +192,7 @@ void watch_fire_changes(const struct node *before, const struct node *after,
             struct buf path = {0};
 
             buf_add(&path, c->path, strlen(c->path));
-            tree_walk(ev.before, &path, fire_removed,
-                      &(struct fire_removed){before, after, c->path});
+            tree_walk(ev.before, &path, fire_removed, &(struct fire_removed){before, after, c->path});
             buf_free(&path);
         }
         fire_at(&ev, "/", 1);

@@ -31,8 +31,7 @@ void watch_remove_all(struct connection *c);
 void watch_fire_all(struct connection *c);
 
 /* Tells of a commit: what was asked for by name, and nodes that went with a node above them. */
-void watch_fire_changes(const struct node *before, const struct node *after,
-                        const struct change *changes);
+void watch_fire_changes(const struct node *before, const struct node *after, const struct change *changes);
 
 /* "@introduceDomain" or "@releaseDomain"; told to the privileged only. */
 void watch_fire_special(const char *name);

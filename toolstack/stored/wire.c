@@ -70,10 +70,7 @@ unsigned int wire_strings(const char *body, size_t len, const char *argv[], unsi
     return count;
 }
 
-int wire_domid(const char *text)
-{
-    return (int)strtol(text, NULL, 10);
-}
+int wire_domid(const char *text) { return (int)strtol(text, NULL, 10); }
 
 static bool path_chars_ok(const char *name)
 {
@@ -88,8 +85,7 @@ char *wire_path(const char *name, int domid, bool special)
     size_t len = strlen(name);
     char *path;
 
-    if (!len || len > quotas[QUOTA_PATH_MAX].limit || len > XENSTORE_REL_PATH_MAX ||
-        !path_chars_ok(name))
+    if (!len || len > quotas[QUOTA_PATH_MAX].limit || len > XENSTORE_REL_PATH_MAX || !path_chars_ok(name))
         return NULL;
     if (name[0] == '@')
         return special ? xstrdup(name) : NULL;

@@ -59,12 +59,9 @@ void host_machine_init(unsigned int nr_cpus)
     host_time = 0;
 }
 
-void host_set_cpu(unsigned int cpu)
-{
-    host_cpu_id = cpu;
-}
+void host_set_cpu(unsigned int cpu) { host_cpu_id = cpu; }
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 void arch_context_switch(struct vcpu *prev, struct vcpu *next)
 {
@@ -89,38 +86,20 @@ void arch_idle_wait(void)
     sched_yield();
 }
 
-void arch_send_event_check(unsigned int cpu)
-{
-    __atomic_fetch_add(&host_cpus[cpu].event_checks, 1, __ATOMIC_SEQ_CST);
-}
+void arch_send_event_check(unsigned int cpu) { __atomic_fetch_add(&host_cpus[cpu].event_checks, 1, __ATOMIC_SEQ_CST); }
 
-void cpu_relax(void)
-{
-    sched_yield();
-}
+void cpu_relax(void) { sched_yield(); }
 
-/* ---- time ---------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
-s_time_t arch_read_clock(void)
-{
-    return __atomic_load_n(&host_time, __ATOMIC_RELAXED);
-}
+s_time_t arch_read_clock(void) { return __atomic_load_n(&host_time, __ATOMIC_RELAXED); }
 
 /* In place of time/clock.c: nothing to calibrate here. */
-s_time_t now(void)
-{
-    return arch_read_clock();
-}
+s_time_t now(void) { return arch_read_clock(); }
 
-void arch_timer_program(s_time_t expires)
-{
-    host_cpus[host_cpu_id].deadline = expires;
-}
+void arch_timer_program(s_time_t expires) { host_cpus[host_cpu_id].deadline = expires; }
 
-void arch_update_vcpu_time(struct vcpu *v)
-{
-    (void)v;
-}
+void arch_update_vcpu_time(struct vcpu *v) { (void)v; }
 
 bool arch_runstate_deferred(struct vcpu *v)
 {
@@ -128,17 +107,11 @@ bool arch_runstate_deferred(struct vcpu *v)
     return false;
 }
 
-void arch_set_time_area(struct vcpu *v, struct vcpu_time_info __guest *area)
-{
-    v->arch.time_guest = area;
-}
+void arch_set_time_area(struct vcpu *v, struct vcpu_time_info __guest *area) { v->arch.time_guest = area; }
 
-/* ---- objects and memory -------------------------------------------------------------------- */
+/* ---- objects and memory ---- */
 
-bool arch_vcpu_initialised(const struct vcpu *v)
-{
-    return v->arch.initialised;
-}
+bool arch_vcpu_initialised(const struct vcpu *v) { return v->arch.initialised; }
 
 int arch_set_guest_context(struct vcpu *v, const void *context)
 {
@@ -147,10 +120,7 @@ int arch_set_guest_context(struct vcpu *v, const void *context)
     return 0;
 }
 
-void arch_vcpu_nmi(struct vcpu *v)
-{
-    v->arch.nmis++;
-}
+void arch_vcpu_nmi(struct vcpu *v) { v->arch.nmis++; }
 
 mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
 {
@@ -202,12 +172,9 @@ int arch_grant_unmap(u64 host_addr, mfn_t mfn, u64 new_addr, unsigned int flags)
     return GNTST_okay;
 }
 
-void arch_flush_domain_tlb(struct domain *d)
-{
-    d->arch.tlb_flushes++;
-}
+void arch_flush_domain_tlb(struct domain *d) { d->arch.tlb_flushes++; }
 
-/* ---- trouble ------------------------------------------------------------------------------- */
+/* ---- trouble ---- */
 
 static void log_line(const char *fmt, va_list ap)
 {
@@ -250,7 +217,7 @@ void panic(const char *fmt, ...)
     abort();
 }
 
-/* ---- guest memory: addresses are the program's own, except those that fault ---------------- */
+/* ---- guest memory: addresses are the program's own, except those that fault ---- */
 
 static bool guest_range_ok(const void __guest *p, size_t n)
 {
@@ -283,7 +250,7 @@ size_t raw_clear_guest(void __guest *dst, size_t n)
     return 0;
 }
 
-/* ---- interrupts ---------------------------------------------------------------------------- */
+/* ---- interrupts ---- */
 
 int pirq_guest_bind(struct vcpu *v, u32 pirq, bool share)
 {

@@ -88,8 +88,7 @@ void arch_dump_cpu(const struct cpu_user_regs *regs)
     log_error("rbp %p  r8  %p  r9  %p\n", (void *)regs->rbp, (void *)regs->r8, (void *)regs->r9);
     log_error("r10 %p  r11 %p  r12 %p\n", (void *)regs->r10, (void *)regs->r11, (void *)regs->r12);
     log_error("r13 %p  r14 %p  r15 %p\n", (void *)regs->r13, (void *)regs->r14, (void *)regs->r15);
-    log_error("cr0 %#lx  cr2 %#lx  cr3 %#lx  cr4 %#lx\n", read_cr0(), read_cr2(), read_cr3(),
-              read_cr4());
+    log_error("cr0 %#lx  cr2 %#lx  cr3 %#lx  cr4 %#lx\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
     if (!(regs->cs & 3))
         dump_stack(regs->rsp);
 }

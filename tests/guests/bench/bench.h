@@ -45,11 +45,9 @@ void bench_report(const char *name, unsigned int parts);
 #define BENCH(name, statement) BENCH_PREPARED(name, 1, , statement)
 
 /* Bare trap handlers, see handlers.S. */
-extern char bench_return[], bench_return_error[], bench_skip2[], bench_skip_error2[],
-    bench_skip_error3[];
+extern char bench_return[], bench_return_error[], bench_skip2[], bench_skip_error2[], bench_skip_error3[];
 extern char bench_skip_error7[];
-extern char bench_stamp[], bench_stamp_error[], bench_map_page[], bench_upcall[],
-    bench_upcall_stamp[];
+extern char bench_stamp[], bench_stamp_error[], bench_map_page[], bench_upcall[], bench_upcall_stamp[];
 extern char bench_sysret[];
 extern volatile uint64_t bench_entry_ticks;              /* written by the stamping ones */
 extern uint64_t bench_resume;                            /* where they go on */

@@ -9,8 +9,7 @@ static struct gnttab_copy copies[32];
 
 static void maps(uint64_t mfn, domid_t self)
 {
-    struct gnttab_map_grant_ref map = {
-        .host_addr = AREA, .flags = GNTMAP_host_map, .ref = REF, .dom = self};
+    struct gnttab_map_grant_ref map = {.host_addr = AREA, .flags = GNTMAP_host_map, .ref = REF, .dom = self};
     struct gnttab_unmap_grant_ref unmap = {.host_addr = AREA};
 
     grant_access(REF, self, mfn, 0);
@@ -51,8 +50,7 @@ static void copy(uint64_t from, uint64_t to, domid_t self)
     check_eq(op.status, GNTST_okay);
     for (unsigned int i = 0; i < 32; i++)
         copies[i] = op;
-    BENCH_PREPARED("grant_copy_4k_gref_batch32_each", 32, ,
-                   hc_grant_table_op(GNTTABOP_copy, copies, 32));
+    BENCH_PREPARED("grant_copy_4k_gref_batch32_each", 32, , hc_grant_table_op(GNTTABOP_copy, copies, 32));
 }
 
 void bench_grants(void)

@@ -7,8 +7,7 @@ static struct multicall_entry calls[32];
 static void multicalls(void)
 {
     for (unsigned int i = 0; i < 32; i++)
-        calls[i] =
-            (struct multicall_entry){.op = __HYPERVISOR_xen_version, .args = {XENVER_version}};
+        calls[i] = (struct multicall_entry){.op = __HYPERVISOR_xen_version, .args = {XENVER_version}};
     BENCH("hc_multicall_1", hc_multicall(calls, 1));
     BENCH("hc_multicall_32", hc_multicall(calls, 32));
     BENCH_PREPARED("hc_multicall_32_per_entry", 32, , hc_multicall(calls, 32));
@@ -52,8 +51,7 @@ static void reset_port(evtchn_port_t port)
 
 static void upcalls(evtchn_port_t from, evtchn_port_t to)
 {
-    struct callback_register cb = {.type = CALLBACKTYPE_event,
-                                   .address = (unsigned long)bench_upcall};
+    struct callback_register cb = {.type = CALLBACKTYPE_event, .address = (unsigned long)bench_upcall};
     struct evtchn_send send = {.port = from};
 
     bench_upcall_pending = &vcpu_info()->evtchn_upcall_pending;
@@ -96,8 +94,7 @@ static void events(void)
     unmask.port = to;
     BENCH("evtchn_status", hc_event_channel_op(EVTCHNOP_status, &status));
     port_mask(to);
-    BENCH_PREPARED("evtchn_send_masked", 1, reset_port(to),
-                   hc_event_channel_op(EVTCHNOP_send, &send));
+    BENCH_PREPARED("evtchn_send_masked", 1, reset_port(to), hc_event_channel_op(EVTCHNOP_send, &send));
     BENCH("evtchn_send_masked_again", hc_event_channel_op(EVTCHNOP_send, &send));
     reset_port(to);
     BENCH("evtchn_unmask_idle", hc_event_channel_op(EVTCHNOP_unmask, &unmask));
@@ -125,8 +122,7 @@ static void cpu_state(void)
     BENCH("set_debugreg_7", hc_set_debugreg(7, 0x400));
     BENCH("get_debugreg_7", hc_get_debugreg(7));
     BENCH("set_gdt_1frame", hc_set_gdt(&frame, 512));
-    BENCH("update_descriptor",
-          hc_update_descriptor(frame << PAGE_SHIFT | 64, 0x00cff3000000ffffull));
+    BENCH("update_descriptor", hc_update_descriptor(frame << PAGE_SHIFT | 64, 0x00cff3000000ffffull));
 }
 
 /* A second kernel table, like the first, to switch to and fro. */
@@ -151,21 +147,17 @@ static void context_switch(uint64_t gdt_frame)
         {.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = user_l4_install()},
     };
 
-    BENCH_PREPARED("new_baseptr", 1, base[0].arg1.mfn = l4[++turn & 1],
-                   hc_mmuext_op(base, 1, NULL, DOMID_SELF));
+    BENCH_PREPARED("new_baseptr", 1, base[0].arg1.mfn = l4[++turn & 1], hc_mmuext_op(base, 1, NULL, DOMID_SELF));
     BENCH("new_user_baseptr", hc_mmuext_op(base + 1, 1, NULL, DOMID_SELF));
     BENCH_PREPARED("new_baseptr_and_user", 1, base[0].arg1.mfn = l4[++turn & 1],
                    hc_mmuext_op(base, 2, NULL, DOMID_SELF));
-    calls[0] = (struct multicall_entry){.op = __HYPERVISOR_mmuext_op,
-                                        .args = {(unsigned long)base, 2, 0, DOMID_SELF}};
+    calls[0] = (struct multicall_entry){.op = __HYPERVISOR_mmuext_op, .args = {(unsigned long)base, 2, 0, DOMID_SELF}};
     calls[1] = (struct multicall_entry){.op = __HYPERVISOR_stack_switch,
                                         .args = {KERNEL_SS, (unsigned long)stacks[0] + TRAP_STACK}};
     for (unsigned int i = 0; i < 3; i++)
-        calls[2 + i] =
-            (struct multicall_entry){.op = __HYPERVISOR_update_descriptor,
-                                     .args = {gdt_frame << PAGE_SHIFT | (64 + i * 8), 0}};
-    BENCH_PREPARED("multicall_linux_ctxsw", 1, base[0].arg1.mfn = l4[++turn & 1],
-                   hc_multicall(calls, 5));
+        calls[2 + i] = (struct multicall_entry){.op = __HYPERVISOR_update_descriptor,
+                                                .args = {gdt_frame << PAGE_SHIFT | (64 + i * 8), 0}};
+    BENCH_PREPARED("multicall_linux_ctxsw", 1, base[0].arg1.mfn = l4[++turn & 1], hc_multicall(calls, 5));
     mmuext(MMUEXT_NEW_BASEPTR, l4[0]);
     mmuext(MMUEXT_UNPIN_TABLE, l4[1]);
     mmuext(MMUEXT_NEW_USER_BASEPTR, 0);

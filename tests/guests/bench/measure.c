@@ -36,11 +36,10 @@ void bench_report(const char *name, unsigned int parts)
 
 void bench_trap(unsigned int vector, void *handler, unsigned int flags)
 {
-    struct trap_info t[2] = {
-        {.vector = (uint8_t)vector,
-         .flags = (uint8_t)flags,
-         .cs = KERNEL_CS,
-         .address = handler ? (unsigned long)handler : (unsigned long)trap_stubs[vector]}};
+    struct trap_info t[2] = {{.vector = (uint8_t)vector,
+                              .flags = (uint8_t)flags,
+                              .cs = KERNEL_CS,
+                              .address = handler ? (unsigned long)handler : (unsigned long)trap_stubs[vector]}};
 
     check_eq(hc_set_trap_table(t), 0);
 }

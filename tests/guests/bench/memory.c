@@ -8,20 +8,15 @@ static uint64_t frame[2];
 static uint64_t *entry, entry_ma;
 static struct mmu_update batch[128];
 
-static uint64_t other(unsigned int *turn, uint64_t flags)
-{
-    return pte_make(frame[(*turn)++ & 1], flags);
-}
+static uint64_t other(unsigned int *turn, uint64_t flags) { return pte_make(frame[(*turn)++ & 1], flags); }
 
 static void single_updates(void)
 {
     unsigned int turn = 0;
     struct mmu_update u = {.ptr = entry_ma};
 
-    BENCH_PREPARED("mmu_update_1_remap", 1, u.val = other(&turn, PTE_KRW),
-                   hc_mmu_update(&u, 1, NULL, DOMID_SELF));
-    BENCH_PREPARED("mmu_update_1_flags", 1,
-                   u.val = pte_make(frame[0], turn++ & 1 ? PTE_KRW : PTE_KRO),
+    BENCH_PREPARED("mmu_update_1_remap", 1, u.val = other(&turn, PTE_KRW), hc_mmu_update(&u, 1, NULL, DOMID_SELF));
+    BENCH_PREPARED("mmu_update_1_flags", 1, u.val = pte_make(frame[0], turn++ & 1 ? PTE_KRW : PTE_KRO),
                    hc_mmu_update(&u, 1, NULL, DOMID_SELF));
     BENCH("mmu_update_1_same", hc_mmu_update(&u, 1, NULL, DOMID_SELF));
     BENCH_PREPARED(
@@ -54,8 +49,7 @@ static void batches(void)
 {
     unsigned int turn = 0;
 
-    BENCH_PREPARED("mmu_update_128_remap", 1, fill_batch(turn++, true),
-                   hc_mmu_update(batch, 128, NULL, DOMID_SELF));
+    BENCH_PREPARED("mmu_update_128_remap", 1, fill_batch(turn++, true), hc_mmu_update(batch, 128, NULL, DOMID_SELF));
     BENCH_PREPARED("mmu_update_128_remap_each", 128, fill_batch(turn++, true),
                    hc_mmu_update(batch, 128, NULL, DOMID_SELF));
     BENCH_PREPARED(
@@ -77,18 +71,15 @@ static void va_updates(void)
 
     hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables);
     hc_update_va(AREA, pte, UVM_FLUSH);
-#define REMAP(name, flags) \
-    BENCH_PREPARED(name, 1, pte = other(&turn, PTE_KRW), hc_update_va(AREA, pte, flags))
+#define REMAP(name, flags) BENCH_PREPARED(name, 1, pte = other(&turn, PTE_KRW), hc_update_va(AREA, pte, flags))
     REMAP("uvm_remap_noflush", UVMF_NONE);
     REMAP("uvm_remap_invlpg_local", UVMF_INVLPG | UVMF_LOCAL);
     REMAP("uvm_remap_invlpg_all", UVMF_INVLPG | UVMF_ALL);
     REMAP("uvm_remap_tlbflush_local", UVMF_TLB_FLUSH | UVMF_LOCAL);
-    BENCH_PREPARED("uvm_set_noflush", 1, hc_update_va(AREA, 0, UVM_FLUSH),
-                   hc_update_va(AREA, pte, UVMF_NONE));
+    BENCH_PREPARED("uvm_set_noflush", 1, hc_update_va(AREA, 0, UVM_FLUSH), hc_update_va(AREA, pte, UVMF_NONE));
     BENCH_PREPARED("uvm_clear_invlpg_local", 1, hc_update_va(AREA, pte, UVM_FLUSH),
                    hc_update_va(AREA, 0, UVMF_INVLPG | UVMF_LOCAL));
-    BENCH_PREPARED("ptwr_emulated_store", 1, pte = other(&turn, PTE_KRW),
-                   *(volatile uint64_t *)entry = pte);
+    BENCH_PREPARED("ptwr_emulated_store", 1, pte = other(&turn, PTE_KRW), *(volatile uint64_t *)entry = pte);
     hc_update_va(AREA, 0, UVM_FLUSH);
 }
 
@@ -108,8 +99,7 @@ static void demand_map(void)
     bench_map_va = AREA;
     bench_map_pte = pte_make(frame[0], PTE_KRW);
     bench_trap(VEC_PF, bench_map_page, 0);
-    BENCH_PREPARED("pf_demand_map", 1, hc_update_va(AREA, 0, UVM_FLUSH),
-                   *(volatile uint64_t *)AREA);
+    BENCH_PREPARED("pf_demand_map", 1, hc_update_va(AREA, 0, UVM_FLUSH), *(volatile uint64_t *)AREA);
     bench_trap(VEC_PF, NULL, 0);
     hc_update_va(AREA, 0, UVM_FLUSH);
 }
@@ -119,10 +109,8 @@ static void pin_pair(const char *pin_name, const char *unpin_name, unsigned int 
     struct mmuext_op pin = {.cmd = cmd, .arg1.mfn = mfn};
     struct mmuext_op unpin = {.cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = mfn};
 
-    BENCH_PREPARED(pin_name, 1, hc_mmuext_op(&unpin, 1, NULL, DOMID_SELF),
-                   hc_mmuext_op(&pin, 1, NULL, DOMID_SELF));
-    BENCH_PREPARED(unpin_name, 1, hc_mmuext_op(&pin, 1, NULL, DOMID_SELF),
-                   hc_mmuext_op(&unpin, 1, NULL, DOMID_SELF));
+    BENCH_PREPARED(pin_name, 1, hc_mmuext_op(&unpin, 1, NULL, DOMID_SELF), hc_mmuext_op(&pin, 1, NULL, DOMID_SELF));
+    BENCH_PREPARED(unpin_name, 1, hc_mmuext_op(&pin, 1, NULL, DOMID_SELF), hc_mmuext_op(&unpin, 1, NULL, DOMID_SELF));
 }
 
 static void pins(void)

@@ -108,26 +108,20 @@ static struct gnttab_map_grant_ref maps[RUN];
 static struct gnttab_unmap_grant_ref unmaps[RUN];
 static struct gnttab_copy copies[RUN];
 
-static void map(unsigned int n)
-{
-    hc_grant_table_op(GNTTABOP_map_grant_ref, maps, n);
-}
+static void map(unsigned int n) { hc_grant_table_op(GNTTABOP_map_grant_ref, maps, n); }
 
 static void unmap(unsigned int n)
 {
     for (unsigned int i = 0; i < n; i++)
-        unmaps[i] = (struct gnttab_unmap_grant_ref){.host_addr = maps[i].host_addr,
-                                                    .handle = maps[i].handle};
+        unmaps[i] = (struct gnttab_unmap_grant_ref){.host_addr = maps[i].host_addr, .handle = maps[i].handle};
     hc_grant_table_op(GNTTABOP_unmap_grant_ref, unmaps, n);
 }
 
 static void peer_maps(domid_t dom)
 {
     for (unsigned int i = 0; i < RUN; i++)
-        maps[i] = (struct gnttab_map_grant_ref){.host_addr = AREA + i * PAGE_SIZE,
-                                                .flags = GNTMAP_host_map,
-                                                .ref = REF_RUN + i,
-                                                .dom = dom};
+        maps[i] = (struct gnttab_map_grant_ref){
+            .host_addr = AREA + i * PAGE_SIZE, .flags = GNTMAP_host_map, .ref = REF_RUN + i, .dom = dom};
     map(1);
     check_eq(maps[0].status, GNTST_okay);
     BENCH_PREPARED("peer_grant_map_1", 1, unmap(1), map(1));
@@ -164,8 +158,7 @@ static void peer_copies(domid_t dom)
         copies[i].dest.u.gmfn = virt_to_mfn(page_alloc());
     }
     BENCH("peer_grant_copy_4k", hc_grant_table_op(GNTTABOP_copy, copies, 1));
-    BENCH_PREPARED("peer_grant_copy_4k_batch32_each", RUN, ,
-                   hc_grant_table_op(GNTTABOP_copy, copies, RUN));
+    BENCH_PREPARED("peer_grant_copy_4k_batch32_each", RUN, , hc_grant_table_op(GNTTABOP_copy, copies, RUN));
     check_eq(copies[RUN - 1].status, GNTST_okay);
 }
 

@@ -36,14 +36,8 @@ static void exceptions(void)
          : "rax", "memory");
     TRAP("int3", VEC_BP, bench_return, bench_stamp, 3, "int3\n99:" : : : "memory");
     TRAP("ud2", VEC_UD, bench_skip2, bench_stamp, 0, "ud2\n99:" : : : "memory");
-    TRAP("div0", VEC_DE, bench_skip2, bench_stamp, 0, "divl %%ecx\n99:"
-         :
-         : "a"(1), "d"(0), "c"(0)
-         : "memory");
-    TRAP("gp_int41", VEC_GP, bench_skip_error2, bench_stamp_error, 0, "int $0x41\n99:"
-         :
-         :
-         : "memory");
+    TRAP("div0", VEC_DE, bench_skip2, bench_stamp, 0, "divl %%ecx\n99:" : : "a"(1), "d"(0), "c"(0) : "memory");
+    TRAP("gp_int41", VEC_GP, bench_skip_error2, bench_stamp_error, 0, "int $0x41\n99:" : : : "memory");
 }
 
 static void lazy_fpu(void)

@@ -26,11 +26,9 @@ static unsigned int emit(uint8_t *at, const uint8_t *trap, unsigned int n)
     return used;
 }
 
-static void run_user(const char *name, uint8_t *code, uint64_t *data, const uint8_t *trap,
-                     unsigned int n)
+static void run_user(const char *name, uint8_t *code, uint64_t *data, const uint8_t *trap, unsigned int n)
 {
-    struct regs r = {
-        .rip = CODE, .rsp = STACK + PAGE_SIZE, .rdi = DATA, .rbx = BENCH_WARM + BENCH_RUNS};
+    struct regs r = {.rip = CODE, .rsp = STACK + PAGE_SIZE, .rdi = DATA, .rbx = BENCH_WARM + BENCH_RUNS};
 
     emit(code, trap, n);
     user_run(&r);
@@ -43,9 +41,8 @@ static void run_user(const char *name, uint8_t *code, uint64_t *data, const uint
 
 static void set_syscall(void *handler)
 {
-    struct callback_register cb = {.type = CALLBACKTYPE_syscall,
-                                   .flags = CALLBACKF_mask_events,
-                                   .address = (unsigned long)handler};
+    struct callback_register cb = {
+        .type = CALLBACKTYPE_syscall, .flags = CALLBACKF_mask_events, .address = (unsigned long)handler};
 
     check_eq(hc_callback_op(CALLBACKOP_register, &cb), 0);
 }
@@ -53,8 +50,7 @@ static void set_syscall(void *handler)
 void bench_user(void)
 {
     static const uint8_t syscall[] = {0x0f, 0x05}, int80[] = {0xcd, 0x80};
-    static const uint8_t load[] = {0x8b, 0x04, 0x25, 0x00,
-                                   0x00, 0x00, 0x10}; /* mov eax, [0x10000000] */
+    static const uint8_t load[] = {0x8b, 0x04, 0x25, 0x00, 0x00, 0x00, 0x10}; /* mov eax, [0x10000000] */
     uint8_t *code = page_alloc();
     uint64_t *data = page_alloc(), l4, kept = bench_overhead;
 

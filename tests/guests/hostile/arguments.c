@@ -88,8 +88,7 @@ static void pointers(void)
     hc_set_gdt(0, 0);
 }
 
-/* Results come back as EFAULT, to the places named, for the calls whose only fault is the pointer.
- */
+/* Results come back as EFAULT, to the places named, for the calls whose only fault is the pointer. */
 static void pointer_errors(void)
 {
     static const struct pointer_call sure[] = {
@@ -150,8 +149,7 @@ static void *at_the_brink(size_t size)
 /* Counts beyond all measure: as far as the list goes, or not at all, but never for ever. */
 static void counts(void)
 {
-    static const unsigned long many[] = {0x7fffffff,  0x80000000, 0xffffffff,
-                                         0x100000000, ~0ul,       1ul << 30};
+    static const unsigned long many[] = {0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, ~0ul, 1ul << 30};
     unsigned int done;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(many); i++) {
@@ -185,10 +183,9 @@ static void overlaps(void)
 
     updates[0] = (struct mmu_update){.ptr = 0xfffffffff000};
     check_eq(hc_mmu_update(updates, 4, updates, DOMID_SELF), -XEN_EINVAL);
-    calls[0] = (struct multicall_entry){.op = __HYPERVISOR_xen_version,
-                                        .args = {XENVER_extraversion, (unsigned long)calls}};
-    calls[1] =
-        (struct multicall_entry){.op = __HYPERVISOR_multicall, .args = {(unsigned long)calls, 2}};
+    calls[0] =
+        (struct multicall_entry){.op = __HYPERVISOR_xen_version, .args = {XENVER_extraversion, (unsigned long)calls}};
+    calls[1] = (struct multicall_entry){.op = __HYPERVISOR_multicall, .args = {(unsigned long)calls, 2}};
     check_eq(hc_multicall(calls, 2), 0);
 }
 
@@ -203,8 +200,7 @@ static void extents(void)
     for (unsigned int o = 0; o < 3; o++)
         for (unsigned int c = 0; c < ARRAY_SIZE(counts); c++)
             for (unsigned int order = 0; order < 64; order += 9) {
-                struct xen_memory_reservation r = {
-                    .nr_extents = counts[c], .extent_order = order, .domid = DOMID_SELF};
+                struct xen_memory_reservation r = {.nr_extents = counts[c], .extent_order = order, .domid = DOMID_SELF};
 
                 for (unsigned int i = 0; i < 8; i++)
                     list[i] = ~0ul - i;
@@ -359,15 +355,9 @@ static void random_calls(uint64_t seed, unsigned int count, enum wildness how)
     printk("%u random calls\n", made);
 }
 
-static void random_mild_1(void)
-{
-    random_calls(0x1234567, 10000, MILD);
-}
+static void random_mild_1(void) { random_calls(0x1234567, 10000, MILD); }
 
-static void random_mild_2(void)
-{
-    random_calls(0xfeedbeef, 10000, MILD);
-}
+static void random_mild_2(void) { random_calls(0xfeedbeef, 10000, MILD); }
 
 /* Anything goes: the domain may live or die; it says so before. */
 static void random_wild(uint64_t seed, enum wildness how)
@@ -377,11 +367,8 @@ static void random_wild(uint64_t seed, enum wildness how)
     test_done();
 }
 
-#define WILD_CASE(n, seed, how)       \
-    static void random_wild_##n(void) \
-    {                                 \
-        random_wild(seed, how);       \
-    }
+#define WILD_CASE(n, seed, how) \
+    static void random_wild_##n(void) { random_wild(seed, how); }
 WILD_CASE(1, 1, WILD)
 WILD_CASE(2, 0xabcdef, WILD)
 WILD_CASE(3, 0x5555555, WILD)
@@ -396,8 +383,7 @@ static void exhaustion(void)
 {
     static evtchn_port_t port;
     domid_t self = domid_self();
-    struct gnttab_map_grant_ref op = {
-        .flags = GNTMAP_host_map | GNTMAP_readonly, .ref = 8, .dom = self};
+    struct gnttab_map_grant_ref op = {.flags = GNTMAP_host_map | GNTMAP_readonly, .ref = 8, .dom = self};
     unsigned int n = 0;
     long rc = 0;
 

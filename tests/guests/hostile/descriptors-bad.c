@@ -47,8 +47,7 @@ static void all_kinds(uint64_t *table, uint64_t ma)
 
     for (unsigned int access = 0; access < 256; access++) {
         hc_update_descriptor(ma + access * 8, 0x00cf00000000ffffull | (uint64_t)access << 40);
-        hc_update_descriptor(ma + (access + 256) * 8,
-                             0x00af00000000ffffull | (uint64_t)access << 40);
+        hc_update_descriptor(ma + (access + 256) * 8, 0x00af00000000ffffull | (uint64_t)access << 40);
     }
     check_table(table);
     for (unsigned int i = 0; i < 4000; i++) {
@@ -72,8 +71,7 @@ static void in_gdt(void)
 static void in_ldt(void)
 {
     uint64_t *ldt = page_alloc();
-    struct mmuext_op op = {
-        .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (unsigned long)ldt, .arg2.nr_ents = 512};
+    struct mmuext_op op = {.cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (unsigned long)ldt, .arg2.nr_ents = 512};
 
     page_make_ro(ldt);
     check_eq(hc_mmuext_op(&op, 1, NULL, DOMID_SELF), 0);
@@ -106,21 +104,17 @@ static void bad_pages(void)
 /* An LDT that lies in the hypervisor, in user space, in nothing. */
 static void ldt_places(void)
 {
-    static const uint64_t places[] = {HYPERVISOR_VIRT_START, HYPERVISOR_TEXT,
-                                      0xffff880000000000ul - PAGE_SIZE, 0x600000000000ul,
-                                      0xfffffffffffff000ul};
+    static const uint64_t places[] = {HYPERVISOR_VIRT_START, HYPERVISOR_TEXT, 0xffff880000000000ul - PAGE_SIZE,
+                                      0x600000000000ul, 0xfffffffffffff000ul};
 
     for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
-        struct mmuext_op op = {
-            .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = places[i], .arg2.nr_ents = 8192};
+        struct mmuext_op op = {.cmd = MMUEXT_SET_LDT, .arg1.linear_addr = places[i], .arg2.nr_ents = 8192};
         long rc = hc_mmuext_op(&op, 1, NULL, DOMID_SELF);
 
         check(rc == 0 || rc == -XEN_EINVAL);
         if (rc == 0)
             for (unsigned int at = 0; at < 8192; at += 500)
-                check(FAULT_VECTOR(__asm__ volatile(EX("mov %0, %%fs")
-                                                    :
-                                                    : "r"(at << 3 | 7))) != NO_FAULT);
+                check(FAULT_VECTOR(__asm__ volatile(EX("mov %0, %%fs") : : "r"(at << 3 | 7))) != NO_FAULT);
     }
 }
 
@@ -132,10 +126,7 @@ static void reserved_selectors(void)
         unsigned int selector = i << 3 | 3;
         bool found = false;
 
-        __asm__ volatile("lar %2, %0; setz %1"
-                         : "+r"(access), "+r"(found)
-                         : "r"((uint64_t)selector)
-                         : "cc");
+        __asm__ volatile("lar %2, %0; setz %1" : "+r"(access), "+r"(found) : "r"((uint64_t)selector) : "cc");
         if (found)
             check_eq(access >> 13 & 3, 3);
     }
@@ -143,8 +134,7 @@ static void reserved_selectors(void)
 
 static void vector_to(unsigned int vector, uint64_t address)
 {
-    struct trap_info t[2] = {
-        {.vector = (uint8_t)vector, .flags = 3, .cs = KERNEL_CS, .address = address}};
+    struct trap_info t[2] = {{.vector = (uint8_t)vector, .flags = 3, .cs = KERNEL_CS, .address = address}};
 
     check_eq(hc_set_trap_table(t), 0);
 }
@@ -178,35 +168,17 @@ static void page_fault_loop(void)
     *(volatile uint64_t *)0x1000 = 1;
 }
 
-static void stack_in_hypervisor(void)
-{
-    __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(HYPERVISOR_TEXT));
-}
+static void stack_in_hypervisor(void) { __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(HYPERVISOR_TEXT)); }
 
-static void stack_at_the_edge(void)
-{
-    __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(HYPERVISOR_VIRT_END + 24));
-}
+static void stack_at_the_edge(void) { __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(HYPERVISOR_VIRT_END + 24)); }
 
-static void stack_not_canonical(void)
-{
-    __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(0x800000000000ul));
-}
+static void stack_not_canonical(void) { __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(0x800000000000ul)); }
 
-static void stack_wraps(void)
-{
-    __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(24ul));
-}
+static void stack_wraps(void) { __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(24ul)); }
 
-static void stack_not_mapped(void)
-{
-    __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(0x700000000000ul));
-}
+static void stack_not_mapped(void) { __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(0x700000000000ul)); }
 
-static void stack_read_only(void)
-{
-    __asm__ volatile("mov %0, %%rsp; ud2" : : "r"((uint64_t)kernel_l4 + PAGE_SIZE));
-}
+static void stack_read_only(void) { __asm__ volatile("mov %0, %%rsp; ud2" : : "r"((uint64_t)kernel_l4 + PAGE_SIZE)); }
 
 /* A user-mode trap onto such a kernel stack. */
 static void kernel_stack_in_hypervisor(void)
@@ -251,8 +223,7 @@ static bool end_here(struct regs *regs)
     test_done();
 }
 
-/* The way ends in this trap of the guest's own kernel, at this place; that is the end of the case.
- */
+/* The way ends in this trap of the guest's own kernel, at this place; that is the end of the case. */
 static void expect_end(unsigned int vector, uint64_t rip)
 {
     expected_rip = rip;
@@ -262,31 +233,28 @@ static void expect_end(unsigned int vector, uint64_t rip)
 /* iret frames that ask for privilege: what comes of them is ring 3, or a fault of the guest. */
 static void iret_frame(uint64_t rip, uint64_t cs, uint64_t rflags, uint64_t rsp, uint64_t ss)
 {
-    __asm__ volatile(
-        "push %4; push %3; push %2; push %1; push %0; push $0; jmp hypercall_page + 23 * 32"
-        :
-        : "r"(rip), "r"(cs), "r"(rflags), "r"(rsp), "r"(ss)
-        : "memory");
+    __asm__ volatile("push %4; push %3; push %2; push %1; push %0; push $0; jmp hypercall_page + 23 * 32"
+                     :
+                     : "r"(rip), "r"(cs), "r"(rflags), "r"(rsp), "r"(ss)
+                     : "memory");
 }
 
 /* Return from the hypercall to this function's own code with the given selectors and flags. */
-static int try_iret(uint64_t cs, uint64_t rflags, uint64_t ss, uint64_t *flags_after,
-                    uint64_t *cs_after)
+static int try_iret(uint64_t cs, uint64_t rflags, uint64_t ss, uint64_t *flags_after, uint64_t *cs_after)
 {
     uint64_t flags = 0, code = 0;
-    int vector =
-        FAULT_VECTOR(__asm__ volatile("mov %%rsp, %%r12\n"
-                                      "push %[ss]; push %%r12; push %[flags]; push %[cs]\n"
-                                      "lea 5f(%%rip), %%r13; push %%r13; push $0\n"
-                                      "jmp hypercall_page + 23 * 32\n"
-                                      "5: 1: nop\n"
-                                      "2: mov %%r12, %%rsp\n"
-                                      "pushf; pop %[after]; mov %%cs, %[code]\n"
-                                      "pushf; andq $~0x4500, (%%rsp); popf\n"
-                                      ".pushsection .extable, \"a\"\n.quad 1b, 2b\n.popsection\n"
-                                      : [after] "=&r"(flags), [code] "=&r"(code)
-                                      : [ss] "r"(ss), [flags] "r"(rflags), [cs] "r"(cs)
-                                      : "r12", "r13", "rcx", "r11", "rax", "memory", "cc"));
+    int vector = FAULT_VECTOR(__asm__ volatile("mov %%rsp, %%r12\n"
+                                               "push %[ss]; push %%r12; push %[flags]; push %[cs]\n"
+                                               "lea 5f(%%rip), %%r13; push %%r13; push $0\n"
+                                               "jmp hypercall_page + 23 * 32\n"
+                                               "5: 1: nop\n"
+                                               "2: mov %%r12, %%rsp\n"
+                                               "pushf; pop %[after]; mov %%cs, %[code]\n"
+                                               "pushf; andq $~0x4500, (%%rsp); popf\n"
+                                               ".pushsection .extable, \"a\"\n.quad 1b, 2b\n.popsection\n"
+                                               : [after] "=&r"(flags), [code] "=&r"(code)
+                                               : [ss] "r"(ss), [flags] "r"(rflags), [cs] "r"(cs)
+                                               : "r12", "r13", "rcx", "r11", "rax", "memory", "cc"));
 
     *flags_after = flags;
     *cs_after = code;
@@ -295,8 +263,7 @@ static int try_iret(uint64_t cs, uint64_t rflags, uint64_t ss, uint64_t *flags_a
 
 static void iret_privileges(void)
 {
-    static const uint64_t flags[] = {
-        0x3000, 0x20000, 0x100000, 0x80000, 0x3d5000, 0x8000, 0xffffffff00000000ul};
+    static const uint64_t flags[] = {0x3000, 0x20000, 0x100000, 0x80000, 0x3d5000, 0x8000, 0xffffffff00000000ul};
     uint64_t after, code;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++) {
@@ -343,12 +310,11 @@ static void iret_bad_cs(void)
  * it. */
 static void sysret_not_canonical(void)
 {
-    __asm__ volatile(
-        "push %4; push %3; push %2; push %1; push %0; push $0x100; jmp hypercall_page + 23 * 32"
-        :
-        : "r"(0x800000000000ul), "r"((uint64_t)FLAT_USER_CS), "r"(0x202ul), "r"(0x402000ul),
-          "r"((uint64_t)FLAT_USER_SS)
-        : "memory");
+    __asm__ volatile("push %4; push %3; push %2; push %1; push %0; push $0x100; jmp hypercall_page + 23 * 32"
+                     :
+                     : "r"(0x800000000000ul), "r"((uint64_t)FLAT_USER_CS), "r"(0x202ul), "r"(0x402000ul),
+                       "r"((uint64_t)FLAT_USER_SS)
+                     : "memory");
 }
 
 /* The last bytes of the lower half: a SYSCALL there returns to what is not canonical. */
@@ -360,10 +326,7 @@ static void syscall_at_the_edge(void)
     page[4095] = 0x05;
     expect_end(VEC_GP, 0x800000000000);
     map_page(0x7ffffffff000, virt_to_mfn(page), PTE_KRO);
-    __asm__ volatile("mov $17, %%eax; xor %%edi, %%edi; jmp *%0"
-                     :
-                     : "r"(0x7ffffffffffeul)
-                     : "rax", "rdi");
+    __asm__ volatile("mov $17, %%eax; xor %%edi, %%edi; jmp *%0" : : "r"(0x7ffffffffffeul) : "rax", "rdi");
 }
 
 void test_main(void)

@@ -32,8 +32,7 @@ static void tick(evtchn_port_t port)
 
 static uint64_t free_pages(void)
 {
-    struct xen_sysctl op = {.cmd = XEN_SYSCTL_physinfo,
-                            .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+    struct xen_sysctl op = {.cmd = XEN_SYSCTL_physinfo, .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
 
     check_eq(hc_sysctl(&op), 0);
     return op.u.physinfo.free_pages + op.u.physinfo.scrub_pages;

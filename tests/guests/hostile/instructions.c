@@ -49,14 +49,8 @@ static void step_int(void)
 {
     trap_hook(VEC_DB, on_debug);
     trap_hook(VEC_GP, skip_other);
-    (void)FAULT_VECTOR(__asm__ volatile("pushf; orq $0x100, (%%rsp); popf\n" EX("int $0x82")
-                                        :
-                                        :
-                                        : "memory", "cc"));
-    (void)FAULT_VECTOR(__asm__ volatile("pushf; orq $0x100, (%%rsp); popf\n" EX("sysenter")
-                                        :
-                                        :
-                                        : "memory", "cc"));
+    (void)FAULT_VECTOR(__asm__ volatile("pushf; orq $0x100, (%%rsp); popf\n" EX("int $0x82") : : : "memory", "cc"));
+    (void)FAULT_VECTOR(__asm__ volatile("pushf; orq $0x100, (%%rsp); popf\n" EX("sysenter") : : : "memory", "cc"));
     __asm__ volatile("pushf; andq $~0x100, (%%rsp); popf" : : : "memory", "cc");
     check(seen_db > 0);
 }
@@ -120,11 +114,11 @@ static void hypercall_page_abuse(void)
     check_eq(hc_xen_version(XENVER_version, 0), 4 << 16 | 17);
     /* without execution of the page even traps cannot return: nothing but bare calls until it is
      * back */
-    hypercall_raw(__HYPERVISOR_update_va_mapping, (unsigned long)hypercall_page,
-                  pte_make(mfn, PTE_KRO | PTE_NX), UVM_FLUSH, 0, 0);
+    hypercall_raw(__HYPERVISOR_update_va_mapping, (unsigned long)hypercall_page, pte_make(mfn, PTE_KRO | PTE_NX),
+                  UVM_FLUSH, 0, 0);
     rc = hypercall_raw(__HYPERVISOR_xen_version, XENVER_version, 0, 0, 0, 0);
-    hypercall_raw(__HYPERVISOR_update_va_mapping, (unsigned long)hypercall_page,
-                  pte_make(mfn, PTE_KRW), UVM_FLUSH, 0, 0);
+    hypercall_raw(__HYPERVISOR_update_va_mapping, (unsigned long)hypercall_page, pte_make(mfn, PTE_KRW), UVM_FLUSH, 0,
+                  0);
     check_eq(rc, 4 << 16 | 17);
 }
 
@@ -135,10 +129,9 @@ static void hypercall_page_abuse(void)
  */
 static void random_code(uint64_t seed, bool privileged_bytes)
 {
-    static const uint8_t favourites[] = {0x0f, 0x0f, 0xf0, 0x66, 0x67, 0xf2, 0xf3, 0x2e, 0x48,
-                                         0x41, 0x22, 0x20, 0x23, 0x32, 0x30, 0x01, 0x00, 0xa2,
-                                         0xcd, 0xec, 0xee, 0x6c, 0x6e, 0xe4, 0xf4, 0xfa, 0xfb,
-                                         0x9d, 0x8e, 0x0b, 0x78, 0x65, 0x6e, 0xc7, 0xae};
+    static const uint8_t favourites[] = {0x0f, 0x0f, 0xf0, 0x66, 0x67, 0xf2, 0xf3, 0x2e, 0x48, 0x41, 0x22, 0x20,
+                                         0x23, 0x32, 0x30, 0x01, 0x00, 0xa2, 0xcd, 0xec, 0xee, 0x6c, 0x6e, 0xe4,
+                                         0xf4, 0xfa, 0xfb, 0x9d, 0x8e, 0x0b, 0x78, 0x65, 0x6e, 0xc7, 0xae};
     uint8_t *code = page_alloc();
     unsigned int counts[VEC_COUNT] = {0};
 
@@ -151,9 +144,9 @@ static void random_code(uint64_t seed, bool privileged_bytes)
 
         for (unsigned int i = 0; i < 16; i++) {
             seed = seed * 6364136223846793005ul + 1442695040888963407ul;
-            code[(run & 1 ? 4096 - 16 : 0) + i] =
-                privileged_bytes && (seed >> 62) ? favourites[(seed >> 40) % sizeof(favourites)]
-                                                 : (uint8_t)(seed >> 33);
+            code[(run & 1 ? 4096 - 16 : 0) + i] = privileged_bytes && (seed >> 62)
+                                                      ? favourites[(seed >> 40) % sizeof(favourites)]
+                                                      : (uint8_t)(seed >> 33);
         }
         memset(code + 16, 0xcc, 4096 - 32);
         r.rax = seed;
@@ -166,8 +159,8 @@ static void random_code(uint64_t seed, bool privileged_bytes)
         if (vcpu_info()->evtchn_upcall_pending)
             event_dispatch();
     }
-    printk("#UD %u #GP %u #PF %u #BP %u syscall %u event %u\n", counts[VEC_UD], counts[VEC_GP],
-           counts[VEC_PF], counts[VEC_BP], counts[VEC_SYSCALL], counts[VEC_EVENT]);
+    printk("#UD %u #GP %u #PF %u #BP %u syscall %u event %u\n", counts[VEC_UD], counts[VEC_GP], counts[VEC_PF],
+           counts[VEC_BP], counts[VEC_SYSCALL], counts[VEC_EVENT]);
 }
 
 static void random_code_case(uint64_t seed, bool privileged_bytes)
@@ -180,15 +173,9 @@ static void random_code_case(uint64_t seed, bool privileged_bytes)
     random_code(seed, privileged_bytes);
 }
 
-static void random_user_1(void)
-{
-    random_code_case(42, false);
-}
+static void random_user_1(void) { random_code_case(42, false); }
 
-static void random_user_2(void)
-{
-    random_code_case(4711, true);
-}
+static void random_user_2(void) { random_code_case(4711, true); }
 
 /* The same in the kernel: one instruction of random bytes at a time, faults skipped. */
 static uint64_t resume_at, resume_sp;
@@ -205,13 +192,12 @@ static void random_kernel(uint64_t seed)
 {
     static const struct {
         uint8_t length, bytes[4];
-    } starts[] = {
-        {2, {0x0f, 0x22}}, {2, {0x0f, 0x20}}, {2, {0x0f, 0x23}}, {2, {0x0f, 0x21}},
-        {2, {0x0f, 0x30}}, {2, {0x0f, 0x32}}, {2, {0x0f, 0x00}}, {2, {0x0f, 0x01}},
-        {2, {0x0f, 0x06}}, {2, {0x0f, 0x09}}, {2, {0x0f, 0xa2}}, {4, {0x0f, 0x0b, 0x78, 0x65}},
-        {1, {0x6c}},       {1, {0x6e}},       {1, {0xe4}},       {1, {0xe6}},
-        {1, {0xec}},       {1, {0xee}},       {2, {0x0f, 0xae}}, {2, {0x0f, 0xc7}},
-        {1, {0xf4}},       {2, {0x0f, 0x33}}, {2, {0x0f, 0x31}}, {2, {0x0f, 0x08}}};
+    } starts[] = {{2, {0x0f, 0x22}}, {2, {0x0f, 0x20}}, {2, {0x0f, 0x23}}, {2, {0x0f, 0x21}},
+                  {2, {0x0f, 0x30}}, {2, {0x0f, 0x32}}, {2, {0x0f, 0x00}}, {2, {0x0f, 0x01}},
+                  {2, {0x0f, 0x06}}, {2, {0x0f, 0x09}}, {2, {0x0f, 0xa2}}, {4, {0x0f, 0x0b, 0x78, 0x65}},
+                  {1, {0x6c}},       {1, {0x6e}},       {1, {0xe4}},       {1, {0xe6}},
+                  {1, {0xec}},       {1, {0xee}},       {2, {0x0f, 0xae}}, {2, {0x0f, 0xc7}},
+                  {1, {0xf4}},       {2, {0x0f, 0x33}}, {2, {0x0f, 0x31}}, {2, {0x0f, 0x08}}};
     struct physdev_set_iopl iopl = {.iopl = 1};
     static uint8_t code[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 
@@ -239,21 +225,15 @@ static void random_kernel(uint64_t seed)
                          "1: cld; pop %%rbp; pop %%rbx"
                          : "=m"(resume_at), "=m"(resume_sp)
                          : "r"(code + at), "m"(seed), "i"(0xc0000080), "i"(0x80)
-                         : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
-                           "r13", "r14", "r15", "memory", "cc");
+                         : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+                           "memory", "cc");
     }
     test_done();
 }
 
-static void random_kernel_1(void)
-{
-    random_kernel(99);
-}
+static void random_kernel_1(void) { random_kernel(99); }
 
-static void random_kernel_2(void)
-{
-    random_kernel(0xdeadbeef);
-}
+static void random_kernel_2(void) { random_kernel(0xdeadbeef); }
 
 static bool nmi_arrived(struct regs *regs)
 {
@@ -274,10 +254,7 @@ static void nmi_nowhere(void)
 }
 
 /* Self-inflicted ends. */
-static void crash_oneself(void)
-{
-    guest_stop(SHUTDOWN_crash);
-}
+static void crash_oneself(void) { guest_stop(SHUTDOWN_crash); }
 
 static void syscall_handler_gone(void)
 {

@@ -37,8 +37,7 @@ static void by_updates(void)
 {
     uint64_t bad;
     struct mmu_update u;
-    struct multicall_entry call = {.op = __HYPERVISOR_update_va_mapping,
-                                   .args = {AREA, 0, UVM_FLUSH}};
+    struct multicall_entry call = {.op = __HYPERVISOR_update_va_mapping, .args = {AREA, 0, UVM_FLUSH}};
 
     prepare();
     bad = pte_make(virt_to_mfn(table), PTE_KRW);
@@ -63,9 +62,7 @@ static void by_updates(void)
     check_not_writable();
     /* each level's table */
     for (unsigned int level = 1; level <= 4; level++)
-        check_eq(hc_update_va(AREA,
-                              pte_make(virt_to_mfn(pte_find(kernel_l4, AREA, level)), PTE_KRW),
-                              UVM_FLUSH),
+        check_eq(hc_update_va(AREA, pte_make(virt_to_mfn(pte_find(kernel_l4, AREA, level)), PTE_KRW), UVM_FLUSH),
                  -XEN_EBUSY);
 }
 
@@ -77,11 +74,7 @@ static void by_emulated_store(void)
     check_eq(write_fault(entry, pte_make(virt_to_mfn(table), PTE_KRW)), VEC_PF);
     check_eq(write_fault(entry, pte_make(virt_to_mfn(kernel_l4), PTE_KRW)), VEC_PF);
     check_eq(write_fault(entry, pte_make(virt_to_mfn(table), PTE_KRO)), NO_FAULT);
-    check_eq(FAULT_VECTOR(__asm__ volatile(EX("lock btsq $1, (%0)")
-                                           :
-                                           : "r"(entry)
-                                           : "memory")),
-             VEC_PF);
+    check_eq(FAULT_VECTOR(__asm__ volatile(EX("lock btsq $1, (%0)") : : "r"(entry) : "memory")), VEC_PF);
     check_eq(FAULT_VECTOR(__asm__ volatile(EX("orb $2, (%0)") : : "r"(entry) : "memory")), VEC_PF);
     check_eq(*entry & PTE_RW, 0);
     check_eq(write_fault(AREA + 8, pte_make(virt_to_mfn(table), PTE_KRW)), VEC_PF);
@@ -91,9 +84,8 @@ static void by_emulated_store(void)
 /* A page that is mapped writable becomes no table, of no level and by no way. */
 static void by_promotion(void)
 {
-    static const unsigned int pins[] = {MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE,
-                                        MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE,
-                                        MMUEXT_NEW_BASEPTR,  MMUEXT_NEW_USER_BASEPTR};
+    static const unsigned int pins[] = {MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE,
+                                        MMUEXT_PIN_L4_TABLE, MMUEXT_NEW_BASEPTR,  MMUEXT_NEW_USER_BASEPTR};
     uint64_t mfn;
 
     prepare();
@@ -116,8 +108,7 @@ static void by_superpages(void)
     for (unsigned int level = 2; level <= 4; level++) {
         uint64_t at = pte_maddr(pte_find(kernel_l4, AREA, level) + 1);
 
-        check_eq(pte_write(at, pte_make(virt_to_mfn(spare) & ~511ul, PTE_KRW | PTE_PSE)),
-                 -XEN_EINVAL);
+        check_eq(pte_write(at, pte_make(virt_to_mfn(spare) & ~511ul, PTE_KRW | PTE_PSE)), -XEN_EINVAL);
         check_eq(pte_write(at, pte_make(0, PTE_KRW | PTE_PSE)), -XEN_EINVAL);
         check_eq(pte_write(at, pte_make(virt_to_mfn(table), PTE_KRO | PTE_PSE)), -XEN_EINVAL);
     }
@@ -136,8 +127,7 @@ static void check_linear(long rc, uint64_t at)
         check_eq(write_fault(at, 0), VEC_PF);
 }
 
-/* Tables that map themselves: read-only is a linear table and allowed at the top; writable never.
- */
+/* Tables that map themselves: read-only is a linear table and allowed at the top; writable never. */
 static void by_recursion(void)
 {
     uint64_t l4ma;
@@ -178,8 +168,7 @@ static void by_reserved_bits(void)
 {
     prepare();
     for (unsigned int bit = 40; bit < 52; bit++)
-        check_eq(hc_update_va(AREA, pte_make(virt_to_mfn(spare), PTE_KRW) | 1ul << bit, UVM_FLUSH),
-                 -XEN_EPERM);
+        check_eq(hc_update_va(AREA, pte_make(virt_to_mfn(spare), PTE_KRW) | 1ul << bit, UVM_FLUSH), -XEN_EPERM);
     for (unsigned int level = 2; level <= 4; level++) {
         uint64_t *e = pte_find(kernel_l4, AREA, level);
 
@@ -211,8 +200,7 @@ static void by_descriptors(void)
     frame = virt_to_mfn(table);
     check_eq(hc_set_gdt(&frame, 512), -XEN_EINVAL);
     check_eq(hc_update_descriptor(pte_maddr(entry), 0), -XEN_EINVAL);
-    check_eq(hc_update_descriptor(pte_maddr(entry), pte_make(virt_to_mfn(table), PTE_KRW)),
-             -XEN_EINVAL);
+    check_eq(hc_update_descriptor(pte_maddr(entry), pte_make(virt_to_mfn(table), PTE_KRW)), -XEN_EINVAL);
     /* an LDT over a page table: what it cannot be, it is not at the first use */
     ldt.arg1.linear_addr = (unsigned long)table;
     check_eq(hc_mmuext_op(&ldt, 1, NULL, DOMID_SELF), 0);
@@ -232,8 +220,7 @@ static void by_descriptors(void)
 static void by_grants(void)
 {
     domid_t self = domid_self();
-    struct gnttab_map_grant_ref map = {
-        .host_addr = AREA, .flags = GNTMAP_host_map, .ref = 9, .dom = self};
+    struct gnttab_map_grant_ref map = {.host_addr = AREA, .flags = GNTMAP_host_map, .ref = 9, .dom = self};
     struct gnttab_copy copy = {.len = 8};
 
     prepare();
@@ -387,10 +374,7 @@ static void churn(void *arg)
         switch (seed >> 60 & 3) {
         case 0: pte_write(l2, 0); break;
         case 1: pte_write(l2, value); break;
-        case 2:
-            pte_write(pte_maddr(entry) + (seed >> 40 & 63) * 8,
-                      pte_make(virt_to_mfn(spare), PTE_KRW));
-            break;
+        case 2: pte_write(pte_maddr(entry) + (seed >> 40 & 63) * 8, pte_make(virt_to_mfn(spare), PTE_KRW)); break;
         default: pte_write(pte_maddr(entry) + (seed >> 40 & 63) * 8, 0); break;
         }
     }

@@ -64,10 +64,7 @@ static void event_step(uint64_t r)
     }
 }
 
-static void events_two_level(void)
-{
-    race(event_step);
-}
+static void events_two_level(void) { race(event_step); }
 
 static void events_fifo(void)
 {
@@ -91,10 +88,7 @@ static void event_reset_step(uint64_t r)
         event_step(r >> 3);
 }
 
-static void events_reset(void)
-{
-    race(event_reset_step);
-}
+static void events_reset(void) { race(event_reset_step); }
 
 static void grant_step(uint64_t r)
 {
@@ -110,10 +104,8 @@ static void grant_step(uint64_t r)
     case 1: grant_end(ref); break;
     case 2:
     case 3:
-        *op = (struct gnttab_map_grant_ref){.host_addr = at,
-                                            .flags = GNTMAP_host_map | (r >> 19 & GNTMAP_readonly),
-                                            .ref = ref,
-                                            .dom = self};
+        *op = (struct gnttab_map_grant_ref){
+            .host_addr = at, .flags = GNTMAP_host_map | (r >> 19 & GNTMAP_readonly), .ref = ref, .dom = self};
         grant_map(op);
         break;
     case 4: grant_unmap(at, op->handle); break;
@@ -163,9 +155,8 @@ static void descriptor_step(uint64_t r)
 {
     uint64_t *table = page[r >> 8 & 3];
     unsigned long frame = virt_to_mfn(table);
-    struct mmuext_op ldt = {.cmd = MMUEXT_SET_LDT,
-                            .arg1.linear_addr = (unsigned long)table,
-                            .arg2.nr_ents = r >> 16 & 512};
+    struct mmuext_op ldt = {
+        .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (unsigned long)table, .arg2.nr_ents = r >> 16 & 512};
     uint64_t value = r & 64 ? 0x00cff3000000ffffull : r;
 
     switch (r & 7) {
@@ -176,9 +167,7 @@ static void descriptor_step(uint64_t r)
     case 4:
     case 5: hc_update_descriptor((frame << PAGE_SHIFT) + (r >> 20 & 0xf8), value); break;
     default:
-        (void)FAULT_VECTOR(__asm__ volatile(EX("mov %0, %%fs")
-                                            :
-                                            : "r"((unsigned int)(r >> 20 & 0xfc) | 3)));
+        (void)FAULT_VECTOR(__asm__ volatile(EX("mov %0, %%fs") : : "r"((unsigned int)(r >> 20 & 0xfc) | 3)));
         break;
     }
 }
@@ -202,8 +191,7 @@ static void memory_step(uint64_t r)
     static xen_pfn_t lists[2][4];
     xen_pfn_t *list = lists[vcpu_id()];
     struct xen_memory_reservation op = {.nr_extents = 1 + (r >> 8 & 3), .domid = DOMID_SELF};
-    uint64_t *p2m = (uint64_t *)guest.start->mfn_list,
-             pfn = guest.start->nr_pages - 1 - (r >> 12 & 15);
+    uint64_t *p2m = (uint64_t *)guest.start->mfn_list, pfn = guest.start->nr_pages - 1 - (r >> 12 & 15);
 
     set_xen_guest_handle(op.extent_start, list);
     switch (r & 7) {
@@ -221,19 +209,14 @@ static void memory_step(uint64_t r)
             for (unsigned int i = 0; i < op.nr_extents; i++)
                 p2m[pfn - i] = list[i];
         break;
-    case 4:
-        va_write((void *)(AREA + (r >> 20 & 3) * PAGE_SIZE), pte_make(p2m[pfn], PTE_KRW));
-        break;
+    case 4: va_write((void *)(AREA + (r >> 20 & 3) * PAGE_SIZE), pte_make(p2m[pfn], PTE_KRW)); break;
     case 5: va_write((void *)(AREA + (r >> 20 & 3) * PAGE_SIZE), 0); break;
     case 6: mmuext(MMUEXT_PIN_L1_TABLE + (r >> 20 & 3), p2m[pfn]); break;
     default: mmuext(MMUEXT_UNPIN_TABLE, p2m[pfn]); break;
     }
 }
 
-static void memory(void)
-{
-    race(memory_step);
-}
+static void memory(void) { race(memory_step); }
 
 static void area_step(uint64_t r)
 {
@@ -255,10 +238,7 @@ static void area_step(uint64_t r)
     }
 }
 
-static void areas(void)
-{
-    race(area_step);
-}
+static void areas(void) { race(area_step); }
 
 /* Both vCPUs on and off their tables, which the other one pins and unpins. */
 static void base_step(uint64_t r)

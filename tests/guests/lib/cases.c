@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The choice of one case of a guest, see cases.h. As dom0 all living cases run one after the other.
- */
+/* The choice of one case of a guest, see cases.h. As dom0 all living cases run one after the other. */
 #include "guest.h"
 
 void cases_run(const struct test_case *cases, unsigned int count)

@@ -145,8 +145,7 @@ static long load(const struct domain_plan *plan, const struct built_domain *d, u
             continue;
         for (uint64_t off = 0; off < ph->p_memsz; off += PAGE_SIZE) {
             uint64_t left = off < ph->p_filesz ? ph->p_filesz - off : 0;
-            long rc = page_fill(d, (ph->p_paddr + off) >> PAGE_SHIFT, from + off,
-                                left < PAGE_SIZE ? left : PAGE_SIZE);
+            long rc = page_fill(d, (ph->p_paddr + off) >> PAGE_SHIFT, from + off, left < PAGE_SIZE ? left : PAGE_SIZE);
 
             if (rc)
                 return rc;
@@ -157,8 +156,7 @@ static long load(const struct domain_plan *plan, const struct built_domain *d, u
     return 0;
 }
 
-/* The guest frame that the note HYPERCALL_PAGE names: the first page of the image, see guest.lds.
- */
+/* The guest frame that the note HYPERCALL_PAGE names: the first page of the image, see guest.lds. */
 static long hypercall_page_fill(const struct domain_plan *plan, const struct built_domain *d)
 {
     const Elf64_Ehdr *header = plan->elf;
@@ -222,8 +220,7 @@ static long events_mask(const struct built_domain *d, uint64_t shared_info_frame
     return 0;
 }
 
-static long specials_fill(const struct domain_plan *plan, struct built_domain *d,
-                          const struct layout *l)
+static long specials_fill(const struct domain_plan *plan, struct built_domain *d, const struct layout *l)
 {
     static start_info_t start;
     struct xen_domctl_getdomaininfo info;
@@ -257,8 +254,7 @@ static long specials_fill(const struct domain_plan *plan, struct built_domain *d
     return rc ? rc : d->console ? 0 : -XEN_EFAULT;
 }
 
-static long start_state_set(const struct domain_plan *plan, const struct built_domain *d,
-                            const struct layout *l)
+static long start_state_set(const struct domain_plan *plan, const struct built_domain *d, const struct layout *l)
 {
     static vcpu_guest_context_t context;
     const Elf64_Ehdr *header = plan->elf;

@@ -14,10 +14,7 @@ void event_init(void)
         guest.shared->evtchn_mask[i] = ~0ul;
 }
 
-static unsigned long *word(unsigned long *bits, evtchn_port_t port)
-{
-    return &bits[port / 64];
-}
+static unsigned long *word(unsigned long *bits, evtchn_port_t port) { return &bits[port / 64]; }
 
 static void bit_clear(unsigned long *bits, evtchn_port_t port)
 {
@@ -26,15 +23,12 @@ static void bit_clear(unsigned long *bits, evtchn_port_t port)
 
 bool port_pending(evtchn_port_t port)
 {
-    return __atomic_load_n(word(guest.shared->evtchn_pending, port), __ATOMIC_SEQ_CST) >>
-               port % 64 &
-           1;
+    return __atomic_load_n(word(guest.shared->evtchn_pending, port), __ATOMIC_SEQ_CST) >> port % 64 & 1;
 }
 
 bool port_masked(evtchn_port_t port)
 {
-    return __atomic_load_n(word(guest.shared->evtchn_mask, port), __ATOMIC_SEQ_CST) >> port % 64 &
-           1;
+    return __atomic_load_n(word(guest.shared->evtchn_mask, port), __ATOMIC_SEQ_CST) >> port % 64 & 1;
 }
 
 void port_mask(evtchn_port_t port)
@@ -42,20 +36,11 @@ void port_mask(evtchn_port_t port)
     __atomic_fetch_or(word(guest.shared->evtchn_mask, port), 1ul << port % 64, __ATOMIC_SEQ_CST);
 }
 
-void port_clear(evtchn_port_t port)
-{
-    bit_clear(guest.shared->evtchn_pending, port);
-}
+void port_clear(evtchn_port_t port) { bit_clear(guest.shared->evtchn_pending, port); }
 
-void event_handler(evtchn_port_t port, event_handler_t *handler)
-{
-    handlers[port] = handler;
-}
+void event_handler(evtchn_port_t port, event_handler_t *handler) { handlers[port] = handler; }
 
-unsigned int event_count(evtchn_port_t port)
-{
-    return __atomic_load_n(&counts[port], __ATOMIC_SEQ_CST);
-}
+unsigned int event_count(evtchn_port_t port) { return __atomic_load_n(&counts[port], __ATOMIC_SEQ_CST); }
 
 static void event_handle(evtchn_port_t port)
 {

@@ -26,16 +26,12 @@ void check_eq_at(const char *file, int line, long got, long want, const char *wh
 {
     if (got == want)
         return;
-    printk("FAILED %s:%d: %s = %ld (0x%lx), expected %ld (0x%lx)\n", file, line, what, got, got,
-           want, want);
+    printk("FAILED %s:%d: %s = %ld (0x%lx), expected %ld (0x%lx)\n", file, line, what, got, got, want, want);
     if (++failures > FAILURES_MAX)
         test_done();
 }
 
-unsigned long test_failures(void)
-{
-    return failures;
-}
+unsigned long test_failures(void) { return failures; }
 
 void guest_stop(unsigned int reason)
 {
@@ -52,10 +48,7 @@ static void finish(const char *result)
     guest_stop(guest.is_dom0 ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
 }
 
-void test_done(void)
-{
-    finish(failures ? "FAILURE" : "SUCCESS");
-}
+void test_done(void) { finish(failures ? "FAILURE" : "SUCCESS"); }
 
 void test_skip(const char *why)
 {

@@ -34,8 +34,8 @@
 extern uint8_t hypercall_page[4096];
 
 /* A hypercall as <xen/arch-x86/xen-x86_64.h> defines it.  nr must be below 64: no more entries. */
-static inline long hypercall(unsigned int nr, unsigned long a1, unsigned long a2, unsigned long a3,
-                             unsigned long a4, unsigned long a5)
+static inline long hypercall(unsigned int nr, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4,
+                             unsigned long a5)
 {
     long ret;
     register unsigned long r10 __asm__("r10") = a4;
@@ -49,8 +49,8 @@ static inline long hypercall(unsigned int nr, unsigned long a1, unsigned long a2
 }
 
 /* The same by the instruction itself, for numbers that the page has no entry for. */
-static inline long hypercall_raw(unsigned long nr, unsigned long a1, unsigned long a2,
-                                 unsigned long a3, unsigned long a4, unsigned long a5)
+static inline long hypercall_raw(unsigned long nr, unsigned long a1, unsigned long a2, unsigned long a3,
+                                 unsigned long a4, unsigned long a5)
 {
     long ret;
     register unsigned long r10 __asm__("r10") = a4;
@@ -64,39 +64,37 @@ static inline long hypercall_raw(unsigned long nr, unsigned long a1, unsigned lo
 }
 
 #define HC(name, ...) HC_(__HYPERVISOR_##name, ##__VA_ARGS__, 0, 0, 0, 0, 0)
-#define HC_(nr, a, b, c, d, e, ...)                                                               \
-    hypercall(nr, (unsigned long)(a), (unsigned long)(b), (unsigned long)(c), (unsigned long)(d), \
-              (unsigned long)(e))
+#define HC_(nr, a, b, c, d, e, ...) \
+    hypercall(nr, (unsigned long)(a), (unsigned long)(b), (unsigned long)(c), (unsigned long)(d), (unsigned long)(e))
 
-#define hc_set_trap_table(t)           HC(set_trap_table, t)
-#define hc_mmu_update(r, n, done, dom) HC(mmu_update, r, n, done, dom)
-#define hc_set_gdt(frames, entries)    HC(set_gdt, frames, entries)
-#define hc_stack_switch(ss, sp)        HC(stack_switch, ss, sp)
-#define hc_fpu_taskswitch(set)         HC(fpu_taskswitch, set)
-#define hc_set_debugreg(reg, val)      HC(set_debugreg, reg, val)
-#define hc_get_debugreg(reg)           HC(get_debugreg, reg)
-#define hc_update_descriptor(ma, desc) HC(update_descriptor, ma, desc)
-#define hc_memory_op(cmd, arg)         HC(memory_op, cmd, arg)
-#define hc_multicall(list, n)          HC(multicall, list, n)
-#define hc_update_va(va, val, flags)   HC(update_va_mapping, va, val, flags)
-#define hc_set_timer(deadline)         HC(set_timer_op, deadline)
-#define hc_xen_version(cmd, arg)       HC(xen_version, cmd, arg)
-#define hc_console_io(cmd, n, buf)     HC(console_io, cmd, n, buf)
-#define hc_grant_table_op(cmd, p, n)   HC(grant_table_op, cmd, p, n)
-#define hc_vm_assist(cmd, type)        HC(vm_assist, cmd, type)
-#define hc_update_va_other(va, val, flags, dom) \
-    HC(update_va_mapping_otherdomain, va, val, flags, dom)
-#define hc_vcpu_op(cmd, id, arg)      HC(vcpu_op, cmd, id, arg)
-#define hc_set_segment_base(which, b) HC(set_segment_base, which, b)
-#define hc_mmuext_op(ops, n, done, d) HC(mmuext_op, ops, n, done, d)
-#define hc_sched_op(cmd, arg)         HC(sched_op, cmd, arg)
-#define hc_callback_op(cmd, arg)      HC(callback_op, cmd, arg)
-#define hc_event_channel_op(cmd, arg) HC(event_channel_op, cmd, arg)
-#define hc_physdev_op(cmd, arg)       HC(physdev_op, cmd, arg)
-#define hc_platform_op(arg)           HC(platform_op, arg)
-#define hc_kexec_op(cmd, arg)         HC(kexec_op, cmd, arg)
-#define hc_nmi_op(cmd, arg)           HC(nmi_op, cmd, arg)
-#define hc_domctl(arg)                HC(domctl, arg)
-#define hc_sysctl(arg)                HC(sysctl, arg)
+#define hc_set_trap_table(t)                    HC(set_trap_table, t)
+#define hc_mmu_update(r, n, done, dom)          HC(mmu_update, r, n, done, dom)
+#define hc_set_gdt(frames, entries)             HC(set_gdt, frames, entries)
+#define hc_stack_switch(ss, sp)                 HC(stack_switch, ss, sp)
+#define hc_fpu_taskswitch(set)                  HC(fpu_taskswitch, set)
+#define hc_set_debugreg(reg, val)               HC(set_debugreg, reg, val)
+#define hc_get_debugreg(reg)                    HC(get_debugreg, reg)
+#define hc_update_descriptor(ma, desc)          HC(update_descriptor, ma, desc)
+#define hc_memory_op(cmd, arg)                  HC(memory_op, cmd, arg)
+#define hc_multicall(list, n)                   HC(multicall, list, n)
+#define hc_update_va(va, val, flags)            HC(update_va_mapping, va, val, flags)
+#define hc_set_timer(deadline)                  HC(set_timer_op, deadline)
+#define hc_xen_version(cmd, arg)                HC(xen_version, cmd, arg)
+#define hc_console_io(cmd, n, buf)              HC(console_io, cmd, n, buf)
+#define hc_grant_table_op(cmd, p, n)            HC(grant_table_op, cmd, p, n)
+#define hc_vm_assist(cmd, type)                 HC(vm_assist, cmd, type)
+#define hc_update_va_other(va, val, flags, dom) HC(update_va_mapping_otherdomain, va, val, flags, dom)
+#define hc_vcpu_op(cmd, id, arg)                HC(vcpu_op, cmd, id, arg)
+#define hc_set_segment_base(which, b)           HC(set_segment_base, which, b)
+#define hc_mmuext_op(ops, n, done, d)           HC(mmuext_op, ops, n, done, d)
+#define hc_sched_op(cmd, arg)                   HC(sched_op, cmd, arg)
+#define hc_callback_op(cmd, arg)                HC(callback_op, cmd, arg)
+#define hc_event_channel_op(cmd, arg)           HC(event_channel_op, cmd, arg)
+#define hc_physdev_op(cmd, arg)                 HC(physdev_op, cmd, arg)
+#define hc_platform_op(arg)                     HC(platform_op, arg)
+#define hc_kexec_op(cmd, arg)                   HC(kexec_op, cmd, arg)
+#define hc_nmi_op(cmd, arg)                     HC(nmi_op, cmd, arg)
+#define hc_domctl(arg)                          HC(domctl, arg)
+#define hc_sysctl(arg)                          HC(sysctl, arg)
 
 #endif

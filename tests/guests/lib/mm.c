@@ -39,40 +39,19 @@ void *page_alloc(void)
     return memset(free_list[--free_count], 0, PAGE_SIZE);
 }
 
-void page_free(void *page)
-{
-    free_list[free_count++] = page;
-}
+void page_free(void *page) { free_list[free_count++] = page; }
 
-uint64_t pfn_to_mfn(uint64_t pfn)
-{
-    return p2m[pfn];
-}
+uint64_t pfn_to_mfn(uint64_t pfn) { return p2m[pfn]; }
 
-uint64_t mfn_to_pfn(uint64_t mfn)
-{
-    return ((volatile uint64_t *)MACH2PHYS_VIRT_START)[mfn];
-}
+uint64_t mfn_to_pfn(uint64_t mfn) { return ((volatile uint64_t *)MACH2PHYS_VIRT_START)[mfn]; }
 
-uint64_t virt_to_mfn(const void *va)
-{
-    return pfn_to_mfn(virt_to_pfn(va));
-}
+uint64_t virt_to_mfn(const void *va) { return pfn_to_mfn(virt_to_pfn(va)); }
 
-void *mfn_to_virt(uint64_t mfn)
-{
-    return pfn_to_virt(mfn_to_pfn(mfn));
-}
+void *mfn_to_virt(uint64_t mfn) { return pfn_to_virt(mfn_to_pfn(mfn)); }
 
-uint64_t spare_pfn(void)
-{
-    return --spare_next;
-}
+uint64_t spare_pfn(void) { return --spare_next; }
 
-static unsigned int pt_index(uint64_t va, unsigned int level)
-{
-    return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
-}
+static unsigned int pt_index(uint64_t va, unsigned int level) { return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511; }
 
 uint64_t *pte_find(uint64_t *l4, uint64_t va, unsigned int level)
 {
@@ -88,15 +67,9 @@ uint64_t *pte_find(uint64_t *l4, uint64_t va, unsigned int level)
     return &table[pt_index(va, level)];
 }
 
-uint64_t pte_maddr(const uint64_t *pte)
-{
-    return virt_to_mfn(pte) << PAGE_SHIFT | ((uint64_t)pte & (PAGE_SIZE - 1));
-}
+uint64_t pte_maddr(const uint64_t *pte) { return virt_to_mfn(pte) << PAGE_SHIFT | ((uint64_t)pte & (PAGE_SIZE - 1)); }
 
-uint64_t *pte_of(const void *va)
-{
-    return pte_find(kernel_l4, (uint64_t)va, 1);
-}
+uint64_t *pte_of(const void *va) { return pte_find(kernel_l4, (uint64_t)va, 1); }
 
 long pte_write(uint64_t maddr, uint64_t value)
 {
@@ -105,15 +78,9 @@ long pte_write(uint64_t maddr, uint64_t value)
     return hc_mmu_update(&update, 1, NULL, DOMID_SELF);
 }
 
-long va_write(const void *va, uint64_t pte)
-{
-    return hc_update_va(va, pte, UVM_FLUSH);
-}
+long va_write(const void *va, uint64_t pte) { return hc_update_va(va, pte, UVM_FLUSH); }
 
-long va_protect(const void *va, uint64_t flags)
-{
-    return va_write(va, pte_make(virt_to_mfn(va), flags));
-}
+long va_protect(const void *va, uint64_t flags) { return va_write(va, pte_make(virt_to_mfn(va), flags)); }
 
 long mmuext(unsigned int cmd, uint64_t mfn)
 {
@@ -164,8 +131,7 @@ uint64_t user_l4_install(void)
 
     l4[0] = kernel_l4[0];
     page_make_ro(l4);
-    if (mmuext(MMUEXT_PIN_L4_TABLE, virt_to_mfn(l4)) ||
-        mmuext(MMUEXT_NEW_USER_BASEPTR, virt_to_mfn(l4)))
+    if (mmuext(MMUEXT_PIN_L4_TABLE, virt_to_mfn(l4)) || mmuext(MMUEXT_NEW_USER_BASEPTR, virt_to_mfn(l4)))
         test_error("a user page table was refused");
     return virt_to_mfn(l4);
 }

@@ -37,14 +37,8 @@ uint64_t pfn_to_mfn(uint64_t pfn);
 uint64_t mfn_to_pfn(uint64_t mfn); /* from the machine-to-phys table */
 uint64_t virt_to_mfn(const void *va);
 void *mfn_to_virt(uint64_t mfn);
-static inline uint64_t virt_to_pfn(const void *va)
-{
-    return ((uint64_t)va - VIRT_BASE) >> PAGE_SHIFT;
-}
-static inline void *pfn_to_virt(uint64_t pfn)
-{
-    return (void *)(VIRT_BASE + (pfn << PAGE_SHIFT));
-}
+static inline uint64_t virt_to_pfn(const void *va) { return ((uint64_t)va - VIRT_BASE) >> PAGE_SHIFT; }
+static inline void *pfn_to_virt(uint64_t pfn) { return (void *)(VIRT_BASE + (pfn << PAGE_SHIFT)); }
 
 /* The kernel's L4 table, read-only. */
 extern uint64_t *kernel_l4;
@@ -64,8 +58,7 @@ long va_protect(const void *va, uint64_t flags);   /* same frame, other flags */
 long mmuext(unsigned int cmd, uint64_t mfn);       /* one mmuext_op on one frame */
 long mmuext_linear(unsigned int cmd, uint64_t va); /* one mmuext_op on an address */
 
-/* Make the page of the heap a page table or such: read-only in the kernel's own mapping. Checked.
- */
+/* Make the page of the heap a page table or such: read-only in the kernel's own mapping. Checked. */
 void page_make_ro(void *page);
 void page_make_rw(void *page);
 

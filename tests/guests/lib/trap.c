@@ -18,20 +18,16 @@ void user_switch(struct regs *regs, uint64_t *save);
 void user_return(uint64_t saved) __attribute__((noreturn));
 void trap_dispatch(struct regs *regs);
 
-void trap_hook(unsigned int vector, trap_hook_t *hook)
-{
-    hooks[vector] = hook;
-}
+void trap_hook(unsigned int vector, trap_hook_t *hook) { hooks[vector] = hook; }
 
 void regs_dump(const struct regs *r)
 {
-    printk("vector %ld error %lx rip %lx cs %lx rflags %lx rsp %lx ss %lx\n", r->vector, r->error,
-           r->rip, r->cs, r->rflags, r->rsp, r->ss);
-    printk("rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx\n", r->rax, r->rbx, r->rcx,
-           r->rdx, r->rsi, r->rdi, r->rbp);
-    printk("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx cr2 %lx\n", r->r8, r->r9,
-           r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
-           guest.shared->vcpu_info[vcpu_id()].arch.cr2);
+    printk("vector %ld error %lx rip %lx cs %lx rflags %lx rsp %lx ss %lx\n", r->vector, r->error, r->rip, r->cs,
+           r->rflags, r->rsp, r->ss);
+    printk("rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx\n", r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi,
+           r->rbp);
+    printk("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx cr2 %lx\n", r->r8, r->r9, r->r10, r->r11,
+           r->r12, r->r13, r->r14, r->r15, guest.shared->vcpu_info[vcpu_id()].arch.cr2);
 }
 
 static bool extable_fixup(struct regs *regs)

@@ -10,15 +10,9 @@ uint8_t stacks[MAX_VCPUS][STACK_SIZE] __attribute__((aligned(32768)));
 extern char vcpu_entry[];
 void vcpu_main(struct vcpu *v);
 
-struct vcpu_info *vcpu_info(void)
-{
-    return &guest.shared->vcpu_info[vcpu_id()];
-}
+struct vcpu_info *vcpu_info(void) { return &guest.shared->vcpu_info[vcpu_id()]; }
 
-static struct vcpu *vcpu_of(unsigned int id)
-{
-    return (struct vcpu *)stacks[id];
-}
+static struct vcpu *vcpu_of(unsigned int id) { return (struct vcpu *)stacks[id]; }
 
 void vcpu_init(void)
 {

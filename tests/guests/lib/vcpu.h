@@ -30,10 +30,7 @@ static inline struct vcpu *this_vcpu(void)
     return (struct vcpu *)((sp - 1) & ~(STACK_SIZE - 1));
 }
 
-static inline unsigned int vcpu_id(void)
-{
-    return this_vcpu()->id;
-}
+static inline unsigned int vcpu_id(void) { return this_vcpu()->id; }
 
 /* This vCPU's part of the shared info page. */
 struct vcpu_info *vcpu_info(void);

@@ -81,8 +81,7 @@ static void check_platform(void)
 {
     static struct xen_platform_op op;
 
-    op = (struct xen_platform_op){.cmd = XENPF_get_cpuinfo,
-                                  .interface_version = XENPF_INTERFACE_VERSION};
+    op = (struct xen_platform_op){.cmd = XENPF_get_cpuinfo, .interface_version = XENPF_INTERFACE_VERSION};
     if (!guest.is_dom0) {
         check_eq(hc_platform_op(&op), -XEN_EPERM);
         return;

@@ -59,8 +59,7 @@ static void check_bases(void)
 #define USER_CODE  0x400000ul
 #define USER_STACK 0x401000ul
 
-/* mov rax, gs:[0]; mov rbx, fs:[0]; ud2: user mode sees the user's GS base and the common FS base.
- */
+/* mov rax, gs:[0]; mov rbx, fs:[0]; ud2: user mode sees the user's GS base and the common FS base. */
 static void check_user_bases(void)
 {
     static const uint8_t code[] = {0x65, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0,    0x64,

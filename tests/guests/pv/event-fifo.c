@@ -13,10 +13,7 @@ const char test_title[] = "event channels, FIFO";
 static struct evtchn_fifo_control_block *control;
 static volatile event_word_t *words;
 
-static bool word_bit(evtchn_port_t port, unsigned int bit)
-{
-    return words[port] >> bit & 1;
-}
+static bool word_bit(evtchn_port_t port, unsigned int bit) { return words[port] >> bit & 1; }
 
 static void make_pair(evtchn_port_t *a, evtchn_port_t *b)
 {
@@ -40,8 +37,7 @@ static evtchn_port_t take(unsigned int priority)
 
     if (!port)
         return 0;
-    word = __atomic_fetch_and(&words[port], ~(1u << EVTCHN_FIFO_LINKED | EVTCHN_FIFO_LINK_MASK),
-                              __ATOMIC_SEQ_CST);
+    word = __atomic_fetch_and(&words[port], ~(1u << EVTCHN_FIFO_LINKED | EVTCHN_FIFO_LINK_MASK), __ATOMIC_SEQ_CST);
     control->head[priority] = word & EVTCHN_FIFO_LINK_MASK;
     if (!(word & EVTCHN_FIFO_LINK_MASK))
         __atomic_fetch_and(&control->ready, ~(1u << priority), __ATOMIC_SEQ_CST);
@@ -54,8 +50,7 @@ static void check_init(void)
     struct evtchn_init_control init = {.control_gfn = virt_to_mfn(control), .vcpu = 99};
     struct evtchn_expand_array expand = {.array_gfn = virt_to_mfn((void *)words)};
 
-    check_eq(hc_event_channel_op(EVTCHNOP_expand_array, &expand),
-             -XEN_EOPNOTSUPP); /* not FIFO yet */
+    check_eq(hc_event_channel_op(EVTCHNOP_expand_array, &expand), -XEN_EOPNOTSUPP); /* not FIFO yet */
     check_eq(hc_event_channel_op(EVTCHNOP_init_control, &init), -XEN_ENOENT);
     init.vcpu = 0;
     init.offset = 3;
@@ -117,8 +112,7 @@ static void check_priority(void)
     p.port = b;
     check_eq(hc_event_channel_op(EVTCHNOP_set_priority, &p), 0);
     check_eq(event_unmask(b), 0);
-    check_eq(event_send(a),
-             0); /* an event may stay once more in the queue that it is the last of */
+    check_eq(event_send(a), 0); /* an event may stay once more in the queue that it is the last of */
     if (!take(EVTCHN_FIFO_PRIORITY_MAX))
         check_eq(take(EVTCHN_FIFO_PRIORITY_DEFAULT), b);
     check_eq(event_send(a), 0);

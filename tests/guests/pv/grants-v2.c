@@ -84,8 +84,7 @@ static void offer_part(grant_ref_t ref, uint64_t mfn, unsigned int offset, unsig
 
 static struct gnttab_map_grant_ref map_op(unsigned int flags)
 {
-    return (struct gnttab_map_grant_ref){
-        .host_addr = AREA, .flags = GNTMAP_host_map | flags, .ref = REF, .dom = self};
+    return (struct gnttab_map_grant_ref){.host_addr = AREA, .flags = GNTMAP_host_map | flags, .ref = REF, .dom = self};
 }
 
 static void check_map(void)

@@ -25,9 +25,8 @@ static void check_strings(void)
     check_eq(hc_xen_version(XENVER_commandline, &commandline), 0);
     check(strstr(caps, "xen-3.0-x86_64") != NULL);
     check(strlen(compile.compiler) > 0);
-    printk("version 4.17%s, changeset %s\ncaps %s\ncommand line %s\ncompiler %s by %s@%s on %s\n",
-           extra, changeset, caps, commandline, compile.compiler, compile.compile_by,
-           compile.compile_domain, compile.compile_date);
+    printk("version 4.17%s, changeset %s\ncaps %s\ncommand line %s\ncompiler %s by %s@%s on %s\n", extra, changeset,
+           caps, commandline, compile.compiler, compile.compile_by, compile.compile_domain, compile.compile_date);
 }
 
 static void check_numbers(void)
@@ -43,10 +42,9 @@ static void check_numbers(void)
     check_eq(hc_xen_version(XENVER_guest_handle, &handle), 0);
     check_eq(hc_xen_version(XENVER_get_features, &features), 0);
     printk("features %x\n", features.submap);
-    check_eq(features.submap,
-             1 << XENFEAT_mmu_pt_update_preserve_ad | 1 << XENFEAT_highmem_assist |
-                 1 << XENFEAT_gnttab_map_avail_bits | 1 << XENFEAT_memory_op_vnode_supported |
-                 1 << XENFEAT_direct_mapped | (guest.is_dom0 ? 1 << XENFEAT_dom0 : 0));
+    check_eq(features.submap, 1 << XENFEAT_mmu_pt_update_preserve_ad | 1 << XENFEAT_highmem_assist |
+                                  1 << XENFEAT_gnttab_map_avail_bits | 1 << XENFEAT_memory_op_vnode_supported |
+                                  1 << XENFEAT_direct_mapped | (guest.is_dom0 ? 1 << XENFEAT_dom0 : 0));
     features = (xen_feature_info_t){.submap_idx = 1};
     check_eq(hc_xen_version(XENVER_get_features, &features), -XEN_EINVAL);
 }

@@ -61,10 +61,7 @@ static bool on_failsafe(struct regs *regs)
     return true;
 }
 
-static void other(void *arg)
-{
-    (void)arg;
-}
+static void other(void *arg) { (void)arg; }
 
 /* Put a selector into the GDT, load it, take it away, and see what the switch to another context
  * does. */
@@ -97,9 +94,7 @@ static void check_bad_selectors(void)
 {
     static const struct {
         uint64_t cs, ss, error;
-    } bad[] = {{0x7773, FLAT_USER_SS, 0x7770},
-               {FLAT_USER_CS, 0x7773, 0x7770},
-               {0xe008 | 3, FLAT_USER_SS, 0xe008}};
+    } bad[] = {{0x7773, FLAT_USER_SS, 0x7770}, {FLAT_USER_CS, 0x7773, 0x7770}, {0xe008 | 3, FLAT_USER_SS, 0xe008}};
 
     for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
         memset(&r, 0, sizeof(r));

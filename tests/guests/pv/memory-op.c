@@ -51,8 +51,8 @@ static void check_machphys(void)
     check_eq(map.v_start, MACH2PHYS_VIRT_START);
     check_eq(map.v_end, MACH2PHYS_VIRT_END);
     /* how much memory there is, is dom0's to know */
-    check_eq(map.max_mfn, guest.is_dom0 ? (uint64_t)hc_memory_op(XENMEM_maximum_ram_page, 0) - 1
-                                        : MACH2PHYS_NR_ENTRIES - 1);
+    check_eq(map.max_mfn,
+             guest.is_dom0 ? (uint64_t)hc_memory_op(XENMEM_maximum_ram_page, 0) - 1 : MACH2PHYS_NR_ENTRIES - 1);
     set_xen_guest_handle(l.extent_start, list);
     check_eq(hc_memory_op(XENMEM_machphys_mfn_list, &l), 0);
     check(l.nr_extents >= 1);

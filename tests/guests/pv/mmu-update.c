@@ -58,16 +58,11 @@ static void check_preserve(void)
     check_eq(*pte & (PTE_A | PTE_D), 0);
     *(volatile uint64_t *)AREA = 0x1111;
     check_eq(*pte & (PTE_A | PTE_D), PTE_A | PTE_D);
-    check_eq(update(at | MMU_PT_UPDATE_PRESERVE_AD, pte_make(frame[0], PTE_P | PTE_US), NULL,
-                    DOMID_SELF),
-             0);
+    check_eq(update(at | MMU_PT_UPDATE_PRESERVE_AD, pte_make(frame[0], PTE_P | PTE_US), NULL, DOMID_SELF), 0);
     check_eq(FLAGS(*pte), PTE_P | PTE_A | PTE_D);
-    check_eq(update(at | MMU_PT_UPDATE_PRESERVE_AD, pte_make(frame[1], PTE_P | PTE_US), NULL,
-                    DOMID_SELF),
-             0);
+    check_eq(update(at | MMU_PT_UPDATE_PRESERVE_AD, pte_make(frame[1], PTE_P | PTE_US), NULL, DOMID_SELF), 0);
     check_eq(FLAGS(*pte), PTE_P | PTE_A | PTE_D);
-    check_eq(update(at | MMU_PT_UPDATE_NO_TRANSLATE, pte_make(frame[0], PTE_KRW), NULL, DOMID_SELF),
-             0);
+    check_eq(update(at | MMU_PT_UPDATE_NO_TRANSLATE, pte_make(frame[0], PTE_KRW), NULL, DOMID_SELF), 0);
     check_eq(PTE_MFN(*pte), frame[0]);
     check_eq(update(at, 0, NULL, DOMID_SELF), 0);
 }
@@ -168,11 +163,9 @@ static void check_errors(void)
     check_eq(update(at | 3, 0, NULL, DOMID_SELF), 0);
     check_eq(update(at + 4, 0, NULL, DOMID_SELF), -XEN_ENOSYS);
     check_eq(update(at, pte_make(frame[0], PTE_KRW), NULL, 0x1234), -XEN_ESRCH);
-    check_eq(update(at, pte_make(frame[0], PTE_KRW), NULL, DOMID_XEN),
-             guest.is_dom0 ? -XEN_EBUSY : -XEN_EPERM);
+    check_eq(update(at, pte_make(frame[0], PTE_KRW), NULL, DOMID_XEN), guest.is_dom0 ? -XEN_EBUSY : -XEN_EPERM);
     check_eq(update(at, pte_make(0xfee00, PTE_KRW), NULL, DOMID_SELF), -XEN_EPERM);
-    check_eq(update(frame[0] << PAGE_SHIFT | 64, 0, NULL, DOMID_SELF),
-             0); /* a plain writable page */
+    check_eq(update(frame[0] << PAGE_SHIFT | 64, 0, NULL, DOMID_SELF), 0); /* a plain writable page */
     check_eq(update(0xfffffffffffff000, 0, NULL, DOMID_SELF), -XEN_EINVAL);
     check_eq(hc_mmu_update(8, 1, NULL, DOMID_SELF), -XEN_EFAULT);
     check_eq(hc_mmu_update(&u, 1, 8, DOMID_SELF), 0);
@@ -181,9 +174,8 @@ static void check_errors(void)
 
 static void check_va(void)
 {
-    static const unsigned int flags[] = {UVMF_NONE, UVMF_INVLPG | UVMF_LOCAL,
-                                         UVMF_INVLPG | UVMF_ALL, UVMF_TLB_FLUSH | UVMF_LOCAL,
-                                         UVMF_TLB_FLUSH | UVMF_ALL};
+    static const unsigned int flags[] = {UVMF_NONE, UVMF_INVLPG | UVMF_LOCAL, UVMF_INVLPG | UVMF_ALL,
+                                         UVMF_TLB_FLUSH | UVMF_LOCAL, UVMF_TLB_FLUSH | UVMF_ALL};
     unsigned long mask = 1;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++) {

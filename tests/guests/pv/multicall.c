@@ -14,8 +14,7 @@ const char test_title[] = "multicalls";
 
 static struct multicall_entry list[MANY];
 
-static void entry(unsigned int i, unsigned int op, unsigned long a, unsigned long b,
-                  unsigned long c)
+static void entry(unsigned int i, unsigned int op, unsigned long a, unsigned long b, unsigned long c)
 {
     list[i] = (struct multicall_entry){.op = op, .args = {a, b, c}, .result = 0x55};
 }
@@ -58,10 +57,8 @@ static void check_page_tables(void)
 
     page[0] = 1;
     other[0] = 2;
-    entry(0, __HYPERVISOR_update_va_mapping, (unsigned long)page,
-          pte_make(virt_to_mfn(other), PTE_KRW), UVM_FLUSH);
-    entry(1, __HYPERVISOR_update_va_mapping, (unsigned long)other,
-          pte_make(virt_to_mfn(page), PTE_KRW), UVM_FLUSH);
+    entry(0, __HYPERVISOR_update_va_mapping, (unsigned long)page, pte_make(virt_to_mfn(other), PTE_KRW), UVM_FLUSH);
+    entry(1, __HYPERVISOR_update_va_mapping, (unsigned long)other, pte_make(virt_to_mfn(page), PTE_KRW), UVM_FLUSH);
     check_eq(hc_multicall(list, 2), 0);
     check_eq(list[0].result, 0);
     check_eq(list[1].result, 0);

@@ -13,10 +13,7 @@ const char test_title[] = "peer of two-domains";
 /* References that dom0 knows: a page to write, one to read, and a run of 32. */
 enum { REF_RW = 8, REF_RO = 9, REF_RUN = 16 };
 
-static void answer(evtchn_port_t port)
-{
-    event_send(port);
-}
+static void answer(evtchn_port_t port) { event_send(port); }
 
 static void offer(void)
 {

@@ -10,8 +10,8 @@
 
 const char test_title[] = "mmuext_op: pins, base pointers, flushes";
 
-static const unsigned int pin_command[5] = {0, MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE,
-                                            MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE};
+static const unsigned int pin_command[5] = {0, MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE,
+                                            MMUEXT_PIN_L4_TABLE};
 
 static void check_empty_tables(void)
 {
@@ -175,8 +175,7 @@ static void check_frames(void)
 
 static void check_arguments(void)
 {
-    struct mmuext_op ops[3] = {
-        {.cmd = MMUEXT_TLB_FLUSH_LOCAL}, {.cmd = 99}, {.cmd = MMUEXT_TLB_FLUSH_LOCAL}};
+    struct mmuext_op ops[3] = {{.cmd = MMUEXT_TLB_FLUSH_LOCAL}, {.cmd = 99}, {.cmd = MMUEXT_TLB_FLUSH_LOCAL}};
     unsigned int done = 77;
 
     check_eq(hc_mmuext_op(ops, 3, &done, DOMID_SELF), -XEN_ENOSYS);

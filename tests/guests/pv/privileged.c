@@ -27,9 +27,7 @@ static int rdmsr(uint32_t msr)
 
 static int wrmsr(uint32_t msr, uint64_t v)
 {
-    return FAULT_VECTOR(__asm__ volatile(EX("wrmsr")
-                                         :
-                                         : "a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(msr)));
+    return FAULT_VECTOR(__asm__ volatile(EX("wrmsr") : : "a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(msr)));
 }
 
 static void check_control_registers(void)
@@ -97,8 +95,7 @@ static struct leaf cpuid_forced(uint32_t leaf, uint32_t sub)
 {
     struct leaf l = {.eax = leaf, .ecx = sub};
 
-    __asm__ volatile("ud2a; .ascii \"xen\"; cpuid"
-                     : "+a"(l.eax), "=b"(l.ebx), "+c"(l.ecx), "=d"(l.edx));
+    __asm__ volatile("ud2a; .ascii \"xen\"; cpuid" : "+a"(l.eax), "=b"(l.ebx), "+c"(l.ecx), "=d"(l.edx));
     return l;
 }
 
@@ -138,10 +135,7 @@ static void check_cpuid(void)
     check_eq(l.edx >> 11 & 1, 1); /* syscall */
 }
 
-static int inb(uint16_t port)
-{
-    return FAULT_VECTOR(__asm__ volatile(EX("inb %%dx, %%al") : "=a"(value) : "d"(port)));
-}
+static int inb(uint16_t port) { return FAULT_VECTOR(__asm__ volatile(EX("inb %%dx, %%al") : "=a"(value) : "d"(port))); }
 
 static int outb(uint16_t port, uint8_t byte)
 {
@@ -178,15 +172,8 @@ static void check_ports(void)
         check_closed(0x64);
         check_closed(0xcf8);
     }
-    check_eq(FAULT_VECTOR(__asm__ volatile(EX("inl %%dx, %%eax")
-                                           : "=a"(value)
-                                           : "d"(0xcf8))),
-             NO_FAULT);
-    check_eq(FAULT_VECTOR(__asm__ volatile(EX("insb")
-                                           :
-                                           : "D"(&value), "d"(0x80)
-                                           : "memory")),
-             NO_FAULT);
+    check_eq(FAULT_VECTOR(__asm__ volatile(EX("inl %%dx, %%eax") : "=a"(value) : "d"(0xcf8))), NO_FAULT);
+    check_eq(FAULT_VECTOR(__asm__ volatile(EX("insb") : : "D"(&value), "d"(0x80) : "memory")), NO_FAULT);
     check_eq(FAULT_VECTOR(__asm__ volatile(EX("in $0x80, %%eax") : "=a"(value))), NO_FAULT);
     iopl.iopl = 0;
     check_eq(hc_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);

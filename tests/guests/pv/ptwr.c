@@ -16,16 +16,12 @@ const char test_title[] = "emulated page-table writes";
 static uint64_t frame[2], *table, *entry;
 
 /* One store form: must not fault, must leave the value, which must be in force. */
-#define STORE(insn, value, ...)                                          \
-    do {                                                                 \
-        uint64_t want_ = (value);                                        \
-        check_eq(FAULT_VECTOR(__asm__ volatile(EX(insn)                  \
-                                               :                         \
-                                               : __VA_ARGS__             \
-                                               : "memory", "cc")),       \
-                 NO_FAULT);                                              \
-        check_eq(*entry & ~(PTE_G | PTE_US), want_ & ~(PTE_G | PTE_US)); \
-        mmuext_linear(MMUEXT_INVLPG_LOCAL, AREA);                        \
+#define STORE(insn, value, ...)                                                                        \
+    do {                                                                                               \
+        uint64_t want_ = (value);                                                                      \
+        check_eq(FAULT_VECTOR(__asm__ volatile(EX(insn) : : __VA_ARGS__ : "memory", "cc")), NO_FAULT); \
+        check_eq(*entry & ~(PTE_G | PTE_US), want_ & ~(PTE_G | PTE_US));                               \
+        mmuext_linear(MMUEXT_INVLPG_LOCAL, AREA);                                                      \
     } while (0)
 
 static void check_forms(void)
@@ -71,8 +67,7 @@ static void check_refused(void)
 {
     uint64_t a = pte_make(frame[0], PTE_KRW);
 
-    check_eq(write_fault(entry, pte_make(virt_to_mfn(table), PTE_KRW)),
-             VEC_PF); /* a table, writable */
+    check_eq(write_fault(entry, pte_make(virt_to_mfn(table), PTE_KRW)), VEC_PF); /* a table, writable */
     check_eq(*entry & ~(PTE_G | PTE_US), a & ~(PTE_G | PTE_US));
     check_eq(write_fault(entry, pte_make(1ul << 38, PTE_KRW)), VEC_PF);
     check_eq(last_fault.cr2, entry);

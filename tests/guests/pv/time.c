@@ -83,8 +83,7 @@ static void check_oneshot(void)
     events_on();
     for (unsigned int i = 0; i < 3; i++) {
         fired_at = 0;
-        check(wait_fired(now() + 10000000000ul) !=
-              0); /* the periodic tick that a vCPU starts with */
+        check(wait_fired(now() + 10000000000ul) != 0); /* the periodic tick that a vCPU starts with */
     }
     check_eq(hc_vcpu_op(VCPUOP_stop_periodic_timer, 0, 0), 0);
     fired_at = 0;

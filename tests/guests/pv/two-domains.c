@@ -43,8 +43,7 @@ static bool wait_flag(struct built_domain *d, uint32_t flag)
 
 static uint64_t free_pages(void)
 {
-    struct xen_sysctl op = {.cmd = XEN_SYSCTL_physinfo,
-                            .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+    struct xen_sysctl op = {.cmd = XEN_SYSCTL_physinfo, .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
 
     check_eq(hc_sysctl(&op), 0);
     return op.u.physinfo.free_pages + op.u.physinfo.scrub_pages;
@@ -151,11 +150,9 @@ static void check_events(evtchn_port_t mine)
     }
 }
 
-static struct gnttab_map_grant_ref map_op(domid_t dom, grant_ref_t ref, uint64_t at,
-                                          unsigned int flags)
+static struct gnttab_map_grant_ref map_op(domid_t dom, grant_ref_t ref, uint64_t at, unsigned int flags)
 {
-    return (struct gnttab_map_grant_ref){
-        .host_addr = at, .flags = GNTMAP_host_map | flags, .ref = ref, .dom = dom};
+    return (struct gnttab_map_grant_ref){.host_addr = at, .flags = GNTMAP_host_map | flags, .ref = ref, .dom = dom};
 }
 
 static void check_grants(const struct built_domain *d)

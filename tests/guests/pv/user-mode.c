@@ -143,8 +143,7 @@ static void check_step(void)
 /* A hypercall number in rax is nothing but a system call of the user's. */
 static void check_hypercall(void)
 {
-    RUN(0xb8, 17, 0, 0, 0, 0x31, 0xff, 0x0f,
-        0x05); /* mov eax, xen_version; xor edi, edi; syscall */
+    RUN(0xb8, 17, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05); /* mov eax, xen_version; xor edi, edi; syscall */
     check_eq(r.vector, VEC_SYSCALL);
     check_eq(r.rax, 17);
 }
@@ -170,8 +169,7 @@ static void check_event(void)
 
 static void check_sysenter(void)
 {
-    struct callback_register cb = {.type = CALLBACKTYPE_sysenter,
-                                   .address = (unsigned long)sysenter_callback};
+    struct callback_register cb = {.type = CALLBACKTYPE_sysenter, .address = (unsigned long)sysenter_callback};
     long rc = hc_callback_op(CALLBACKOP_register, &cb);
 
     check(rc == 0 || rc == -XEN_ENOSYS);

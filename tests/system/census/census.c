@@ -41,8 +41,7 @@ int main(void)
         perror("census: domain list");
         return 1;
     }
-    printf("pages=%lu domains=%d ports=%d dom0=%lu\n",
-           (unsigned long)(host.free_pages + host.scrub_pages), count, count_ports(xc),
-           (unsigned long)domains[0].tot_pages);
+    printf("pages=%lu domains=%d ports=%d dom0=%lu\n", (unsigned long)(host.free_pages + host.scrub_pages), count,
+           count_ports(xc), (unsigned long)domains[0].tot_pages);
     return 0;
 }

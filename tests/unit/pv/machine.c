@@ -55,9 +55,7 @@ u64 machine_random(void)
     return machine_seed * 0x2545f4914f6cdd1d >> 11;
 }
 
-/* ---- TLBs
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- TLBs ---- */
 
 #define TLB_SIZE 32
 
@@ -97,10 +95,7 @@ void write_cr3(unsigned long cr3)
     pthread_mutex_unlock(&t->lock);
 }
 
-unsigned long read_cr3(void)
-{
-    return tlbs[sim_cpu].cr3;
-}
+unsigned long read_cr3(void) { return tlbs[sim_cpu].cr3; }
 
 void invlpg(unsigned long va)
 {
@@ -129,20 +124,11 @@ static void on_cpus(const struct cpumask *m, bool one, unsigned long va)
     flush_only = false;
 }
 
-void flush_tlb_mask(const struct cpumask *m)
-{
-    on_cpus(m, false, 0);
-}
+void flush_tlb_mask(const struct cpumask *m) { on_cpus(m, false, 0); }
 
-void flush_tlb_one_mask(const struct cpumask *m, unsigned long va)
-{
-    on_cpus(m, true, va);
-}
+void flush_tlb_one_mask(const struct cpumask *m, unsigned long va) { on_cpus(m, true, va); }
 
-void flush_cache_mask(const struct cpumask *m)
-{
-    (void)m;
-}
+void flush_cache_mask(const struct cpumask *m) { (void)m; }
 
 static struct remembered *tlb_find(struct tlb *t, unsigned long va, unsigned int level)
 {
@@ -161,11 +147,8 @@ static void tlb_remember(struct tlb *t, unsigned long va, unsigned int level, u6
 
     while ((old = tlb_find(t, va, level)) != NULL)
         old->valid = false;
-    t->e[t->next++ % TLB_SIZE] = (struct remembered){.va = va & PAGE_MASK,
-                                                     .mfn = mfn_x(pte_mfn(e)),
-                                                     .level = level,
-                                                     .valid = true,
-                                                     .writable = e & PTE_RW};
+    t->e[t->next++ % TLB_SIZE] = (struct remembered){
+        .va = va & PAGE_MASK, .mfn = mfn_x(pte_mfn(e)), .level = level, .valid = true, .writable = e & PTE_RW};
 }
 
 /* The walk of the CPU, which sets accessed and dirty bits as it goes. NULL: a fault. */
@@ -246,17 +229,14 @@ unsigned int machine_audit(void)
             if (!why)
                 continue;
             faults++;
-            printf("CPU %u remembers %s: va %#lx level %u frame %#lx type %#lx refs %#x\n", cpu,
-                   why, r->va, r->level, r->mfn, (unsigned long)frames[r->mfn].type,
-                   frames[r->mfn].refs);
+            printf("CPU %u remembers %s: va %#lx level %u frame %#lx type %#lx refs %#x\n", cpu, why, r->va, r->level,
+                   r->mfn, (unsigned long)frames[r->mfn].type, frames[r->mfn].refs);
         }
     }
     return faults;
 }
 
-/* ---- domains
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- domains ---- */
 
 void machine_init(void)
 {
@@ -351,10 +331,7 @@ struct domain *machine_domain_of(domid_t id)
     return NULL;
 }
 
-struct domain *domain_peek(domid_t id)
-{
-    return machine_domain_of(id);
-}
+struct domain *domain_peek(domid_t id) { return machine_domain_of(id); }
 
 struct domain *domain_get_by_id(domid_t id)
 {
@@ -388,13 +365,9 @@ void machine_run(unsigned int cpu, struct vcpu *v)
     sim_cpu = self;
 }
 
-/* ---- the hypervisor's other parts
- * ----------------------------------------------------------------------------------- */
+/* ---- the hypervisor's other parts ---- */
 
-bool hypercall_preempt_check(void)
-{
-    return machine_preempt && machine_random() % machine_preempt == 0;
-}
+bool hypercall_preempt_check(void) { return machine_preempt && machine_random() % machine_preempt == 0; }
 
 long hypercall_again(unsigned int n, ...)
 {
@@ -431,22 +404,13 @@ size_t raw_copy_to_guest(void __guest *dst, const void *src, size_t n)
     return 0;
 }
 
-void arch_clear_page(void *page)
-{
-    memset(page, 0, PAGE_SIZE);
-}
+void arch_clear_page(void *page) { memset(page, 0, PAGE_SIZE); }
 
-void ldt_load(unsigned long base, unsigned int entries)
-{
-    (void)base, (void)entries;
-}
+void ldt_load(unsigned long base, unsigned int entries) { (void)base, (void)entries; }
 
 DEFINE_PER_CPU(u32, softirq_pending);
 
-void arch_send_event_check(unsigned int cpu)
-{
-    (void)cpu;
-}
+void arch_send_event_check(unsigned int cpu) { (void)cpu; }
 
 unsigned int numa_node_of(mfn_t mfn)
 {
@@ -454,10 +418,7 @@ unsigned int numa_node_of(mfn_t mfn)
     return 0;
 }
 
-void cpu_relax(void)
-{
-    sched_yield();
-}
+void cpu_relax(void) { sched_yield(); }
 
 void panic(const char *fmt, ...)
 {

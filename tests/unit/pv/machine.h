@@ -16,8 +16,7 @@
 /* Memory, heap, hypervisor root; no domains. */
 void machine_init(void);
 
-/* A domain with SIM_VCPUS vCPUs and n frames. Ends it: all frames go back, as domain_kill does it.
- */
+/* A domain with SIM_VCPUS vCPUs and n frames. Ends it: all frames go back, as domain_kill does it. */
 struct domain *machine_domain(domid_t id, bool privileged, unsigned int n);
 void machine_domain_end(struct domain *d);
 /* The domain of this number, NULL: none. */

@@ -30,24 +30,13 @@ static bool threaded;
 
 static unsigned long done_ok, done_refused;
 
-static void count(long rc)
-{
-    __atomic_fetch_add(rc ? &done_refused : &done_ok, 1, __ATOMIC_RELAXED);
-}
+static void count(long rc) { __atomic_fetch_add(rc ? &done_refused : &done_ok, 1, __ATOMIC_RELAXED); }
 
-static unsigned int rnd(unsigned int n)
-{
-    return machine_random() % n;
-}
+static unsigned int rnd(unsigned int n) { return machine_random() % n; }
 
-/* ---- choices
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- choices ---- */
 
-static struct domain *some_domain(void)
-{
-    return machine_domain_of(ids[rnd(DOMAINS)]);
-}
+static struct domain *some_domain(void) { return machine_domain_of(ids[rnd(DOMAINS)]); }
 
 /* A frame of d, one of the first few most of the time, so that they meet again. */
 static unsigned long some_frame(struct domain *d)
@@ -106,14 +95,10 @@ static u64 some_entry(struct domain *d)
     return e | (u64)mfn << PAGE_SHIFT;
 }
 
-/* ---- hypercalls that are taken up again
- * --------------------------------------------------------------------------- */
+/* ---- hypercalls that are taken up again ---- */
 
 /* Now and then a guest does not come back to what was interrupted. */
-static bool resume(long rc)
-{
-    return rc == -ERESTART && rnd(8);
-}
+static bool resume(long rc) { return rc == -ERESTART && rnd(8); }
 
 static long mmu_update(u64 ptr, u64 val, unsigned int foreign)
 {
@@ -137,19 +122,14 @@ static long mmuext(struct mmuext_op *op, unsigned int foreign)
     return rc;
 }
 
-/* ---- steps
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- steps ---- */
 
 static void step_update(struct domain *d)
 {
     struct domain *fd = d->is_privileged && !rnd(4) ? some_domain() : d;
     struct domain *pd = d->is_privileged && !rnd(8) ? some_domain() : d;
     u64 ptr = (u64)some_frame(pd) << PAGE_SHIFT | some_index() * 8 | (rnd(3) ? 0 : rnd(4));
-    unsigned int foreign = (!rnd(20)  ? DOMID_IO
-                            : fd == d ? DOMID_SELF
-                                      : fd->id) |
-                           (pd == d ? 0 : (pd->id + 1U) << 16);
+    unsigned int foreign = (!rnd(20) ? DOMID_IO : fd == d ? DOMID_SELF : fd->id) | (pd == d ? 0 : (pd->id + 1U) << 16);
 
     count(mmu_update(ptr, rnd(6) ? some_entry(fd) : 0, foreign));
 }
@@ -164,21 +144,18 @@ static void step_build(struct domain *d)
 
         for (unsigned int i = rnd(3) + 1; i; i--)
             count(mmu_update((u64)table << PAGE_SHIFT | (rnd(2) ? 0 : some_index()) * 8,
-                             (u64)below << PAGE_SHIFT | PTE_P | PTE_US |
-                                 (level > 1 || rnd(2) ? PTE_RW : 0),
+                             (u64)below << PAGE_SHIFT | PTE_P | PTE_US | (level > 1 || rnd(2) ? PTE_RW : 0),
                              DOMID_SELF));
         below = table;
     }
-    count(mmuext(&(struct mmuext_op){.cmd = rnd(3) ? MMUEXT_PIN_L4_TABLE : MMUEXT_NEW_BASEPTR,
-                                     .arg1.mfn = below},
+    count(mmuext(&(struct mmuext_op){.cmd = rnd(3) ? MMUEXT_PIN_L4_TABLE : MMUEXT_NEW_BASEPTR, .arg1.mfn = below},
                  DOMID_SELF));
 }
 
 static void step_pin(struct domain *d)
 {
-    count(mmuext(
-        &(struct mmuext_op){.cmd = rnd(2) ? MMUEXT_UNPIN_TABLE : rnd(4), .arg1.mfn = some_frame(d)},
-        DOMID_SELF));
+    count(mmuext(&(struct mmuext_op){.cmd = rnd(2) ? MMUEXT_UNPIN_TABLE : rnd(4), .arg1.mfn = some_frame(d)},
+                 DOMID_SELF));
 }
 
 static void step_root(struct domain *d)
@@ -199,8 +176,7 @@ static void step_fill(struct domain *d)
 static void step_va(struct domain *d)
 {
     unsigned long *a = machine_again;
-    long rc = do_update_va_mapping(some_va(), rnd(5) ? some_entry(d) : 0,
-                                   rnd(3) | (rnd(2) ? UVMF_ALL : 0));
+    long rc = do_update_va_mapping(some_va(), rnd(5) ? some_entry(d) : 0, rnd(3) | (rnd(2) ? UVMF_ALL : 0));
 
     while (resume(rc))
         rc = do_update_va_mapping(a[0], a[1], a[2]);
@@ -215,21 +191,15 @@ static void step_descriptors(struct domain *d)
     ldt.arg2.nr_ents = rnd(1025);
     switch (rnd(4)) {
     case 0: count(do_set_gdt(frames, rnd(1025))); break;
-    case 1:
-        count(do_update_descriptor((u64)some_frame(d) << PAGE_SHIFT | rnd(512) * 8,
-                                   machine_random()));
-        break;
+    case 1: count(do_update_descriptor((u64)some_frame(d) << PAGE_SHIFT | rnd(512) * 8, machine_random())); break;
     case 2: count(mmuext(&ldt, DOMID_SELF)); break;
-    default:
-        count(!pv_ldt_fault(current, LDT_WINDOW((unsigned long)current->id) + rnd(8192)));
-        break;
+    default: count(!pv_ldt_fault(current, LDT_WINDOW((unsigned long)current->id) + rnd(8192))); break;
     }
 }
 
 static void step_memory(struct domain *d)
 {
-    xen_pfn_t list[4] = {some_frame(d), some_frame(d), some_frame(d), some_frame(d)},
-              out[4] = {1, 2, 3, 4};
+    xen_pfn_t list[4] = {some_frame(d), some_frame(d), some_frame(d), some_frame(d)}, out[4] = {1, 2, 3, 4};
     struct xen_memory_reservation r = {.nr_extents = 1 + rnd(4), .domid = DOMID_SELF};
     struct xen_memory_exchange ex = {.in = {.nr_extents = 1, .domid = DOMID_SELF},
                                      .out = {.nr_extents = 1, .domid = DOMID_SELF}};
@@ -256,10 +226,8 @@ static void grant_map(struct domain *d, struct grant *g)
 {
     struct domain *from = some_domain();
     struct frame *f = mfn_frame(_mfn(some_frame(from)));
-    unsigned int flags =
-        GNTMAP_host_map | (rnd(2) ? GNTMAP_readonly : 0) | (rnd(2) ? GNTMAP_contains_pte : 0);
-    u64 addr = flags & GNTMAP_contains_pte ? (u64)some_frame(d) << PAGE_SHIFT | some_index() * 8
-                                           : some_va();
+    unsigned int flags = GNTMAP_host_map | (rnd(2) ? GNTMAP_readonly : 0) | (rnd(2) ? GNTMAP_contains_pte : 0);
+    u64 addr = flags & GNTMAP_contains_pte ? (u64)some_frame(d) << PAGE_SHIFT | some_index() * 8 : some_va();
 
     if (!frame_get(f, from))
         return;
@@ -319,9 +287,8 @@ static void step_touch(struct domain *d)
 static void step(void)
 {
     static void (*const steps[])(struct domain *) = {
-        step_update, step_update, step_update, step_build,       step_build, step_pin,
-        step_root,   step_fill,   step_va,     step_va,          step_touch, step_touch,
-        step_memory, step_grant,  step_grant,  step_descriptors,
+        step_update, step_update, step_update, step_build, step_build,  step_pin,   step_root,  step_fill,
+        step_va,     step_va,     step_touch,  step_touch, step_memory, step_grant, step_grant, step_descriptors,
     };
 
     steps[rnd(ARRAY_SIZE(steps))](current->domain);
@@ -440,9 +407,8 @@ int main(int argc, char **argv)
         printf("frames of ended domains were not given back:");
         for (unsigned long mfn = 0x100; mfn < SIM_FRAMES; mfn++)
             if (mfn_frame(_mfn(mfn))->refs & FR_COUNT)
-                printf(" %#lx (type %#lx refs %#x owner %u)", mfn,
-                       (unsigned long)mfn_frame(_mfn(mfn))->type, mfn_frame(_mfn(mfn))->refs,
-                       mfn_frame(_mfn(mfn))->owner);
+                printf(" %#lx (type %#lx refs %#x owner %u)", mfn, (unsigned long)mfn_frame(_mfn(mfn))->type,
+                       mfn_frame(_mfn(mfn))->refs, mfn_frame(_mfn(mfn))->owner);
         printf("\n");
         return 1;
     }

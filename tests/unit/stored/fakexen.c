@@ -99,8 +99,7 @@ int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
     return 0;
 }
 
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
-                                                     evtchn_port_t remote_port)
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid, evtchn_port_t remote_port)
 {
     (void)xce;
     (void)remote_port;
@@ -163,8 +162,7 @@ void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t re
     int fd;
 
     (void)xgt;
-    snprintf(name, sizeof(name), "%s-%u", ref == GNTTAB_RESERVED_CONSOLE ? "console" : "ring",
-             domid);
+    snprintf(name, sizeof(name), "%s-%u", ref == GNTTAB_RESERVED_CONSOLE ? "console" : "ring", domid);
     fake_path(path, sizeof(path), name);
     fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
@@ -227,8 +225,7 @@ ssize_t write(int fd, const void *data, size_t len)
 }
 
 /* What Debian's daemon uses to ask for domains. */
-xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dom_logger,
-                                unsigned int flags)
+xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dom_logger, unsigned int flags)
 {
     (void)logger;
     (void)dom_logger;

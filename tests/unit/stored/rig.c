@@ -26,10 +26,7 @@ static struct buf events[RIG_DOMAINS];   /* whole event messages */
 static char answer[XENSTORE_PAYLOAD_MAX + 1];
 static uint32_t next_req = 1;
 
-unsigned int xen_domain_state(int domid)
-{
-    return domid >= 0 && domid < RIG_DOMAINS ? states[domid] : 0;
-}
+unsigned int xen_domain_state(int domid) { return domid >= 0 && domid < RIG_DOMAINS ? states[domid] : 0; }
 
 void *xen_map_ring(int domid, unsigned int reserved_grant, unsigned long mfn)
 {
@@ -38,25 +35,13 @@ void *xen_map_ring(int domid, unsigned int reserved_grant, unsigned long mfn)
     return &rig_page[domid];
 }
 
-void xen_unmap_ring(void *page)
-{
-    (void)page;
-}
+void xen_unmap_ring(void *page) { (void)page; }
 
-void *xen_map_dom0_ring(void)
-{
-    return &rig_page[0];
-}
+void *xen_map_dom0_ring(void) { return &rig_page[0]; }
 
-void xen_unmap_dom0_ring(void *page)
-{
-    (void)page;
-}
+void xen_unmap_dom0_ring(void *page) { (void)page; }
 
-int xen_dom0_port(void)
-{
-    return 3;
-}
+int xen_dom0_port(void) { return 3; }
 
 int xen_event_bind(int domid, unsigned int remote_port)
 {
@@ -64,15 +49,9 @@ int xen_event_bind(int domid, unsigned int remote_port)
     return 100 + domid;
 }
 
-void xen_event_unbind(int port)
-{
-    (void)port;
-}
+void xen_event_unbind(int port) { (void)port; }
 
-void xen_event_notify(int port)
-{
-    (void)port;
-}
+void xen_event_notify(int port) { (void)port; }
 
 static void forget_clients(void)
 {
@@ -134,10 +113,7 @@ int rig_stop(void **state)
     return 0;
 }
 
-void rig_set_state(int domid, unsigned int state)
-{
-    states[domid] = state;
-}
+void rig_set_state(int domid, unsigned int state) { states[domid] = state; }
 
 void rig_exception(void)
 {
@@ -274,7 +250,4 @@ const char *rig_event(int domid)
     return text;
 }
 
-uint32_t rig_transaction(int domid)
-{
-    return strtoul(RIG_CALL(domid, XS_TRANSACTION_START, 0, "\0"), NULL, 10);
-}
+uint32_t rig_transaction(int domid) { return strtoul(RIG_CALL(domid, XS_TRANSACTION_START, 0, "\0"), NULL, 10); }

@@ -45,12 +45,11 @@ static long hypercall_init(struct domain *d, u64 gmfn)
     return rc;
 }
 
-/* Types as the toolstack saves them. Frames that are not d's are told as such, they are no error.
- */
+/* Types as the toolstack saves them. Frames that are not d's are told as such, they are no error. */
 static u64 frame_info(struct domain *d, u64 gfn)
 {
-    static const u32 table[] = {0, XEN_DOMCTL_PFINFO_L1TAB, XEN_DOMCTL_PFINFO_L2TAB,
-                                XEN_DOMCTL_PFINFO_L3TAB, XEN_DOMCTL_PFINFO_L4TAB};
+    static const u32 table[] = {0, XEN_DOMCTL_PFINFO_L1TAB, XEN_DOMCTL_PFINFO_L2TAB, XEN_DOMCTL_PFINFO_L3TAB,
+                                XEN_DOMCTL_PFINFO_L4TAB};
     struct frame *f = mfn_get(_mfn(gfn), d);
     u64 type, info = XEN_DOMCTL_PFINFO_XTAB;
 
@@ -145,9 +144,7 @@ static long tsc_info(struct xen_domctl *op, struct domain *d, bool *copyback)
     return 0;
 }
 
-/* ---- CPUID policy
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- CPUID policy ---- */
 
 long policy_to_guest(const struct cpu_policy *p, u32 *nr_leaves, u32 *nr_msrs,
                      const XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) * leaves)
@@ -175,8 +172,7 @@ static long set_policy(struct domain *d, struct xen_domctl_cpu_policy *p, bool *
         return -E2BIG;
     leaves = mem_alloc_array(xen_cpuid_leaf_t, POLICY_MAX_LEAVES);
     if (leaves) {
-        rc = copy_from_guest(leaves, (const void __guest *)p->leaves.p,
-                             p->nr_leaves * sizeof(*leaves));
+        rc = copy_from_guest(leaves, (const void __guest *)p->leaves.p, p->nr_leaves * sizeof(*leaves));
         if (!rc) {
             rc = policy_domain_set(d, leaves, p->nr_leaves, &bad);
             p->err_leaf = rc ? leaves[bad].leaf : ~0U;
@@ -189,10 +185,7 @@ static long set_policy(struct domain *d, struct xen_domctl_cpu_policy *p, bool *
     return rc;
 }
 
-unsigned int arch_gpaddr_bits(const struct domain *d __unused)
-{
-    return boot_cpu.phys_bits;
-}
+unsigned int arch_gpaddr_bits(const struct domain *d __unused) { return boot_cpu.phys_bits; }
 
 long arch_do_domctl(struct xen_domctl *op, struct domain *d, bool *copyback)
 {

@@ -14,15 +14,9 @@
 #include <lib/string.h>
 #include <mm/guest_access.h>
 
-static u32 core_of(unsigned int cpu)
-{
-    return topology_core(cpu_apic_id[cpu]);
-}
+static u32 core_of(unsigned int cpu) { return topology_core(cpu_apic_id[cpu]); }
 
-static u32 package_of(unsigned int cpu)
-{
-    return topology_package(cpu_apic_id[cpu]);
-}
+static u32 package_of(unsigned int cpu) { return topology_package(cpu_apic_id[cpu]); }
 
 /* Per core and per package as the first CPU's: machines are built of equal ones. */
 static void count_topology(struct xen_sysctl_physinfo *p)
@@ -60,8 +54,7 @@ static long cpu_topology(struct xen_sysctl_cputopoinfo *t)
         xen_sysctl_cputopo_t e = {XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID};
 
         if (cpumask_test(&cpu_online_map, cpu))
-            e = (xen_sysctl_cputopo_t){core_of(cpu), package_of(cpu),
-                                       numa_node_of_apic(cpu_apic_id[cpu])};
+            e = (xen_sysctl_cputopo_t){core_of(cpu), package_of(cpu), numa_node_of_apic(cpu_apic_id[cpu])};
         if (guest_write(t->cputopo, cpu, &e))
             return -EFAULT;
     }
@@ -97,10 +90,8 @@ static long cpu_policy(struct xen_sysctl_cpu_policy *p)
 {
     switch (p->index) {
     case XEN_SYSCTL_cpu_policy_raw:
-    case XEN_SYSCTL_cpu_policy_host:
-        return policy_to_guest(&host_policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
-    case XEN_SYSCTL_cpu_policy_pv_max:
-        return policy_to_guest(&pv_max_policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
+    case XEN_SYSCTL_cpu_policy_host: return policy_to_guest(&host_policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
+    case XEN_SYSCTL_cpu_policy_pv_max: return policy_to_guest(&pv_max_policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
     case XEN_SYSCTL_cpu_policy_pv_default:
         return policy_to_guest(&pv_default_policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
     case XEN_SYSCTL_cpu_policy_hvm_max:
@@ -128,8 +119,7 @@ long arch_do_sysctl(struct xen_sysctl *op, bool *copyback)
     case XEN_SYSCTL_get_cpu_policy: return cpu_policy(&op->u.cpu_policy);
     case XEN_SYSCTL_get_cpu_levelling_caps: op->u.cpu_levelling_caps.caps = 0; return 0;
     case XEN_SYSCTL_pcitopoinfo: return pci_topology(&op->u.pcitopoinfo);
-    case XEN_SYSCTL_get_pmstat: /* frequency and idle states stay with the firmware */
-        return -ENODEV;
+    case XEN_SYSCTL_get_pmstat: /* frequency and idle states stay with the firmware */ return -ENODEV;
     case XEN_SYSCTL_cpu_hotplug:
     case XEN_SYSCTL_page_offline_op: return -EOPNOTSUPP;
     default: *copyback = false; return -ENOSYS;

@@ -64,10 +64,7 @@ u32 apic_read_id(void)
     return x2apic_mode ? id : id >> 24;
 }
 
-bool apic_vector_in_service(u8 vector)
-{
-    return apic_read(APIC_ISR + vector / 32 * 0x10) >> (vector % 32) & 1;
-}
+bool apic_vector_in_service(u8 vector) { return apic_read(APIC_ISR + vector / 32 * 0x10) >> (vector % 32) & 1; }
 
 void apic_send_raw(u32 apic_id, u32 what)
 {
@@ -88,10 +85,7 @@ void apic_send_raw(u32 apic_id, u32 what)
     irq_restore(flags);
 }
 
-void apic_send_ipi(unsigned int cpu, u32 what)
-{
-    apic_send_raw(cpu_apic_id[cpu], what | APIC_INT_ASSERT);
-}
+void apic_send_ipi(unsigned int cpu, u32 what) { apic_send_raw(cpu_apic_id[cpu], what | APIC_INT_ASSERT); }
 
 void apic_send_ipi_mask(const struct cpumask *m, u32 what)
 {
@@ -156,6 +150,5 @@ void __init apic_init(void)
             panic("no memory to map the local APIC");
     }
     apic_cpu_init();
-    log_info("APIC: %s mode, first CPU has id %u\n", x2apic_mode ? "x2APIC" : "xAPIC",
-             cpu_apic_id[0]);
+    log_info("APIC: %s mode, first CPU has id %u\n", x2apic_mode ? "x2APIC" : "xAPIC", cpu_apic_id[0]);
 }

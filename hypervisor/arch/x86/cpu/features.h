@@ -42,28 +42,19 @@ struct cpu_identity {
 
 extern struct cpu_identity boot_cpu;
 
-static inline bool cpu_has_bit(unsigned int nr)
-{
-    return boot_cpu.features[nr / 32] >> (nr % 32) & 1;
-}
+static inline bool cpu_has_bit(unsigned int nr) { return boot_cpu.features[nr / 32] >> (nr % 32) & 1; }
 
 /* cpu_has(FSGSBASE): names of xen/arch-x86/cpufeatureset.h. */
 #define cpu_has(name) cpu_has_bit(XEN_X86_FEATURE_##name)
 
 /* Where an APIC id is: package, core in it, thread in that. */
-static inline u32 topology_package(u32 apic_id)
-{
-    return apic_id >> boot_cpu.package_shift;
-}
+static inline u32 topology_package(u32 apic_id) { return apic_id >> boot_cpu.package_shift; }
 
 static inline u32 topology_core(u32 apic_id)
 {
     return (apic_id & ((1U << boot_cpu.package_shift) - 1)) >> boot_cpu.core_bits;
 }
 
-static inline u32 topology_thread(u32 apic_id)
-{
-    return apic_id & ((1U << boot_cpu.core_bits) - 1);
-}
+static inline u32 topology_thread(u32 apic_id) { return apic_id & ((1U << boot_cpu.core_bits) - 1); }
 
 #endif

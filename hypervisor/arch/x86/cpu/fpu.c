@@ -31,10 +31,7 @@ struct xsave_area {
 };
 _Static_assert(sizeof(struct xsave_area) == 576, "XSAVE: legacy region and header");
 
-static bool use_xsave(void)
-{
-    return boot_cpu.xcr0_mask;
-}
+static bool use_xsave(void) { return boot_cpu.xcr0_mask; }
 
 static unsigned int area_order(void)
 {
@@ -45,10 +42,7 @@ static unsigned int area_order(void)
     return order;
 }
 
-static void set_xcr0(u64 v)
-{
-    __asm__ __volatile__("xsetbv" ::"c"(0), "a"((u32)v), "d"((u32)(v >> 32)));
-}
+static void set_xcr0(u64 v) { __asm__ __volatile__("xsetbv" ::"c"(0), "a"((u32)v), "d"((u32)(v >> 32))); }
 
 void fpu_cpu_init(void)
 {
@@ -146,7 +140,4 @@ void fpu_set_legacy(struct vcpu *v, const void *fxsave)
     area->xstate_bv = XCR0_X87 | XCR0_SSE;
 }
 
-void fpu_get_legacy(const struct vcpu *v, void *fxsave)
-{
-    memcpy(fxsave, v->arch.xsave_area, 512);
-}
+void fpu_get_legacy(const struct vcpu *v, void *fxsave) { memcpy(fxsave, v->arch.xsave_area, 512); }

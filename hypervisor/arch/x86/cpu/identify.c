@@ -112,10 +112,7 @@ static void read_signature(struct cpu_identity *c)
         c->cache_line = 64;
 }
 
-static unsigned int bits_for(u32 count)
-{
-    return count > 1 ? fls64(count - 1) + 1 : 0;
-}
+static unsigned int bits_for(u32 count) { return count > 1 ? fls64(count - 1) + 1 : 0; }
 
 /* How an APIC id splits into thread, core and package (SDM vol. 3, 9.9; APM vol. 3, E.4.7). */
 static void read_topology(struct cpu_identity *c)
@@ -171,8 +168,7 @@ static void find_weaknesses(struct cpu_identity *c)
 {
     bool intel = c->vendor == CPU_VENDOR_INTEL;
     bool in_order = intel && c->family == 6 &&
-                    (c->model == 0x1c || c->model == 0x26 || c->model == 0x27 || c->model == 0x35 ||
-                     c->model == 0x36);
+                    (c->model == 0x1c || c->model == 0x26 || c->model == 0x27 || c->model == 0x35 || c->model == 0x36);
 
     if (in_order)
         return;
@@ -195,11 +191,11 @@ void cpu_identify(void)
     read_words(c);
     read_topology(c);
     read_sizes(c);
-    if (!cpu_has(NX) || !cpu_has(SYSCALL) || !cpu_has(FXSR) || !cpu_has(SSE2) || !cpu_has(PGE) ||
-        !cpu_has(APIC) || !cpu_has(TSC))
+    if (!cpu_has(NX) || !cpu_has(SYSCALL) || !cpu_has(FXSR) || !cpu_has(SSE2) || !cpu_has(PGE) || !cpu_has(APIC) ||
+        !cpu_has(TSC))
         panic("this CPU lacks NX, SYSCALL, SSE2, global pages, a local APIC or a TSC");
     find_weaknesses(c);
     log_info("CPU: %s, %s family %u model %u stepping %u, %u/%u address bits\n",
-             c->model_name + (c->model_name[0] == ' '), c->vendor_name, c->family, c->model,
-             c->stepping, c->phys_bits, c->virt_bits);
+             c->model_name + (c->model_name[0] == ' '), c->vendor_name, c->family, c->model, c->stepping, c->phys_bits,
+             c->virt_bits);
 }

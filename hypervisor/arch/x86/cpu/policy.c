@@ -112,9 +112,7 @@ static void __init hide(struct cpu_policy *p)
         case 9:
         case 0xa:
         case 0xc: l->a = l->b = l->c = l->d = 0; break;
-        case 0x80000007: /* power: the words keep the invariant TSC */
-            l->a = l->b = l->c = 0;
-            break;
+        case 0x80000007: /* power: the words keep the invariant TSC */ l->a = l->b = l->c = 0; break;
         case 0xd:
             if (l->subleaf == 0) {
                 l->a = (u32)boot_cpu.xcr0_mask;
@@ -184,8 +182,7 @@ void policy_domain_free(struct domain *d)
 static bool is_feature_reg(u32 leaf, u32 subleaf, unsigned int reg)
 {
     for (unsigned int w = 0; w < NR_CPUID_WORDS; w++)
-        if (word_place[w].leaf == leaf && word_place[w].subleaf == subleaf &&
-            word_place[w].reg == reg)
+        if (word_place[w].leaf == leaf && word_place[w].subleaf == subleaf && word_place[w].reg == reg)
             return true;
     return false;
 }
@@ -207,8 +204,7 @@ static bool leaf_within_max(const xen_cpuid_leaf_t *l)
     return true;
 }
 
-int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n,
-                      unsigned int *bad)
+int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n, unsigned int *bad)
 {
     struct cpu_policy *p = d->arch.policy;
 
@@ -255,8 +251,8 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, u32 leaf, u32 sub
 
     switch (leaf - 0x40000000) {
     case 0:
-        r = (struct cpuid_regs){0x40000000 + XEN_CPUID_MAX_NUM_LEAVES, XEN_CPUID_SIGNATURE_EBX,
-                                XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
+        r = (struct cpuid_regs){0x40000000 + XEN_CPUID_MAX_NUM_LEAVES, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
+                                XEN_CPUID_SIGNATURE_EDX};
         break;
     case 1: r.a = 4 << 16 | 17; break;
     case 2:
@@ -280,10 +276,7 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, u32 leaf, u32 sub
 
 #define EDX_MTRR (1U << 12)
 
-static u32 host_has_mtrr(void)
-{
-    return cpu_has(MTRR) ? EDX_MTRR : 0;
-}
+static u32 host_has_mtrr(void) { return cpu_has(MTRR) ? EDX_MTRR : 0; }
 
 static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_regs *r)
 {

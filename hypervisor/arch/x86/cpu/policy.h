@@ -22,8 +22,7 @@ struct cpu_policy {
     xen_cpuid_leaf_t leaf[POLICY_MAX_LEAVES]; /* by rising (leaf, subleaf); no hypervisor leaves */
 };
 
-/* Boot, after cpu_identify: the policies of the host and of PV guests (the most, and the default).
- */
+/* Boot, after cpu_identify: the policies of the host and of PV guests (the most, and the default). */
 void policy_init(void);
 extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
 
@@ -35,8 +34,7 @@ int policy_domain_init(struct domain *d);
 void policy_domain_free(struct domain *d);
 /* Replaces it: each leaf must be within pv_max_policy. 0; -EINVAL with *bad the index of the leaf
  * that is not. Paused domain. */
-int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n,
-                      unsigned int *bad);
+int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n, unsigned int *bad);
 
 /* CPUID as v sees it. v is current. */
 struct cpuid_regs policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf);

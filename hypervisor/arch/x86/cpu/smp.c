@@ -45,12 +45,9 @@ static bool clock_compares_tsc;
 extern const u8 trampoline_start[], trampoline_end[];
 extern const u8 trampoline_base[], trampoline_cr3[];
 
-void cpu_common_init(void)
-{
-    wrmsr(MSR_PAT, PAT_VALUE);
-}
+void cpu_common_init(void) { wrmsr(MSR_PAT, PAT_VALUE); }
 
-/* ---- starting them -------------------------------------------------------------------------- */
+/* ---- starting them ---- */
 
 static void __init delay_us(unsigned int us)
 {
@@ -123,10 +120,7 @@ static void __init compare_clocks(unsigned int n)
     }
 }
 
-static bool __init all_online(unsigned int n)
-{
-    return cpumask_weight(&cpu_online_map) == n;
-}
+static bool __init all_online(unsigned int n) { return cpumask_weight(&cpu_online_map) == n; }
 
 void __init smp_boot(void)
 {
@@ -157,7 +151,7 @@ void __init smp_boot(void)
     log_info("SMP: %u CPUs\n", cpumask_weight(&cpu_online_map));
 }
 
-/* ---- calling functions ---------------------------------------------------------------------- */
+/* ---- calling functions ---- */
 
 /* Level 0, like the lock of TLB flushes: who waits for it serves others' calls meanwhile. */
 static struct spinlock call_lock;
@@ -217,17 +211,11 @@ void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg, bool w
 }
 
 /* STI takes effect behind the HLT, so an interrupt that came in between still ends the wait. */
-void arch_idle_wait(void)
-{
-    __asm__ __volatile__("sti; hlt" ::: "memory");
-}
+void arch_idle_wait(void) { __asm__ __volatile__("sti; hlt" ::: "memory"); }
 
-void arch_send_event_check(unsigned int cpu)
-{
-    apic_send_ipi(cpu, VECTOR_EVENT_CHECK);
-}
+void arch_send_event_check(unsigned int cpu) { apic_send_ipi(cpu, VECTOR_EVENT_CHECK); }
 
-/* ---- stopping ------------------------------------------------------------------------------- */
+/* ---- stopping ---- */
 
 static u32 stopping; /* the CPU that stops the others, plus 1 */
 static void (*stop_show)(const struct cpu_user_regs *regs);
@@ -259,8 +247,7 @@ void smp_stop_others(void (*show)(const struct cpu_user_regs *regs))
     unsigned int self = smp_processor_id(), cpu;
     u32 nobody = 0;
 
-    if (!__atomic_compare_exchange_n(&stopping, &nobody, self + 1, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_SEQ_CST)) {
+    if (!__atomic_compare_exchange_n(&stopping, &nobody, self + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (nobody != self + 1)
             halt_forever();
         return;

@@ -53,8 +53,7 @@ void __init spec_ctrl_init(void)
     if (boot_cpu.bug_meltdown)
         log_warning("mitigations: this CPU has Meltdown; PV guests can read all memory "
                     "(their page tables are not separate)\n");
-    log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s\n",
-             flags & SCF_RSB ? "on" : "off",
+    log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s\n", flags & SCF_RSB ? "on" : "off",
              ibrs_always              ? "always"
              : flags & SCF_IBRS_ENTRY ? "per entry"
                                       : "off",

@@ -82,22 +82,10 @@ static void flush_on(const struct cpumask *m, enum flush_kind kind, unsigned lon
     spin_unlock(&flush_lock);
 }
 
-void flush_tlb_mask(const struct cpumask *m)
-{
-    flush_on(m, FLUSH_GUEST, 0);
-}
+void flush_tlb_mask(const struct cpumask *m) { flush_on(m, FLUSH_GUEST, 0); }
 
-void flush_tlb_one_mask(const struct cpumask *m, unsigned long va)
-{
-    flush_on(m, FLUSH_PAGE, va);
-}
+void flush_tlb_one_mask(const struct cpumask *m, unsigned long va) { flush_on(m, FLUSH_PAGE, va); }
 
-void flush_tlb_all_mask(const struct cpumask *m)
-{
-    flush_on(m, FLUSH_ALL, 0);
-}
+void flush_tlb_all_mask(const struct cpumask *m) { flush_on(m, FLUSH_ALL, 0); }
 
-void flush_cache_mask(const struct cpumask *m)
-{
-    flush_on(m, FLUSH_CACHE, 0);
-}
+void flush_cache_mask(const struct cpumask *m) { flush_on(m, FLUSH_CACHE, 0); }

@@ -37,16 +37,10 @@ static inline void load_cr3(unsigned long cr3)
 }
 
 /* All mappings that are not global. */
-static inline void flush_tlb_local(void)
-{
-    load_cr3(read_cr3());
-}
+static inline void flush_tlb_local(void) { load_cr3(read_cr3()); }
 
 /* The page of va, global or not. */
-static inline void flush_tlb_one_local(unsigned long va)
-{
-    invlpg(va);
-}
+static inline void flush_tlb_one_local(unsigned long va) { invlpg(va); }
 
 /* All mappings, ours as well: after a change to hypervisor page tables. */
 void flush_tlb_all_local(void);

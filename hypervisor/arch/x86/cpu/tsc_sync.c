@@ -62,7 +62,4 @@ bool tsc_sync_source(unsigned int cpu, u64 patience)
     return !backwards;
 }
 
-void tsc_sync_release(void)
-{
-    WRITE_ONCE(turn, 0);
-}
+void tsc_sync_release(void) { WRITE_ONCE(turn, 0); }

@@ -47,7 +47,6 @@ u64 *insn_reg(struct cpu_user_regs *regs, unsigned int n);
 /* Register n as a byte register: AH..BH without REX. */
 u8 *insn_reg8(struct cpu_user_regs *regs, const struct insn *insn, unsigned int n);
 /* Writes `bytes` of value to register n as the CPU does (32-bit writes clear the upper half). */
-void insn_write_reg(struct cpu_user_regs *regs, const struct insn *insn, unsigned int n,
-                    unsigned int bytes, u64 value);
+void insn_write_reg(struct cpu_user_regs *regs, const struct insn *insn, unsigned int n, unsigned int bytes, u64 value);
 
 #endif

@@ -40,22 +40,20 @@ static DEFINE_PER_CPU(struct tss, tss) __aligned(128);
 static DEFINE_PER_CPU(u64 *, gdt_page);
 
 extern const char lstar_stubs[], cstar_stubs[], irq_stubs[], entry_sysenter[];
-extern const char entry_de[], entry_db[], entry_nmi[], entry_bp[], entry_of[], entry_br[],
-    entry_ud[], entry_nm[], entry_df[], entry_cs[], entry_ts[], entry_np[], entry_ss[], entry_gp[],
-    entry_pf[], entry_15[], entry_mf[], entry_ac[], entry_mc[], entry_xm[], entry_ve[], entry_cp[],
-    entry_int80[];
+extern const char entry_de[], entry_db[], entry_nmi[], entry_bp[], entry_of[], entry_br[], entry_ud[], entry_nm[],
+    entry_df[], entry_cs[], entry_ts[], entry_np[], entry_ss[], entry_gp[], entry_pf[], entry_15[], entry_mf[],
+    entry_ac[], entry_mc[], entry_xm[], entry_ve[], entry_cp[], entry_int80[];
 
 /* Which stack of the CPU's area an entry runs on: 1-based index into tss.ist, 0: the main one. */
 enum { IST_NONE, IST_NMI, IST_DF, IST_MC, IST_DB };
 
-static void __init idt_set(unsigned int vector, const char *entry, unsigned int dpl,
-                           unsigned int ist)
+static void __init idt_set(unsigned int vector, const char *entry, unsigned int dpl, unsigned int ist)
 {
     u64 addr = (u64)entry;
 
     /* 64-bit interrupt gate (Intel SDM vol. 3, figure 6-8). */
-    idt[vector].lo = (addr & 0xffff) | (u64)SEL_HYP_CS << 16 | (u64)ist << 32 | 14UL << 40 |
-                     (u64)dpl << 45 | 1UL << 47 | (addr >> 16 & 0xffff) << 48;
+    idt[vector].lo = (addr & 0xffff) | (u64)SEL_HYP_CS << 16 | (u64)ist << 32 | 14UL << 40 | (u64)dpl << 45 |
+                     1UL << 47 | (addr >> 16 & 0xffff) << 48;
     idt[vector].hi = addr >> 32;
 }
 
@@ -101,8 +99,7 @@ static void gdt_fill(u64 *gdt, struct tss *t)
     ENTRY(SEL_R3_CS64) = 0x00affb000000ffff; /* ring 3, 64 bit */
     ENTRY(SEL_TSS) = tss_descriptor_lo(t);
     ENTRY(SEL_TSS + 8) = (u64)t >> 32;
-    ENTRY(SEL_PERCPU) =
-        0x0040f10000000000 | smp_processor_id(); /* ring 3 data, limit: the number */
+    ENTRY(SEL_PERCPU) = 0x0040f10000000000 | smp_processor_id(); /* ring 3 data, limit: the number */
 #undef ENTRY
 }
 
@@ -125,8 +122,8 @@ static void syscall_init(void)
     wrmsr(MSR_STAR, (u64)SEL_R3_CS32 << 48 | (u64)SEL_HYP_CS << 32);
     wrmsr(MSR_LSTAR, (u64)lstar_stubs + cpu * 32);
     wrmsr(MSR_CSTAR, (u64)cstar_stubs + cpu * 32);
-    wrmsr(MSR_SFMASK, X86_EFLAGS_IF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_NT |
-                          X86_EFLAGS_AC | X86_EFLAGS_RF | X86_EFLAGS_VM | X86_EFLAGS_IOPL);
+    wrmsr(MSR_SFMASK, X86_EFLAGS_IF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_NT | X86_EFLAGS_AC | X86_EFLAGS_RF |
+                          X86_EFLAGS_VM | X86_EFLAGS_IOPL);
     if (cpu_has(SEP)) {
         wrmsr(MSR_SYSENTER_CS, SEL_HYP_CS);
         wrmsr(MSR_SYSENTER_ESP, (unsigned long)&guest_regs()->es);
@@ -164,10 +161,7 @@ void traps_cpu_init(void)
     control_cpu_init();
 }
 
-u64 *this_cpu_gdt(void)
-{
-    return this_cpu(gdt_page);
-}
+u64 *this_cpu_gdt(void) { return this_cpu(gdt_page); }
 
 void gdt_load(unsigned long base)
 {
@@ -176,10 +170,7 @@ void gdt_load(unsigned long base)
     __asm__ __volatile__("lgdt %0" ::"m"(gdtr));
 }
 
-unsigned long gdt_idle_base(void)
-{
-    return (unsigned long)this_cpu(gdt_page) - FIRST_RESERVED_GDT_BYTE;
-}
+unsigned long gdt_idle_base(void) { return (unsigned long)this_cpu(gdt_page) - FIRST_RESERVED_GDT_BYTE; }
 
 void ldt_load(unsigned long base, unsigned int entries)
 {
@@ -189,8 +180,7 @@ void ldt_load(unsigned long base, unsigned int entries)
         __asm__ __volatile__("lldt %w0" ::"r"(0));
         return;
     }
-    desc[0] =
-        (entries * 8 - 1) | (base & 0xffffff) << 16 | 0x82UL << 40 | (base >> 24 & 0xff) << 56;
+    desc[0] = (entries * 8 - 1) | (base & 0xffffff) << 16 | 0x82UL << 40 | (base >> 24 & 0xff) << 56;
     desc[1] = base >> 32;
     __asm__ __volatile__("lldt %w0" ::"r"(SEL_LDT));
 }

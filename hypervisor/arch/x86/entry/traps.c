@@ -62,15 +62,9 @@ void guest_debug(struct vcpu *v, struct cpu_user_regs *regs)
     pv_inject_trap(v, regs, TRAP_DB, 0);
 }
 
-void guest_nmi(struct vcpu *v __unused, struct cpu_user_regs *regs)
-{
-    arch_nmi(regs);
-}
+void guest_nmi(struct vcpu *v __unused, struct cpu_user_regs *regs) { arch_nmi(regs); }
 
-void guest_machine_check(struct vcpu *v __unused, struct cpu_user_regs *regs)
-{
-    hypervisor_exception(regs);
-}
+void guest_machine_check(struct vcpu *v __unused, struct cpu_user_regs *regs) { hypervisor_exception(regs); }
 
 extern const char iret_instruction[];
 
@@ -104,8 +98,7 @@ void hypervisor_exception(struct cpu_user_regs *regs)
         return;
     if (regs->entry_vector != TRAP_MC && fixup(regs))
         return;
-    panic_regs(regs, "exception %u in the hypervisor, error code %#x", regs->entry_vector,
-               regs->error_code);
+    panic_regs(regs, "exception %u in the hypervisor, error code %#x", regs->entry_vector, regs->error_code);
 }
 
 void hypervisor_page_fault(struct cpu_user_regs *regs, unsigned long cr2)
@@ -117,11 +110,7 @@ void hypervisor_page_fault(struct cpu_user_regs *regs, unsigned long cr2)
         return;
     if (fixup(regs))
         return;
-    panic_regs(regs, "page fault in the hypervisor at %p, error code %#x", (void *)cr2,
-               regs->error_code);
+    panic_regs(regs, "page fault in the hypervisor at %p, error code %#x", (void *)cr2, regs->error_code);
 }
 
-void double_fault(struct cpu_user_regs *regs)
-{
-    panic_regs(regs, "double fault");
-}
+void double_fault(struct cpu_user_regs *regs) { panic_regs(regs, "double fault"); }

@@ -22,18 +22,14 @@ struct efi_desc {
 
 static struct page_table *efi_root;
 
-paddr_t efi_page_tables(void)
-{
-    return efi_root ? virt_to_paddr(efi_root) : 0;
-}
+paddr_t efi_page_tables(void) { return efi_root ? virt_to_paddr(efi_root) : 0; }
 
 /* Lower half only: that is where physical addresses are. */
 static bool __init region_map(const struct efi_desc *d)
 {
     u64 flags = PTE_P | PTE_RW | PTE_A | PTE_D, size = d->pages << PAGE_SHIFT;
 
-    if (d->pages == 0 || d->pages > 1UL << 28 || d->start % PAGE_SIZE ||
-        d->start + size > 1UL << 47)
+    if (d->pages == 0 || d->pages > 1UL << 28 || d->start % PAGE_SIZE || d->start + size > 1UL << 47)
         return false;
     if (d->type != EFI_RUNTIME_CODE)
         flags |= PTE_NX;
@@ -49,8 +45,7 @@ void __init efi_tables_init(void)
     const char *map, *end;
     unsigned int regions = 0;
 
-    if (!boot_info.efi_system_table || !boot_info.efi_memmap ||
-        boot_info.efi_desc_size < sizeof(struct efi_desc))
+    if (!boot_info.efi_system_table || !boot_info.efi_memmap || boot_info.efi_desc_size < sizeof(struct efi_desc))
         return;
     map = firmware_map(boot_info.efi_memmap, boot_info.efi_memmap_size);
     efi_root = table_alloc();

@@ -18,8 +18,7 @@ struct e820_entry {
     u32 type;
 } __packed;
 
-/* Boot: privileged domains may map the machine-to-physical table read-only, as frames of DOMID_XEN.
- */
+/* Boot: privileged domains may map the machine-to-physical table read-only, as frames of DOMID_XEN. */
 void m2p_share(void);
 /* From arch_domain_free. */
 void memory_map_free(struct domain *d);

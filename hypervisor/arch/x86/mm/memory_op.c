@@ -18,12 +18,10 @@
 #include <mm/heap.h>
 #include <xen/memory.h>
 
-/* ---- memory maps
- * -------------------------------------------------------------------------------------------- */
+/* ---- memory maps ---- */
 
 /* Writes n entries to the caller's buffer and tells how many; -EINVAL when it is too small. */
-static long map_write(void __guest *arg, struct xen_memory_map *map,
-                      const struct e820_entry *entries, unsigned int n)
+static long map_write(void __guest *arg, struct xen_memory_map *map, const struct e820_entry *entries, unsigned int n)
 {
     if (map->nr_entries < n)
         return -EINVAL;
@@ -98,8 +96,7 @@ static long set_memory_map(const void __guest *arg)
     entries = mem_alloc_array(struct e820_entry, max(fmap.map.nr_entries, 1U));
     if (!entries)
         rc = -ENOMEM;
-    else if (copy_from_guest(entries, (const void __guest *)fmap.map.buffer.p,
-                             fmap.map.nr_entries * sizeof(*entries)))
+    else if (copy_from_guest(entries, (const void __guest *)fmap.map.buffer.p, fmap.map.nr_entries * sizeof(*entries)))
         rc = -EFAULT;
     if (!rc) {
         spin_lock(&d->lock);
@@ -121,8 +118,7 @@ void memory_map_free(struct domain *d)
     d->arch.nr_e820 = 0;
 }
 
-/* ---- the machine-to-physical table
- * ------------------------------------------------------------------------------ */
+/* ---- the machine-to-physical table ---- */
 
 /* Below one level-2 entry of the table: 2 MB. */
 #define M2P_EXTENT (1UL << 21)
@@ -164,8 +160,7 @@ void __init m2p_share(void)
 
 static long machphys_mapping(void __guest *arg)
 {
-    struct xen_machphys_mapping map = {.v_start = MACH2PHYS_VIRT_START,
-                                       .v_end = MACH2PHYS_VIRT_END};
+    struct xen_machphys_mapping map = {.v_start = MACH2PHYS_VIRT_START, .v_end = MACH2PHYS_VIRT_END};
 
     /* How much memory the machine has is dom0's to know. */
     map.max_mfn = current->domain->is_privileged ? max_frame - 1 : MACH2PHYS_NR_ENTRIES - 1;

@@ -18,10 +18,7 @@ unsigned long percpu_offset[NR_CPUS];
 /* Which of the eight pages of a stack area stays unmapped: below the main stack (asm/layout.h). */
 #define GUARD_PAGE 4
 
-static unsigned long area_start(unsigned int cpu)
-{
-    return STACK_TOP((unsigned long)cpu) - STACK_SIZE;
-}
+static unsigned long area_start(unsigned int cpu) { return STACK_TOP((unsigned long)cpu) - STACK_SIZE; }
 
 static int stack_alloc(unsigned int cpu)
 {
@@ -31,8 +28,7 @@ static int stack_alloc(unsigned int cpu)
         if (page == GUARD_PAGE)
             continue;
         p = table_alloc(); /* any zeroed page */
-        if (!p || map_range(hyp_l4, area_start(cpu) + page * PAGE_SIZE, virt_to_paddr(p), PAGE_SIZE,
-                            MAP_RW))
+        if (!p || map_range(hyp_l4, area_start(cpu) + page * PAGE_SIZE, virt_to_paddr(p), PAGE_SIZE, MAP_RW))
             return -ENOMEM;
     }
     return 0;

@@ -25,15 +25,9 @@ unsigned long max_frame, ram_frames;
 unsigned long *ram_map;
 static paddr_t trampoline;
 
-paddr_t image_paddr(const void *va)
-{
-    return (unsigned long)va - IMAGE_START + image_start_paddr;
-}
+paddr_t image_paddr(const void *va) { return (unsigned long)va - IMAGE_START + image_start_paddr; }
 
-paddr_t boot_trampoline_page(void)
-{
-    return trampoline;
-}
+paddr_t boot_trampoline_page(void) { return trampoline; }
 
 static void __init map(unsigned long va, paddr_t pa, u64 size, u64 flags)
 {
@@ -41,9 +35,7 @@ static void __init map(unsigned long va, paddr_t pa, u64 size, u64 flags)
         panic("no memory for our own page tables");
 }
 
-/* ---- the image
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the image ---- */
 
 static void __init map_image_part(const char *start, const char *end, u64 flags)
 {
@@ -59,14 +51,10 @@ static void __init map_image(void)
     map_image_part(__data_start, __bss_end, MAP_RW);
 }
 
-/* ---- the direct map
- * ------------------------------------------------------------------------------------------- */
+/* ---- the direct map ---- */
 
 /* What we read or write by the direct map besides RAM: the firmware's tables. */
-static bool __init type_is_mapped(u32 type)
-{
-    return type == MEM_RAM || type == MEM_ACPI || type == MEM_NVS;
-}
+static bool __init type_is_mapped(u32 type) { return type == MEM_RAM || type == MEM_ACPI || type == MEM_NVS; }
 
 /* Our text and constants must not be writable by their address in the direct map. */
 static void __init direct_map_piece(paddr_t start, paddr_t end)
@@ -121,8 +109,7 @@ bool direct_mapped(paddr_t pa, size_t size)
     return pa >= end;
 }
 
-/* ---- tables over all frames
- * ----------------------------------------------------------------------------------- */
+/* ---- tables over all frames ---- */
 
 /* Backs [va, end) with memory filled with `byte`, also at the other address if there is one; whole
  * 2 MB by large pages. */
@@ -145,10 +132,8 @@ static void __init back_range(unsigned long va, unsigned long end, u8 byte, unsi
     }
 }
 
-/* Backs a table of `size` bytes a frame at base wherever there is RAM, in pieces of `grain` bytes.
- */
-static void __init back_table(unsigned long base, unsigned int size, unsigned long grain, u8 byte,
-                              unsigned long other)
+/* Backs a table of `size` bytes a frame at base wherever there is RAM, in pieces of `grain` bytes. */
+static void __init back_table(unsigned long base, unsigned int size, unsigned long grain, u8 byte, unsigned long other)
 {
     unsigned long done = base;
 
@@ -193,9 +178,7 @@ static void __init mark_ram(void)
     }
 }
 
-/* ---- phases
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- phases ---- */
 
 /* Slots whose level-3 tables guests copy entries to must have them from the start. */
 static void __init fill_slots(void)
@@ -206,8 +189,7 @@ static void __init fill_slots(void)
         if (slot == PERDOMAIN_SLOT || hyp_l4->e[slot])
             continue;
         l3 = table_alloc();
-        hyp_l4->e[slot] = virt_to_paddr(l3) | PTE_P | PTE_RW | PTE_A |
-                          (slot == HYPERVISOR_FIRST_SLOT ? PTE_US : 0);
+        hyp_l4->e[slot] = virt_to_paddr(l3) | PTE_P | PTE_RW | PTE_A | (slot == HYPERVISOR_FIRST_SLOT ? PTE_US : 0);
     }
 }
 
@@ -264,8 +246,8 @@ void memory_boot_done(void)
     image -= free_image_part(__image_start, __init_end);
     image -= free_image_part(__bss_start, __init_bss_end);
     /* In place, entry by entry: other CPUs read what lies there all the while. */
-    map_range(hyp_l4, (unsigned long)__data_start, image_paddr(__data_start),
-              __ro_after_init_end - __data_start, MAP_RO);
+    map_range(hyp_l4, (unsigned long)__data_start, image_paddr(__data_start), __ro_after_init_end - __data_start,
+              MAP_RO);
     flush_tlb_all_mask(&cpu_online_map);
     used = memmap_taken() + image + heap_own_frames() * PAGE_SIZE;
     log_info("memory: %lu MB found, %lu MB free, Orlop itself uses %lu kB\n", memmap_ram() >> 20,

@@ -12,10 +12,7 @@
 
 static bool use_heap;
 
-void __init tables_use_heap(void)
-{
-    use_heap = true;
-}
+void __init tables_use_heap(void) { use_heap = true; }
 
 struct page_table *table_alloc(void)
 {

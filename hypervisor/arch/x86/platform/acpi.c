@@ -69,8 +69,8 @@ void acpi_init(void)
     if (use_numa)
         for (unsigned int i = 0; i < acpi_info.nr_memory; i++)
             node_of_domain(acpi_info.memory[i].domain);
-    log_info("ACPI: %u CPUs, %u IO-APICs, %u PCI segments, %u memory nodes\n", acpi_info.nr_cpus,
-             acpi_info.nr_ioapics, acpi_info.nr_segments, max(nr_nodes, 1U));
+    log_info("ACPI: %u CPUs, %u IO-APICs, %u PCI segments, %u memory nodes\n", acpi_info.nr_cpus, acpi_info.nr_ioapics,
+             acpi_info.nr_segments, max(nr_nodes, 1U));
     if (acpi_info.nr_cpus_ignored)
         log_warning("ACPI: %u more CPUs than supported are not used\n", acpi_info.nr_cpus_ignored);
 }
@@ -95,10 +95,7 @@ unsigned int numa_node_of_apic(u32 apic_id)
     return 0;
 }
 
-u32 numa_node_to_domain(unsigned int node)
-{
-    return node < nr_nodes ? node_domain[node] : ~0U;
-}
+u32 numa_node_to_domain(unsigned int node) { return node < nr_nodes ? node_domain[node] : ~0U; }
 
 /* Registers of the fixed hardware that we touch are ports everywhere but on hardware-reduced
  * machines, which have none. */
@@ -137,8 +134,7 @@ void acpi_power_off(void)
     if (!acpi_info.s5_known || !port_of(&acpi_info.pm1a_control, &port))
         return;
     sci = inw(port) & PM1_SCI_EN;
-    acpi_enter_sleep(PM1_SLP_TYP(acpi_info.s5_type[0]) | sci,
-                     PM1_SLP_TYP(acpi_info.s5_type[1]) | sci);
+    acpi_enter_sleep(PM1_SLP_TYP(acpi_info.s5_type[0]) | sci, PM1_SLP_TYP(acpi_info.s5_type[1]) | sci);
 }
 
 void acpi_reset(void)

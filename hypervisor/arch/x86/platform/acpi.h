@@ -89,8 +89,7 @@ extern struct acpi_info acpi_info;
  */
 typedef const void *(*acpi_map_fn)(paddr_t pa, size_t size);
 
-/* The root pointer's address when it lies in the 16-byte steps of [start, start + size), 0 if not.
- */
+/* The root pointer's address when it lies in the 16-byte steps of [start, start + size), 0 if not. */
 paddr_t acpi_find_rsdp(acpi_map_fn map, paddr_t start, size_t size);
 
 /*

@@ -44,20 +44,11 @@ static u8 byte_sum(const void *p, size_t n)
 }
 
 /* Fields are read where they lie, whatever their alignment; caller has checked the bounds. */
-static u16 get16(const u8 *p)
-{
-    return p[0] | p[1] << 8;
-}
+static u16 get16(const u8 *p) { return p[0] | p[1] << 8; }
 
-static u32 get32(const u8 *p)
-{
-    return get16(p) | (u32)get16(p + 2) << 16;
-}
+static u32 get32(const u8 *p) { return get16(p) | (u32)get16(p + 2) << 16; }
 
-static u64 get64(const u8 *p)
-{
-    return get32(p) | (u64)get32(p + 4) << 32;
-}
+static u64 get64(const u8 *p) { return get32(p) | (u64)get32(p + 4) << 32; }
 
 paddr_t acpi_find_rsdp(acpi_map_fn map, paddr_t start, size_t size)
 {
@@ -161,8 +152,7 @@ static struct acpi_address fadt_block(const u8 *t, u32 length, u32 old, u32 ext,
         if (a.address)
             return a;
     }
-    a = (struct acpi_address){
-        .space = ACPI_SPACE_IO, .bit_width = width, .address = get32(t + old)};
+    a = (struct acpi_address){.space = ACPI_SPACE_IO, .bit_width = width, .address = get32(t + old)};
     return a;
 }
 
@@ -215,8 +205,7 @@ static void mcfg_parse(struct acpi_info *info, const u8 *t, u32 length)
         info->segment[n].segment = get16(t + at + 8);
         info->segment[n].first_bus = t[at + 10];
         info->segment[n].last_bus = t[at + 11];
-        if (info->segment[n].base && info->segment[n].base < 1UL << 52 &&
-            !(info->segment[n].base & 0xfffff) &&
+        if (info->segment[n].base && info->segment[n].base < 1UL << 52 && !(info->segment[n].base & 0xfffff) &&
             info->segment[n].first_bus <= info->segment[n].last_bus)
             info->nr_segments++;
     }
@@ -277,8 +266,7 @@ static const struct {
     char signature[5];
     void (*parse)(struct acpi_info *info, const u8 *t, u32 length);
 } parsers[] = {
-    {"APIC", madt_parse}, {"FACP", fadt_parse}, {"HPET", hpet_parse},
-    {"MCFG", mcfg_parse}, {"SRAT", srat_parse},
+    {"APIC", madt_parse}, {"FACP", fadt_parse}, {"HPET", hpet_parse}, {"MCFG", mcfg_parse}, {"SRAT", srat_parse},
 };
 
 static void table_parse(acpi_map_fn map, paddr_t pa, struct acpi_info *info)
@@ -346,8 +334,8 @@ bool acpi_find_s5(const u8 *aml, u32 length, u8 type[2])
             continue;
         at += 2 + (aml[at + 1] >> 6); /* package length: 1 to 4 bytes */
         at++;                         /* number of elements */
-        if (aml_small_integer(aml, length, &at, &type[0]) &&
-            aml_small_integer(aml, length, &at, &type[1]) && type[0] < 8 && type[1] < 8)
+        if (aml_small_integer(aml, length, &at, &type[0]) && aml_small_integer(aml, length, &at, &type[1]) &&
+            type[0] < 8 && type[1] < 8)
             return true;
     }
     return false;

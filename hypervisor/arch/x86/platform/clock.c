@@ -76,10 +76,7 @@ s_time_t arch_read_clock(void)
     return c->stime + time_scale_apply(rdtsc_ordered() - c->tsc, c->scale);
 }
 
-const char *clock_source_name(void)
-{
-    return master ? master->name : "tsc";
-}
+const char *clock_source_name(void) { return master ? master->name : "tsc"; }
 
 /*
  * Ticks of the master since master_last; below 0 when another CPU has gone further meanwhile. A
@@ -208,8 +205,7 @@ static struct sample __init sample_take(const struct counter *ref)
     return best;
 }
 
-/* At least 10 ms by the counter, or by the PIT without one; panics when the counter stands still.
- */
+/* At least 10 ms by the counter, or by the PIT without one; panics when the counter stands still. */
 static void __init measure_wait(const struct counter *ref, const struct sample *start)
 {
     if (!ref) {
@@ -247,15 +243,9 @@ static void __init measure(u64 *tsc_hz, u64 *apic_hz)
         panic("no clock to measure the TSC by");
 }
 
-paddr_t clock_registers(void)
-{
-    return strcmp(clock_source_name(), "hpet") == 0 ? acpi_info.hpet : 0;
-}
+paddr_t clock_registers(void) { return strcmp(clock_source_name(), "hpet") == 0 ? acpi_info.hpet : 0; }
 
-bool clock_is_tsc(void)
-{
-    return !master;
-}
+bool clock_is_tsc(void) { return !master; }
 
 /* c tells the time from now on. */
 static void __init master_set(const struct counter *c)
@@ -294,9 +284,8 @@ void __init clock_init(void)
     lapic_timer_set_hz(want_deadline ? 0 : apic_hz);
     lapic_timer_cpu_init();
     wallclock_init();
-    log_info("Clock: TSC at %u.%03u MHz, APIC timer at %lu.%03lu MHz%s, time by %s\n",
-             cpu_khz / 1000, cpu_khz % 1000, apic_hz / 1000000, apic_hz / 1000 % 1000,
-             want_deadline ? " (deadlines by TSC)" : "", clock_source_name());
+    log_info("Clock: TSC at %u.%03u MHz, APIC timer at %lu.%03lu MHz%s, time by %s\n", cpu_khz / 1000, cpu_khz % 1000,
+             apic_hz / 1000000, apic_hz / 1000 % 1000, want_deadline ? " (deadlines by TSC)" : "", clock_source_name());
 }
 
 void clock_cpu_init(void)
@@ -325,18 +314,16 @@ void __init clock_distrust_tsc(unsigned int cpu)
 
     if (master)
         return;
-    log_warning("the TSC of CPU%u differs; time goes by %s\n", cpu,
-                c ? c->name : "it all the same");
+    log_warning("the TSC of CPU%u differs; time goes by %s\n", cpu, c ? c->name : "it all the same");
     if (!c)
         return;
     master_set(c);
     clock_start();
 }
 
-/* ---- what guests see ------------------------------------------------------------------------ */
+/* ---- what guests see ---- */
 
-/* The version is odd while the rest changes, for readers on other CPUs (xen/xen.h, vcpu_time_info).
- */
+/* The version is odd while the rest changes, for readers on other CPUs (xen/xen.h, vcpu_time_info). */
 static void time_page_write(struct vcpu_time_info *page, const struct vcpu_time_info *t)
 {
     WRITE_ONCE(page->version, t->version - 1);
@@ -365,10 +352,7 @@ static bool time_area_write(struct vcpu_time_info __guest *area, const struct vc
     return copy_to_guest(area, &t->version, sizeof(t->version)) == 0;
 }
 
-void clock_vcpu_area_changed(struct vcpu *v)
-{
-    v->arch.time.tsc_to_system_mul = 0;
-}
+void clock_vcpu_area_changed(struct vcpu *v) { v->arch.time.tsc_to_system_mul = 0; }
 
 void arch_set_time_area(struct vcpu *v, struct vcpu_time_info __guest *area)
 {
@@ -383,8 +367,7 @@ void arch_update_vcpu_time(struct vcpu *v)
     const struct cpu_clock *c = &this_cpu(clock);
     struct vcpu_time_info *t = &v->arch.time;
 
-    if (likely(t->tsc_timestamp == c->tsc && t->tsc_to_system_mul == c->scale.mul &&
-               t->system_time == (u64)c->stime))
+    if (likely(t->tsc_timestamp == c->tsc && t->tsc_to_system_mul == c->scale.mul && t->system_time == (u64)c->stime))
         return;
     t->version = (t->version + 2) & ~1U;
     t->tsc_timestamp = c->tsc;

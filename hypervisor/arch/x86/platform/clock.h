@@ -11,8 +11,7 @@
 struct domain;
 struct vcpu;
 
-/* Ticks to ns as the ABI does it: ((ticks << shift) * mul) >> 32, shift to the right when negative.
- */
+/* Ticks to ns as the ABI does it: ((ticks << shift) * mul) >> 32, shift to the right when negative. */
 struct time_scale {
     u32 mul;
     s8 shift;

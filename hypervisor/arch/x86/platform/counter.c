@@ -23,19 +23,12 @@
 static volatile u8 *hpet_regs __ro_after_init;
 static u16 pm_timer_port __ro_after_init;
 
-static u64 hpet_read(void)
-{
-    return *(volatile u32 *)(hpet_regs + HPET_COUNTER);
-}
+static u64 hpet_read(void) { return *(volatile u32 *)(hpet_regs + HPET_COUNTER); }
 
-static u64 pm_timer_read(void)
-{
-    return inl(pm_timer_port);
-}
+static u64 pm_timer_read(void) { return inl(pm_timer_port); }
 
 static struct counter hpet = {.name = "hpet", .mask = 0xffffffff, .read = hpet_read};
-static struct counter pm_timer = {
-    .name = "acpi", .hz = PM_TIMER_HZ, .mask = 0xffffff, .read = pm_timer_read};
+static struct counter pm_timer = {.name = "acpi", .hz = PM_TIMER_HZ, .mask = 0xffffff, .read = pm_timer_read};
 
 static void __init hpet_init(void)
 {
@@ -52,8 +45,7 @@ static void __init hpet_init(void)
         return;
     }
     /* Running, and its first two timers not in the place of the PIT and the RTC. */
-    *(volatile u32 *)(hpet_regs + HPET_CONFIG) =
-        (*(volatile u32 *)(hpet_regs + HPET_CONFIG) & ~2U) | 1;
+    *(volatile u32 *)(hpet_regs + HPET_CONFIG) = (*(volatile u32 *)(hpet_regs + HPET_CONFIG) & ~2U) | 1;
     hpet.hz = 1000000000000000UL / period;
 }
 
@@ -69,15 +61,9 @@ void __init counters_init(void)
     }
 }
 
-const struct counter *counter_for_calibration(void)
-{
-    return hpet.hz ? &hpet : pm_timer_port ? &pm_timer : NULL;
-}
+const struct counter *counter_for_calibration(void) { return hpet.hz ? &hpet : pm_timer_port ? &pm_timer : NULL; }
 
-const struct counter *counter_for_time(void)
-{
-    return pm_timer_port ? &pm_timer : hpet.hz ? &hpet : NULL;
-}
+const struct counter *counter_for_time(void) { return pm_timer_port ? &pm_timer : hpet.hz ? &hpet : NULL; }
 
 void pit_wait_10ms(void)
 {

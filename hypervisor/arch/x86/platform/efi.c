@@ -106,8 +106,7 @@ void __init efi_init(void)
  * tables do not have, so this CPU uses its own meanwhile; the services may use vector registers,
  * and a stack aligned for them.
  */
-static u64 __attribute__((force_align_arg_pointer))
-call(u64 service, u64 a, u64 b, u64 c, u64 d, u64 e)
+static u64 __attribute__((force_align_arg_pointer)) call(u64 service, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
     struct vcpu *v = current;
     unsigned long cr3 = read_cr3(), flags = irq_save();
@@ -127,10 +126,7 @@ call(u64 service, u64 a, u64 b, u64 c, u64 d, u64 e)
 }
 
 /* A pointer as a service takes it. */
-static u64 at(const void *p)
-{
-    return (u64)p;
-}
+static u64 at(const void *p) { return (u64)p; }
 
 /* A NUL-terminated name into buffer.name. */
 static long name_copy(const void __guest *name)
@@ -208,8 +204,7 @@ static long get_wakeup_time(struct xenpf_efi_runtime_call *c)
 {
     if (c->misc)
         return -EINVAL;
-    c->status = call(services.get_wakeup_time, at(&buffer.flags[0]), at(&buffer.flags[1]),
-                     at(&buffer.time), 0, 0);
+    c->status = call(services.get_wakeup_time, at(&buffer.flags[0]), at(&buffer.flags[1]), at(&buffer.time), 0, 0);
     if (c->status)
         return 0;
     time_out(&c->u.get_wakeup_time);
@@ -226,8 +221,7 @@ static long set_wakeup_time(struct xenpf_efi_runtime_call *c)
     if (c->misc & ~(XEN_EFI_SET_WAKEUP_TIME_ENABLE | XEN_EFI_SET_WAKEUP_TIME_ENABLE_ONLY))
         return -EINVAL;
     time_in(&c->u.set_wakeup_time);
-    c->status =
-        call(services.set_wakeup_time, enable, enable && !keep ? at(&buffer.time) : 0, 0, 0, 0);
+    c->status = call(services.set_wakeup_time, enable, enable && !keep ? at(&buffer.time) : 0, 0, 0, 0);
     return 0;
 }
 
@@ -256,8 +250,8 @@ static long get_variable(struct xenpf_efi_runtime_call *c)
     size = min((u64)c->u.get_variable.size, VALUE_MAX);
     buffer.guid = c->u.get_variable.vendor_guid;
     buffer.words[0] = size;
-    c->status = call(services.get_variable, at(buffer.name), at(&buffer.guid), at(&attributes),
-                     at(&buffer.words[0]), size ? at(buffer.value) : 0);
+    c->status = call(services.get_variable, at(buffer.name), at(&buffer.guid), at(&attributes), at(&buffer.words[0]),
+                     size ? at(buffer.value) : 0);
     c->u.get_variable.size = buffer.words[0];
     c->misc = attributes;
     if (c->status == 0 && buffer.words[0] <= size &&
@@ -270,8 +264,8 @@ static long set_variable(struct xenpf_efi_runtime_call *c)
 {
     long rc;
 
-    if (c->misc & ~(XEN_EFI_VARIABLE_NON_VOLATILE | XEN_EFI_VARIABLE_BOOTSERVICE_ACCESS |
-                    XEN_EFI_VARIABLE_RUNTIME_ACCESS))
+    if (c->misc &
+        ~(XEN_EFI_VARIABLE_NON_VOLATILE | XEN_EFI_VARIABLE_BOOTSERVICE_ACCESS | XEN_EFI_VARIABLE_RUNTIME_ACCESS))
         return -EINVAL;
     if (c->u.set_variable.size > VALUE_MAX)
         return -E2BIG;
@@ -281,8 +275,8 @@ static long set_variable(struct xenpf_efi_runtime_call *c)
     if (copy_from_guest(buffer.value, c->u.set_variable.data.p, c->u.set_variable.size))
         return -EFAULT;
     buffer.guid = c->u.set_variable.vendor_guid;
-    c->status = call(services.set_variable, at(buffer.name), at(&buffer.guid), c->misc,
-                     c->u.set_variable.size, at(buffer.value));
+    c->status = call(services.set_variable, at(buffer.name), at(&buffer.guid), c->misc, c->u.set_variable.size,
+                     at(buffer.value));
     return 0;
 }
 
@@ -298,14 +292,12 @@ static long get_next_variable_name(struct xenpf_efi_runtime_call *c)
         return rc;
     buffer.guid = c->u.get_next_variable_name.vendor_guid;
     buffer.words[0] = size;
-    c->status = call(services.get_next_variable_name, at(&buffer.words[0]), at(buffer.name),
-                     at(&buffer.guid), 0, 0);
+    c->status = call(services.get_next_variable_name, at(&buffer.words[0]), at(buffer.name), at(&buffer.guid), 0, 0);
     c->u.get_next_variable_name.size = buffer.words[0];
     if (c->status)
         return 0;
     c->u.get_next_variable_name.vendor_guid = buffer.guid;
-    if (buffer.words[0] <= size &&
-        copy_to_guest(c->u.get_next_variable_name.name.p, buffer.name, buffer.words[0]))
+    if (buffer.words[0] <= size && copy_to_guest(c->u.get_next_variable_name.name.p, buffer.name, buffer.words[0]))
         return -EFAULT;
     return 0;
 }
@@ -317,8 +309,8 @@ static long query_variable_info(struct xenpf_efi_runtime_call *c)
     /* Only services of EFI 2.00 and later have it. */
     if (services.header.revision < 0x20000 || !services.query_variable_info)
         return -EOPNOTSUPP;
-    c->status = call(services.query_variable_info, c->u.query_variable_info.attr,
-                     at(&buffer.words[0]), at(&buffer.words[1]), at(&buffer.words[2]), 0);
+    c->status = call(services.query_variable_info, c->u.query_variable_info.attr, at(&buffer.words[0]),
+                     at(&buffer.words[1]), at(&buffer.words[2]), 0);
     c->u.query_variable_info.max_store_size = buffer.words[0];
     c->u.query_variable_info.remain_store_size = buffer.words[1];
     c->u.query_variable_info.max_size = buffer.words[2];
@@ -356,7 +348,7 @@ long efi_runtime_call(struct xen_platform_op *op)
     return rc;
 }
 
-/* ---- what the tables say -------------------------------------------------------------------- */
+/* ---- what the tables say ---- */
 
 static long vendor_name(union xenpf_efi_info *info)
 {
@@ -388,8 +380,7 @@ static long memory_info(union xenpf_efi_info *info)
 
     if (!map || boot_info.efi_desc_size < sizeof(*d))
         return -ENODATA;
-    for (u32 i = 0; i + boot_info.efi_desc_size <= boot_info.efi_memmap_size;
-         i += boot_info.efi_desc_size) {
+    for (u32 i = 0; i + boot_info.efi_desc_size <= boot_info.efi_memmap_size; i += boot_info.efi_desc_size) {
         u64 size;
 
         d = (const void *)(map + i);
@@ -398,8 +389,7 @@ static long memory_info(union xenpf_efi_info *info)
             continue;
         info->mem.type = d->type;
         info->mem.attr = d->attribute;
-        if (info->mem.addr + info->mem.size < info->mem.addr ||
-            info->mem.addr + info->mem.size > d->start + size)
+        if (info->mem.addr + info->mem.size < info->mem.addr || info->mem.addr + info->mem.size > d->start + size)
             info->mem.size = d->start + size - info->mem.addr;
         return 0;
     }

@@ -55,10 +55,7 @@ static void reg_write(struct ioapic *io, unsigned int reg, u32 value)
     io->regs[IOWIN / 4] = value;
 }
 
-static struct line *line_of(struct irq *irq)
-{
-    return container_of(irq, struct line, irq);
-}
+static struct line *line_of(struct irq *irq) { return container_of(irq, struct line, irq); }
 
 static void rte_write(struct line *l, u32 low)
 {
@@ -69,15 +66,9 @@ static void rte_write(struct line *l, u32 low)
     spin_unlock_irqrestore(&ioapic_lock, flags);
 }
 
-static void line_mask(struct irq *irq)
-{
-    rte_write(line_of(irq), line_of(irq)->rte | RTE_MASKED);
-}
+static void line_mask(struct irq *irq) { rte_write(line_of(irq), line_of(irq)->rte | RTE_MASKED); }
 
-static void line_unmask(struct irq *irq)
-{
-    rte_write(line_of(irq), line_of(irq)->rte & ~RTE_MASKED);
-}
+static void line_unmask(struct irq *irq) { rte_write(line_of(irq), line_of(irq)->rte & ~RTE_MASKED); }
 
 /* Masked while the halves do not fit together. An edge that comes right then is lost by the
  * hardware's design. */
@@ -97,15 +88,9 @@ static void line_route(struct irq *irq)
 static const struct irq_chip ioapic_chip = {
     .name = "IO-APIC", .mask = line_mask, .unmask = line_unmask, .route = line_route};
 
-unsigned int nr_gsis(void)
-{
-    return nr_lines;
-}
+unsigned int nr_gsis(void) { return nr_lines; }
 
-struct irq *irq_of_gsi(unsigned int gsi)
-{
-    return gsi < nr_lines && lines[gsi] ? &lines[gsi]->irq : NULL;
-}
+struct irq *irq_of_gsi(unsigned int gsi) { return gsi < nr_lines && lines[gsi] ? &lines[gsi]->irq : NULL; }
 
 int gsi_configure(unsigned int gsi, bool level, bool low)
 {

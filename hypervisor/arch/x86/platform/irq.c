@@ -58,10 +58,7 @@ static u8 vector_find(unsigned int cpu, u8 wanted)
 }
 
 /* IO-APICs and messages carry 8 bits of APIC id. */
-static bool cpu_reachable(unsigned int cpu)
-{
-    return cpumask_test(&cpu_online_map, cpu) && cpu_apic_id[cpu] < 255;
-}
+static bool cpu_reachable(unsigned int cpu) { return cpumask_test(&cpu_online_map, cpu) && cpu_apic_id[cpu] < 255; }
 
 static void old_place_free(struct irq *irq)
 {
@@ -283,8 +280,7 @@ void irq_dump(void)
 
         if (irq && irq->vector)
             log_info("GSI %3u: CPU%u vector %#x %s%s, %lu so far, %s\n", gsi, irq->cpu, irq->vector,
-                     irq->level ? "level" : "edge", irq->wants_eoi ? ", waits for EOI" : "",
-                     irq->count,
+                     irq->level ? "level" : "edge", irq->wants_eoi ? ", waits for EOI" : "", irq->count,
                      irq->fn      ? irq->name
                      : irq->guest ? "guest"
                                   : "nobody");
@@ -294,7 +290,6 @@ void irq_dump(void)
             const struct irq *irq = *vector_slot(cpu, v);
 
             if (irq && irq->gsi == ~0U)
-                log_info("%s: CPU%u vector %#x, pirq %u, %lu so far\n", irq->chip->name, cpu, v,
-                         irq->pirq, irq->count);
+                log_info("%s: CPU%u vector %#x, pirq %u, %lu so far\n", irq->chip->name, cpu, v, irq->pirq, irq->count);
         }
 }

@@ -17,8 +17,7 @@
 /* Longer waits come back early and are asked for again: keeps the arithmetic in 64 bits. */
 #define LONGEST SECONDS(2)
 
-static struct time_scale apic_scale
-    __ro_after_init; /* ticks of the APIC timer; mul 0: deadline mode */
+static struct time_scale apic_scale __ro_after_init; /* ticks of the APIC timer; mul 0: deadline mode */
 static struct time_scale tsc_scale __ro_after_init;
 
 void __init lapic_timer_set_hz(u64 hz)
@@ -58,7 +57,4 @@ void arch_timer_program(s_time_t expires)
     }
 }
 
-void lapic_timer_interrupt(void)
-{
-    softirq_raise(SOFTIRQ_TIMER);
-}
+void lapic_timer_interrupt(void) { softirq_raise(SOFTIRQ_TIMER); }

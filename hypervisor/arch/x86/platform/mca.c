@@ -28,8 +28,7 @@ static long fetch(struct xen_mc_fetch *f)
 
 static void cpu_describe(struct mcinfo_logical_cpu *c, unsigned int cpu)
 {
-    static const u8 vendors[] = {
-        [CPU_VENDOR_INTEL] = 1, [CPU_VENDOR_AMD] = 2, [CPU_VENDOR_HYGON] = 16};
+    static const u8 vendors[] = {[CPU_VENDOR_INTEL] = 1, [CPU_VENDOR_AMD] = 2, [CPU_VENDOR_HYGON] = 16};
     u32 id = cpu_apic_id[cpu];
 
     memset(c, 0, sizeof(*c));

@@ -35,17 +35,11 @@ enum { ENTRY_ADDRESS, ENTRY_ADDRESS_HIGH, ENTRY_DATA, ENTRY_CONTROL, ENTRY_WORDS
 
 #define MESSAGE_ADDRESS 0xfee00000U
 
-static u32 message_address(const struct irq *irq)
-{
-    return MESSAGE_ADDRESS | cpu_apic_id[irq->cpu] << 12;
-}
+static u32 message_address(const struct irq *irq) { return MESSAGE_ADDRESS | cpu_apic_id[irq->cpu] << 12; }
 
-/* ---- MSI ------------------------------------------------------------------------------------ */
+/* ---- MSI ---- */
 
-static unsigned int msi_data_register(u16 control)
-{
-    return control & MSI_CONTROL_64BIT ? 12 : 8;
-}
+static unsigned int msi_data_register(u16 control) { return control & MSI_CONTROL_64BIT ? 12 : 8; }
 
 /* Where the function can mask; where it cannot, a message nobody wants is dropped on arrival. */
 static void msi_mask_write(struct irq *irq, bool masked)
@@ -58,18 +52,14 @@ static void msi_mask_write(struct irq *irq, bool masked)
         pci_conf_write(dev->address, dev->msi + msi_data_register(control) + 4, 4, masked);
 }
 
-static void msi_mask(struct irq *irq)
-{
-    msi_mask_write(irq, true);
-}
+static void msi_mask(struct irq *irq) { msi_mask_write(irq, true); }
 
 static void msi_enable(struct pci_device *dev, bool on)
 {
     u16 control = pci_conf_read(dev->address, dev->msi + MSI_CONTROL, 2);
 
     control &= ~(MSI_CONTROL_MULTI | MSI_CONTROL_ENABLE);
-    pci_conf_write(dev->address, dev->msi + MSI_CONTROL, 2,
-                   control | (on ? MSI_CONTROL_ENABLE : 0));
+    pci_conf_write(dev->address, dev->msi + MSI_CONTROL, 2, control | (on ? MSI_CONTROL_ENABLE : 0));
 }
 
 static void msi_unmask(struct irq *irq)
@@ -85,8 +75,7 @@ static void msi_route(struct irq *irq)
     struct pci_device *dev = irq->dev;
     u16 control = pci_conf_read(dev->address, dev->msi + MSI_CONTROL, 2);
     unsigned int data = dev->msi + msi_data_register(control);
-    bool hold = irq->vector != (pci_conf_read(dev->address, data, 2) & 255) &&
-                (control & MSI_CONTROL_ENABLE);
+    bool hold = irq->vector != (pci_conf_read(dev->address, data, 2) & 255) && (control & MSI_CONTROL_ENABLE);
 
     if (hold)
         pci_conf_write(dev->address, dev->msi + MSI_CONTROL, 2, control & ~MSI_CONTROL_ENABLE);
@@ -98,15 +87,11 @@ static void msi_route(struct irq *irq)
         pci_conf_write(dev->address, dev->msi + MSI_CONTROL, 2, control);
 }
 
-static const struct irq_chip msi_chip = {
-    .name = "MSI", .mask = msi_mask, .unmask = msi_unmask, .route = msi_route};
+static const struct irq_chip msi_chip = {.name = "MSI", .mask = msi_mask, .unmask = msi_unmask, .route = msi_route};
 
-/* ---- MSI-X ---------------------------------------------------------------------------------- */
+/* ---- MSI-X ---- */
 
-static volatile u32 *msix_entry(const struct irq *irq)
-{
-    return irq->dev->msix_table + irq->entry * ENTRY_WORDS;
-}
+static volatile u32 *msix_entry(const struct irq *irq) { return irq->dev->msix_table + irq->entry * ENTRY_WORDS; }
 
 static void msix_mask_write(struct irq *irq, bool masked)
 {
@@ -118,10 +103,7 @@ static void msix_mask_write(struct irq *irq, bool masked)
     (void)e[ENTRY_CONTROL];
 }
 
-static void msix_mask(struct irq *irq)
-{
-    msix_mask_write(irq, true);
-}
+static void msix_mask(struct irq *irq) { msix_mask_write(irq, true); }
 
 static void msix_unmask(struct irq *irq)
 {
@@ -174,8 +156,7 @@ static paddr_t msix_table_address(const struct pci_device *dev)
 static int msix_table_map(struct pci_device *dev)
 {
     paddr_t pa = msix_table_address(dev);
-    u16 entries =
-        (pci_conf_read(dev->address, dev->msix + MSIX_CONTROL, 2) & MSIX_CONTROL_SIZE) + 1;
+    u16 entries = (pci_conf_read(dev->address, dev->msix + MSIX_CONTROL, 2) & MSIX_CONTROL_SIZE) + 1;
 
     if (!pa || !(pci_conf_read(dev->address, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
         return -ENXIO;
@@ -193,7 +174,7 @@ static int msix_table_map(struct pci_device *dev)
     return dev->msix_table ? 0 : -ENOMEM;
 }
 
-/* ---- both ----------------------------------------------------------------------------------- */
+/* ---- both ---- */
 
 static int msix_slot(struct pci_device *dev, unsigned int entry, struct irq ***slot)
 {
@@ -243,10 +224,7 @@ int msi_create(struct pci_device *dev, bool msix, unsigned int entry, struct irq
     return 0;
 }
 
-static void nothing(void *unused)
-{
-    (void)unused;
-}
+static void nothing(void *unused) { (void)unused; }
 
 void msi_destroy(struct irq *irq)
 {
@@ -259,8 +237,7 @@ void msi_destroy(struct irq *irq)
         msi_enable(dev, false);
     irq_unplace(irq);
     spin_unlock_irqrestore(&irq->lock, flags);
-    /* A CPU that found it by its vector before is through with it when it can be interrupted again.
-     */
+    /* A CPU that found it by its vector before is through with it when it can be interrupted again. */
     arch_call_on(&cpu_online_map, nothing, NULL, true);
     if (msix) {
         dev->irqs[irq->entry] = NULL;

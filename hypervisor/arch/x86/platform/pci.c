@@ -34,8 +34,8 @@ static volatile u8 *mmcfg_register(struct pci_address a, unsigned int reg)
     for (unsigned int i = 0; i < acpi_info.nr_segments; i++) {
         volatile u8 *bus;
 
-        if (acpi_info.segment[i].segment != a.segment || !bus_maps[i] ||
-            a.bus < acpi_info.segment[i].first_bus || a.bus > acpi_info.segment[i].last_bus)
+        if (acpi_info.segment[i].segment != a.segment || !bus_maps[i] || a.bus < acpi_info.segment[i].first_bus ||
+            a.bus > acpi_info.segment[i].last_bus)
             continue;
         bus = READ_ONCE(bus_maps[i][a.bus]);
         if (!bus) {
@@ -121,7 +121,7 @@ unsigned int pci_find_capability(struct pci_address a, u8 id)
     return 0;
 }
 
-/* ---- dom0's ports --------------------------------------------------------------------------- */
+/* ---- dom0's ports ---- */
 
 static struct pci_address cf8_address(u32 cf8)
 {
@@ -149,15 +149,14 @@ void pci_port_write(struct domain *d, u16 port, unsigned int size, u32 value)
         pci_conf_write(cf8_address(cf8), (cf8 & 0xfc) | (port & 3), size, value);
 }
 
-/* ---- devices -------------------------------------------------------------------------------- */
+/* ---- devices ---- */
 
 struct pci_device *pci_device_find(struct pci_address a)
 {
     struct pci_device *dev;
 
     list_for_each (dev, &devices, link)
-        if (dev->address.segment == a.segment && dev->address.bus == a.bus &&
-            dev->address.devfn == a.devfn)
+        if (dev->address.segment == a.segment && dev->address.bus == a.bus && dev->address.devfn == a.devfn)
             return dev;
     return NULL;
 }
@@ -209,8 +208,7 @@ int pci_mmcfg_confirm(u64 base, u16 segment, u8 first_bus, u8 last_bus)
 {
     for (unsigned int i = 0; i < acpi_info.nr_segments; i++)
         if (acpi_info.segment[i].base == base && acpi_info.segment[i].segment == segment &&
-            acpi_info.segment[i].first_bus <= first_bus &&
-            acpi_info.segment[i].last_bus >= last_bus)
+            acpi_info.segment[i].first_bus <= first_bus && acpi_info.segment[i].last_bus >= last_bus)
             return 0;
     return -ENODEV;
 }
@@ -221,9 +219,8 @@ void pci_dump(void)
 
     spin_lock(&pci_lock);
     list_for_each (dev, &devices, link)
-        log_info("PCI: %04x:%02x:%02x.%u: %u message interrupts\n", dev->address.segment,
-                 dev->address.bus, dev->address.devfn >> 3, dev->address.devfn & 7,
-                 dev->msix_used + !!dev->msi_irq);
+        log_info("PCI: %04x:%02x:%02x.%u: %u message interrupts\n", dev->address.segment, dev->address.bus,
+                 dev->address.devfn >> 3, dev->address.devfn & 7, dev->msix_used + !!dev->msi_irq);
     spin_unlock(&pci_lock);
 }
 
@@ -232,7 +229,6 @@ void __init pci_init(void)
     for (unsigned int i = 0; i < acpi_info.nr_segments; i++) {
         bus_maps[i] = mem_alloc_array(volatile u8 *, 256);
         log_info("PCI: segment %u, buses %u to %u at %#lx\n", acpi_info.segment[i].segment,
-                 acpi_info.segment[i].first_bus, acpi_info.segment[i].last_bus,
-                 acpi_info.segment[i].base);
+                 acpi_info.segment[i].first_bus, acpi_info.segment[i].last_bus, acpi_info.segment[i].base);
     }
 }

@@ -48,8 +48,7 @@ unsigned int pci_find_capability(struct pci_address a, u8 id);
 u32 pci_port_read(struct domain *d, u16 port, unsigned int size);
 void pci_port_write(struct domain *d, u16 port, unsigned int size, u32 value);
 
-/* Known devices: guarded by pci_lock, which is also the lock of all changes to message interrupts.
- */
+/* Known devices: guarded by pci_lock, which is also the lock of all changes to message interrupts. */
 struct pci_device {
     struct list link;
     struct pci_address address;

@@ -51,10 +51,7 @@ static long physdev_eoi(union physdev_args *a)
     return 0;
 }
 
-static long physdev_eoi_page(union physdev_args *a)
-{
-    return pirq_set_eoi_page(current->domain, a->eoi_page.gmfn);
-}
+static long physdev_eoi_page(union physdev_args *a) { return pirq_set_eoi_page(current->domain, a->eoi_page.gmfn); }
 
 static long physdev_irq_status(union physdev_args *a)
 {
@@ -98,8 +95,7 @@ static long physdev_apic_write(union physdev_args *a)
     return ioapic_read_register(a->apic.apic_physbase, a->apic.reg, &value);
 }
 
-/* The vector is a formality since kernels bind by pirq; what they check is that it is not an error.
- */
+/* The vector is a formality since kernels bind by pirq; what they check is that it is not an error. */
 static long physdev_alloc_irq_vector(union physdev_args *a)
 {
     if (!irq_of_gsi(a->irq.irq))
@@ -123,8 +119,7 @@ static long map_message(struct domain *d, struct physdev_map_pirq *m)
     u16 segment = m->type == MAP_PIRQ_TYPE_MSI ? 0 : (u32)m->bus >> 16;
 
     /* Without a table it is MSI, entry_nr then meaning nothing. */
-    return pirq_map_msi(d, address_of(segment, m->bus, m->devfn), m->table_base != 0, m->entry_nr,
-                        &m->pirq);
+    return pirq_map_msi(d, address_of(segment, m->bus, m->devfn), m->table_base != 0, m->entry_nr, &m->pirq);
 }
 
 static long physdev_map_pirq(union physdev_args *a)
@@ -232,29 +227,24 @@ static long physdev_mmcfg_reserved(union physdev_args *a)
 {
     if (a->mmcfg.flags & ~XEN_PCI_MMCFG_RESERVED)
         return -EINVAL;
-    return pci_mmcfg_confirm(a->mmcfg.address, a->mmcfg.segment, a->mmcfg.start_bus,
-                             a->mmcfg.end_bus);
+    return pci_mmcfg_confirm(a->mmcfg.address, a->mmcfg.segment, a->mmcfg.start_bus, a->mmcfg.end_bus);
 }
 
 static long physdev_get_free_pirq(union physdev_args *a)
 {
-    return pirq_find_free(current->domain, a->free_pirq.type != MAP_PIRQ_TYPE_GSI,
-                          &a->free_pirq.pirq);
+    return pirq_find_free(current->domain, a->free_pirq.type != MAP_PIRQ_TYPE_GSI, &a->free_pirq.pirq);
 }
 
 /* We use no EHCI debug port, so its reset needs no care. */
 static long physdev_dbgp(union physdev_args *a)
 {
-    return a->dbgp.op == PHYSDEVOP_DBGP_RESET_PREPARE || a->dbgp.op == PHYSDEVOP_DBGP_RESET_DONE
-               ? 0
-               : -EINVAL;
+    return a->dbgp.op == PHYSDEVOP_DBGP_RESET_PREPARE || a->dbgp.op == PHYSDEVOP_DBGP_RESET_DONE ? 0 : -EINVAL;
 }
 
 #define ANYONE 1 /* also domains without hardware */
 #define OUT    2 /* the structure goes back to the caller */
 #define ROW(nr, handler, member, row_flags) \
-    [nr] = {                                \
-        .fn = (handler), .size = sizeof(((union physdev_args *)0)->member), .flags = (row_flags)}
+    [nr] = {.fn = (handler), .size = sizeof(((union physdev_args *)0)->member), .flags = (row_flags)}
 
 static const struct {
     long (*fn)(union physdev_args *a);

@@ -58,12 +58,9 @@ void pirq_domain_free(struct domain *d)
     mem_free(t);
 }
 
-unsigned int pirq_limit(const struct domain *d)
-{
-    return d->arch.pirqs ? d->arch.pirqs->nr : 0;
-}
+unsigned int pirq_limit(const struct domain *d) { return d->arch.pirqs ? d->arch.pirqs->nr : 0; }
 
-/* ---- numbers -------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 /* A GSI's own number needs no mapping first. Table lock held. */
 static struct irq *pirq_irq(struct pirq_table *t, u32 pirq)
@@ -109,8 +106,7 @@ int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
 }
 
 /* pci_lock held: nobody else gives out numbers for messages. */
-static int message_map(struct domain *d, struct pci_device *dev, bool msix, unsigned int entry,
-                       int *pirq)
+static int message_map(struct domain *d, struct pci_device *dev, bool msix, unsigned int entry, int *pirq)
 {
     struct pirq_table *t = d->arch.pirqs;
     unsigned long flags;
@@ -173,7 +169,7 @@ int pirq_unmap(struct domain *d, int pirq)
     return irq ? 0 : -EINVAL;
 }
 
-/* ---- binding -------------------------------------------------------------------------------- */
+/* ---- binding ---- */
 
 int pirq_guest_bind(struct vcpu *v, u32 pirq, bool share)
 {
@@ -284,7 +280,7 @@ void pirq_set_affinity(struct domain *d, u32 pirq, const struct vcpu *v)
         evtchn_send_pirq(d, pirq);
 }
 
-/* ---- what the guest must do at the end ------------------------------------------------------ */
+/* ---- what the guest must do at the end ---- */
 
 int pirq_set_eoi_page(struct domain *d, u64 gfn)
 {

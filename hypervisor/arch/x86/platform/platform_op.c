@@ -112,10 +112,7 @@ static long enter_acpi_sleep(struct xen_platform_op *op)
     panic("the machine does not turn off");
 }
 
-static bool cpu_present(u32 cpu)
-{
-    return cpu < nr_cpu_ids && cpumask_test(&cpu_online_map, cpu);
-}
+static bool cpu_present(u32 cpu) { return cpu < nr_cpu_ids && cpumask_test(&cpu_online_map, cpu); }
 
 static long get_cpuinfo(struct xen_platform_op *op)
 {
@@ -152,17 +149,13 @@ static long get_cpu_version(struct xen_platform_op *op)
 static long core_parking(struct xen_platform_op *op)
 {
     if (op->u.core_parking.type != XEN_CORE_PARKING_GET)
-        return op->u.core_parking.type == XEN_CORE_PARKING_SET
-                   ? hypercall_unknown("platform_op", op->cmd, -EOPNOTSUPP)
-                   : -EINVAL;
+        return op->u.core_parking.type == XEN_CORE_PARKING_SET ? hypercall_unknown("platform_op", op->cmd, -EOPNOTSUPP)
+                                                               : -EINVAL;
     op->u.core_parking.idle_nums = 0;
     return 0;
 }
 
-static long absent(struct xen_platform_op *op)
-{
-    return hypercall_unknown("platform_op", op->cmd, -EOPNOTSUPP);
-}
+static long absent(struct xen_platform_op *op) { return hypercall_unknown("platform_op", op->cmd, -EOPNOTSUPP); }
 
 #define OUT true /* the structure goes back to the caller */
 static const struct {

@@ -36,15 +36,12 @@ static u8 cmos_read(u8 index)
     return inb(CMOS_DATA);
 }
 
-static unsigned int from_bcd(u8 v)
-{
-    return (v >> 4) * 10 + (v & 15);
-}
+static unsigned int from_bcd(u8 v) { return (v >> 4) * 10 + (v & 15); }
 
 /* Seconds since 1970 of a date of the Gregorian calendar; years begin in March, so that the leap
  * day comes last. */
-static u64 seconds_since_1970(unsigned int year, unsigned int month, unsigned int day,
-                              unsigned int hour, unsigned int minute, unsigned int second)
+static u64 seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
+                              unsigned int minute, unsigned int second)
 {
     u64 days;
 
@@ -105,21 +102,16 @@ static u64 rtc_seconds(void)
         t.century = from_bcd(t.century);
     }
     hour = b & RTC_B_24H ? t.hour : t.hour % 12 + (pm ? 12 : 0);
-    year = t.year + (t.century >= 19 && t.century < 30 ? t.century * 100
-                     : t.year < 70                     ? 2000
-                                                       : 1900);
-    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || hour > 23 || t.minute > 59 ||
-        t.second > 60 || year < 1970) {
+    year = t.year + (t.century >= 19 && t.century < 30 ? t.century * 100 : t.year < 70 ? 2000 : 1900);
+    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || hour > 23 || t.minute > 59 || t.second > 60 ||
+        year < 1970) {
         log_warning("RTC: no valid date; the wall clock starts in 1970 until dom0 sets it\n");
         return 0;
     }
     return seconds_since_1970(year, t.month, t.day, hour, t.minute, t.second);
 }
 
-void __init wallclock_init(void)
-{
-    base_seconds = rtc_seconds();
-}
+void __init wallclock_init(void) { base_seconds = rtc_seconds(); }
 
 u64 arch_wallclock_base(u32 *ns)
 {

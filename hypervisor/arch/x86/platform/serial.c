@@ -48,8 +48,7 @@ static int __init line_parse(struct serial_port *p, const char *s)
     static const u8 bits[] = {0x00, 0x08, 0x18, 0x28, 0x38};
     const char *parity;
 
-    if (s[0] < '5' || s[0] > '8' || s[1] == '\0' || !(parity = strchr(parities, s[1])) ||
-        (s[2] != '1' && s[2] != '2'))
+    if (s[0] < '5' || s[0] > '8' || s[1] == '\0' || !(parity = strchr(parities, s[1])) || (s[2] != '1' && s[2] != '2'))
         return -EINVAL;
     p->lcr = (s[0] - '5') | bits[parity - parities] | (s[2] == '2' ? 4 : 0);
     return 0;
@@ -166,25 +165,13 @@ void __init serial_input_init(void)
     }
 }
 
-static bool __init com1_init(void)
-{
-    return port_init(&ports[0]);
-}
+static bool __init com1_init(void) { return port_init(&ports[0]); }
 
-static bool __init com2_init(void)
-{
-    return port_init(&ports[1]);
-}
+static bool __init com2_init(void) { return port_init(&ports[1]); }
 
-static void com1_write(const char *text, size_t n)
-{
-    port_write(&ports[0], text, n);
-}
+static void com1_write(const char *text, size_t n) { port_write(&ports[0], text, n); }
 
-static void com2_write(const char *text, size_t n)
-{
-    port_write(&ports[1], text, n);
-}
+static void com2_write(const char *text, size_t n) { port_write(&ports[1], text, n); }
 
 static struct console_device com1 = {.name = "com1", .init = com1_init, .write = com1_write};
 static struct console_device com2 = {.name = "com2", .init = com2_init, .write = com2_write};

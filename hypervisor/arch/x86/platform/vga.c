@@ -87,10 +87,7 @@ static struct console_device vga = {
     .write = vga_write,
 };
 
-void __init vga_register(void)
-{
-    console_register(&vga);
-}
+void __init vga_register(void) { console_register(&vga); }
 
 void vga_give_up(void)
 {

@@ -16,12 +16,12 @@ struct audit {
     unsigned int faults;
 };
 
-#define FAULT(a, f, ...)                                                                    \
-    do {                                                                                    \
-        (a)->faults++;                                                                      \
-        log_error("audit: frame %#lx (type %#lx refs %#x owner %u): ", mfn_x(frame_mfn(f)), \
-                  (unsigned long)(f)->type, (f)->refs, (f)->owner);                         \
-        log_error(__VA_ARGS__);                                                             \
+#define FAULT(a, f, ...)                                                                                              \
+    do {                                                                                                              \
+        (a)->faults++;                                                                                                \
+        log_error("audit: frame %#lx (type %#lx refs %#x owner %u): ", mfn_x(frame_mfn(f)), (unsigned long)(f)->type, \
+                  (f)->refs, (f)->owner);                                                                             \
+        log_error(__VA_ARGS__);                                                                                       \
     } while (0)
 
 static void found(struct audit *a, const struct frame *f, unsigned int refs, unsigned int types)

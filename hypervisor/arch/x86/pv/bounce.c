@@ -19,8 +19,7 @@
 #include <sched/sched.h>
 
 /* Flags that a handler does not start with. */
-#define CLEARED_FLAGS \
-    (X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF)
+#define CLEARED_FLAGS (X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF)
 
 /* Stores to the guest's stack; a fault there goes to `fault`. */
 /* With a label in an operand, which the formatter would split. */
@@ -69,8 +68,8 @@ static __noinline void no_way_in(struct vcpu *v, unsigned long rip)
 {
     const struct cpu_user_regs *regs = guest_regs();
 
-    domain_crash(v->domain, "vCPU%u: no way into its kernel (handler %#lx for %u, from %#lx)",
-                 v->id, rip, regs->entry_vector & 0xff, (unsigned long)regs->rip);
+    domain_crash(v->domain, "vCPU%u: no way into its kernel (handler %#lx for %u, from %#lx)", v->id, rip,
+                 regs->entry_vector & 0xff, (unsigned long)regs->rip);
 }
 
 static __always_inline void enter(struct cpu_user_regs *regs, u64 *sp, unsigned long rip)
@@ -85,8 +84,8 @@ static __always_inline void enter(struct cpu_user_regs *regs, u64 *sp, unsigned 
 
 enum { WITH_ERROR_CODE = 1, MASKS_EVENTS = 2 };
 
-static __always_inline void bounce(struct vcpu *v, struct cpu_user_regs *regs, unsigned long rip,
-                                   unsigned int how, u32 error_code)
+static __always_inline void bounce(struct vcpu *v, struct cpu_user_regs *regs, unsigned long rip, unsigned int how,
+                                   u32 error_code)
 {
     u8 mask = v->info->evtchn_upcall_mask;
     u64 *sp;
@@ -124,8 +123,7 @@ void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vec
         bounce(v, regs, ti->address, how, 0);
 }
 
-void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2,
-                          u32 error_code)
+void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 error_code)
 {
     if (v->arch.pv.kernel_mode)
         error_code &= ~PFEC_USER;
@@ -134,10 +132,7 @@ void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned l
     pv_inject_trap(v, regs, TRAP_PF, error_code);
 }
 
-void pv_inject_gp(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    pv_inject_trap(v, regs, TRAP_GP, 0);
-}
+void pv_inject_gp(struct vcpu *v, struct cpu_user_regs *regs) { pv_inject_trap(v, regs, TRAP_GP, 0); }
 
 void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs)
 {
@@ -146,8 +141,7 @@ void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs)
     bounce(v, regs, v->arch.pv.syscall_callback, how, 0);
 }
 
-/* Without a callback the instruction is an invalid one; the frame's RIP is the instruction itself.
- */
+/* Without a callback the instruction is an invalid one; the frame's RIP is the instruction itself. */
 void pv_user_syscall32(struct vcpu *v, struct cpu_user_regs *regs)
 {
     if (!v->arch.pv.syscall32_callback) {
@@ -155,8 +149,7 @@ void pv_user_syscall32(struct vcpu *v, struct cpu_user_regs *regs)
         pv_inject_trap(v, regs, TRAP_UD, 0);
         return;
     }
-    bounce(v, regs, v->arch.pv.syscall32_callback,
-           v->arch.pv.syscall32_masks_events ? MASKS_EVENTS : 0, 0);
+    bounce(v, regs, v->arch.pv.syscall32_callback, v->arch.pv.syscall32_masks_events ? MASKS_EVENTS : 0, 0);
 }
 
 void pv_user_sysenter(struct vcpu *v, struct cpu_user_regs *regs)
@@ -165,8 +158,7 @@ void pv_user_sysenter(struct vcpu *v, struct cpu_user_regs *regs)
         pv_inject_gp(v, regs);
         return;
     }
-    bounce(v, regs, v->arch.pv.sysenter_callback,
-           v->arch.pv.sysenter_masks_events ? MASKS_EVENTS : 0, 0);
+    bounce(v, regs, v->arch.pv.sysenter_callback, v->arch.pv.sysenter_masks_events ? MASKS_EVENTS : 0, 0);
 }
 
 /* The gate is open to ring 3; whether the guest's is, its trap table says. */

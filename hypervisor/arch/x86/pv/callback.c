@@ -17,10 +17,7 @@
 
 /* A handler runs in ring 3: at an address of ours it faults like any other program. Only SYSRET's
  * trap matters. */
-static bool handler_ok(unsigned long address)
-{
-    return address_canonical(address);
-}
+static bool handler_ok(unsigned long address) { return address_canonical(address); }
 
 /*
  * HYPERVISOR_set_trap_table(const struct trap_info traps[]): until an entry with address 0; NULL
@@ -49,10 +46,7 @@ long do_set_trap_table(const void __guest *traps)
     }
 }
 
-static void set_flag(u32 *flags, u32 flag, bool on)
-{
-    *flags = on ? *flags | flag : *flags & ~flag;
-}
+static void set_flag(u32 *flags, u32 flag, bool on) { *flags = on ? *flags | flag : *flags & ~flag; }
 
 static long callback_set(struct vcpu *v, unsigned int type, unsigned long address, bool mask)
 {
@@ -167,8 +161,7 @@ long do_iret(void)
     struct iret_context frame;
 
     if (unlikely(copy_from_guest(&frame, (const void __guest *)regs->rsp, sizeof(frame)))) {
-        domain_crash(v->domain, "vCPU%u: IRET frame at %#lx cannot be read", v->id,
-                     (unsigned long)regs->rsp);
+        domain_crash(v->domain, "vCPU%u: IRET frame at %#lx cannot be read", v->id, (unsigned long)regs->rsp);
         return 0;
     }
     if ((frame.cs & 3) == 3) {

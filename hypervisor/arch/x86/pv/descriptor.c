@@ -53,9 +53,7 @@ bool descriptors_fit(u64 *page)
     return true;
 }
 
-/* ---- windows
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- windows ---- */
 
 static void window_put(u64 *pte)
 {
@@ -78,10 +76,7 @@ static void window_flush(const struct vcpu *v)
  */
 static const u64 empty_descriptors[512] __aligned(PAGE_SIZE);
 
-static u64 empty_pte(void)
-{
-    return virt_to_paddr(empty_descriptors) | (WINDOW_RIGHTS & ~PTE_RW);
-}
+static u64 empty_pte(void) { return virt_to_paddr(empty_descriptors) | (WINDOW_RIGHTS & ~PTE_RW); }
 
 void pv_gdt_init(struct vcpu *v)
 {
@@ -141,8 +136,7 @@ long do_set_gdt(const void __guest *uframes, unsigned int entries)
     return pv_set_gdt(current, frames, entries);
 }
 
-/* ---- LDT: pages are brought in when the CPU looks for them
- * ------------------------------------------------------- */
+/* ---- LDT: pages are brought in when the CPU looks for them ---- */
 
 void pv_drop_ldt(struct vcpu *v)
 {
@@ -194,8 +188,7 @@ bool pv_ldt_fault(struct vcpu *v, unsigned long cr2)
     unsigned long offset = cr2 - LDT_WINDOW(v->id);
     bool off = !irqs_enabled(), done;
 
-    if (offset >= v->arch.pv.ldt_entries * 8UL ||
-        v->arch.pv.gdt_ldt_ptes[LDT_FIRST + offset / PAGE_SIZE])
+    if (offset >= v->arch.pv.ldt_entries * 8UL || v->arch.pv.gdt_ldt_ptes[LDT_FIRST + offset / PAGE_SIZE])
         return false;
     /*
      * The fault may come from our return to the guest with interrupts off; the frame's old use may
@@ -213,9 +206,7 @@ bool pv_ldt_fault(struct vcpu *v, unsigned long cr2)
     return done;
 }
 
-/* ---- one descriptor
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- one descriptor ---- */
 
 long do_update_descriptor(u64 gaddr, u64 desc)
 {
@@ -227,8 +218,7 @@ long do_update_descriptor(u64 gaddr, u64 desc)
     f = mfn_get(paddr_to_mfn(gaddr), current->domain);
     if (!f)
         return -EINVAL;
-    if (!type_get(f, (READ_ONCE(f->type) & FT_MASK) == FT_SEGDESC ? FT_SEGDESC : FT_WRITABLE,
-                  false)) {
+    if (!type_get(f, (READ_ONCE(f->type) & FT_MASK) == FT_SEGDESC ? FT_SEGDESC : FT_WRITABLE, false)) {
         WRITE_ONCE(*(u64 *)paddr_to_virt(gaddr), desc);
         type_put(f, false);
         rc = 0;

@@ -63,14 +63,9 @@ static struct builder builder __initdata;
 
 #define NO_ADDRESS ~0UL
 
-static u64 __init pfn_to_va(const struct builder *b, unsigned long pfn)
-{
-    return b->virt_base + (pfn << PAGE_SHIFT);
-}
+static u64 __init pfn_to_va(const struct builder *b, unsigned long pfn) { return b->virt_base + (pfn << PAGE_SHIFT); }
 
-/* ---- memory
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- memory ---- */
 
 static mfn_t __init pfn_to_mfn(struct builder *b, unsigned long pfn)
 {
@@ -86,10 +81,7 @@ static mfn_t __init pfn_to_mfn(struct builder *b, unsigned long pfn)
     return mfn_add(e->mfn, pfn - e->pfn);
 }
 
-static void *__init pfn_to_virt(struct builder *b, unsigned long pfn)
-{
-    return mfn_to_virt(pfn_to_mfn(b, pfn));
-}
+static void *__init pfn_to_virt(struct builder *b, unsigned long pfn) { return mfn_to_virt(pfn_to_mfn(b, pfn)); }
 
 /* Copies into guest frames that need not be contiguous in the machine. NULL src: zeroes. */
 static void __init fill(struct builder *b, u64 paddr, const void *src, u64 size)
@@ -148,8 +140,7 @@ static int __init allocate_memory(struct builder *b)
     return 0;
 }
 
-/* ---- the kernel's wishes and the layout
- * ----------------------------------------------------------------------- */
+/* ---- the kernel's wishes and the layout ---- */
 
 static int __init read_notes(struct builder *b, const char **why)
 {
@@ -165,8 +156,7 @@ static int __init read_notes(struct builder *b, const char **why)
     if (!*elf_xen_note_str(e, XEN_ELFNOTE_GUEST_OS) || b->virt_base == NO_ADDRESS)
         return -EINVAL;
     *why = "kernel's notes name addresses that are not the guest's";
-    if (!guest_address_ok(b->virt_base) || b->virt_base & ~PAGE_MASK ||
-        !guest_address_ok(b->entry) ||
+    if (!guest_address_ok(b->virt_base) || b->virt_base & ~PAGE_MASK || !guest_address_ok(b->entry) ||
         (b->init_p2m != NO_ADDRESS && (!guest_address_ok(b->init_p2m) || b->init_p2m & ~PAGE_MASK)))
         return -EINVAL;
     return 0;
@@ -210,8 +200,7 @@ static unsigned long __init tables_of_level(u64 va, unsigned long pages, unsigne
 
 static unsigned long __init tables_for(u64 va, unsigned long pages)
 {
-    return tables_of_level(va, pages, 1) + tables_of_level(va, pages, 2) +
-           tables_of_level(va, pages, 3);
+    return tables_of_level(va, pages, 1) + tables_of_level(va, pages, 2) + tables_of_level(va, pages, 3);
 }
 
 static unsigned long __init place(struct span *s, unsigned long *next, unsigned long nr)
@@ -252,9 +241,7 @@ static int __init make_layout(struct builder *b, const char **why)
     return next <= b->nr_pages ? 0 : -ENOMEM;
 }
 
-/* ---- contents
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- contents ---- */
 
 static void __init load_kernel(struct builder *b)
 {
@@ -297,15 +284,11 @@ static u64 *__init next_table(struct builder *b, unsigned long *next, mfn_t *mfn
     return t;
 }
 
-static bool __init in_span(const struct span *s, unsigned long pfn)
-{
-    return pfn >= s->pfn && pfn < s->pfn + s->nr;
-}
+static bool __init in_span(const struct span *s, unsigned long pfn) { return pfn >= s->pfn && pfn < s->pfn + s->nr; }
 
 /* Maps guest frames [pfn, pfn + nr) at va; tables come from *next. Page tables are mapped
  * read-only. */
-static void __init map(struct builder *b, u64 va, unsigned long pfn, unsigned long nr,
-                       unsigned long *next)
+static void __init map(struct builder *b, u64 va, unsigned long pfn, unsigned long nr, unsigned long *next)
 {
     u64 *l1 = NULL;
 
@@ -328,8 +311,7 @@ static void __init map(struct builder *b, u64 va, unsigned long pfn, unsigned lo
             }
             l1 = t;
         }
-        l1[pt_index(va, 1)] =
-            mfn_to_paddr(pfn_to_mfn(b, pfn)) | (ro ? TABLE_FLAGS & ~PTE_RW : TABLE_FLAGS);
+        l1[pt_index(va, 1)] = mfn_to_paddr(pfn_to_mfn(b, pfn)) | (ro ? TABLE_FLAGS & ~PTE_RW : TABLE_FLAGS);
     }
 }
 
@@ -415,9 +397,7 @@ static int __init fill_hypercall_page(struct builder *b, const char **why)
     return 0;
 }
 
-/* ---- vCPU 0
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- vCPU 0 ---- */
 
 static int __init start_context(struct builder *b)
 {
@@ -456,8 +436,7 @@ static int __init start_context(struct builder *b)
  * Gives d, which has its vCPUs and no memory, nr_pages frames and everything that it starts with.
  * 0, or a negative error with *why. Boot context.
  */
-int __init pv_dom0_build(struct domain *d, const struct dom0_images *images, unsigned long nr_pages,
-                         const char **why)
+int __init pv_dom0_build(struct domain *d, const struct dom0_images *images, unsigned long nr_pages, const char **why)
 {
     struct builder *b = &builder;
     int rc;

@@ -105,8 +105,7 @@ void arch_vcpu_info_init(struct vcpu *v)
         v->info->evtchn_upcall_mask = 1;
 }
 
-/* ---- the ABI's vcpu_guest_context
- * -------------------------------------------------------------------------- */
+/* ---- the ABI's vcpu_guest_context ---- */
 
 static void fix_registers(struct vcpu *v)
 {
@@ -135,18 +134,13 @@ static bool addresses_ok(const vcpu_guest_context_t *c)
     for (unsigned int i = 0; i < 256; i++)
         if (!address_canonical(c->trap_ctxt[i].address))
             return false;
-    if (c->ldt_ents &&
-        (!guest_address_ok(c->ldt_base) || c->ldt_ents > 8192 || c->ldt_base & ~PAGE_MASK))
+    if (c->ldt_ents && (!guest_address_ok(c->ldt_base) || c->ldt_ents > 8192 || c->ldt_base & ~PAGE_MASK))
         return false;
     return c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && address_canonical(c->event_callback_eip) &&
-           address_canonical(c->failsafe_callback_eip) &&
-           address_canonical(c->syscall_callback_eip);
+           address_canonical(c->failsafe_callback_eip) && address_canonical(c->syscall_callback_eip);
 }
 
-static mfn_t context_root(unsigned long cr3)
-{
-    return cr3 ? _mfn(xen_cr3_to_pfn(cr3)) : INVALID_MFN;
-}
+static mfn_t context_root(unsigned long cr3) { return cr3 ? _mfn(xen_cr3_to_pfn(cr3)) : INVALID_MFN; }
 
 static int take_tables(struct vcpu *v, const vcpu_guest_context_t *c)
 {
@@ -177,8 +171,7 @@ static void take_registers(struct vcpu *v, const vcpu_guest_context_t *c)
     pv->gs_base_kernel = c->gs_base_kernel;
     pv->gs_base_user = c->gs_base_user;
     pv->ctrlreg[0] = c->ctrlreg[0] & X86_CR0_TS;
-    pv->ctrlreg[4] =
-        c->ctrlreg[4] & (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE);
+    pv->ctrlreg[4] = c->ctrlreg[4] & (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE);
     if (c->flags & VGCF_I387_VALID)
         fpu_set_legacy(v, c->fpu_ctxt.x);
     for (unsigned int i = 0; i < 8; i++)
@@ -186,10 +179,7 @@ static void take_registers(struct vcpu *v, const vcpu_guest_context_t *c)
             pv_set_debugreg(v, i, c->debugreg[i]);
 }
 
-bool arch_vcpu_initialised(const struct vcpu *v)
-{
-    return v->arch.initialised;
-}
+bool arch_vcpu_initialised(const struct vcpu *v) { return v->arch.initialised; }
 
 int arch_set_guest_context(struct vcpu *v, const void *context)
 {
@@ -202,18 +192,14 @@ int arch_set_guest_context(struct vcpu *v, const void *context)
     if (rc)
         return rc;
     take_registers(v, c);
-    v->arch.cr3 =
-        mfn_to_paddr(v->arch.pv.kernel_mode ? v->arch.guest_table : v->arch.guest_table_user);
+    v->arch.cr3 = mfn_to_paddr(v->arch.pv.kernel_mode ? v->arch.guest_table : v->arch.guest_table_user);
     if (v->id == 0)
         v->domain->vm_assist = c->vm_assist & VM_ASSIST_VALID;
     v->arch.initialised = true;
     return 0;
 }
 
-static unsigned long root_to_cr3(mfn_t mfn)
-{
-    return mfn_eq(mfn, INVALID_MFN) ? 0 : xen_pfn_to_cr3(mfn_x(mfn));
-}
+static unsigned long root_to_cr3(mfn_t mfn) { return mfn_eq(mfn, INVALID_MFN) ? 0 : xen_pfn_to_cr3(mfn_x(mfn)); }
 
 void arch_get_guest_context(struct vcpu *v, void *context)
 {

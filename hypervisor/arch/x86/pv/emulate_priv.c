@@ -38,8 +38,7 @@ static int read_cr(struct vcpu *v, unsigned int cr, u64 *val)
 {
     switch (cr) {
     case 0:
-        *val = v->arch.pv.ctrlreg[0] | X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_ET |
-               X86_CR0_NE | X86_CR0_MP;
+        *val = v->arch.pv.ctrlreg[0] | X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_ET | X86_CR0_NE | X86_CR0_MP;
         return 0;
     case 2: *val = v->arch.pv.ctrlreg[2]; return 0;
     case 3: *val = mfn_to_paddr(v->arch.guest_table); return 0;
@@ -178,9 +177,7 @@ static enum outcome group7(struct vcpu *v, struct cpu_user_regs *regs, const str
         if (i->mod != 3)
             return REFUSED;
         read_cr(v, 0, &val);
-        return write_cr(v, 0, (val & ~(u64)X86_CR0_TS) | (*insn_reg(regs, i->rm) & X86_CR0_TS))
-                   ? REFUSED
-                   : DONE;
+        return write_cr(v, 0, (val & ~(u64)X86_CR0_TS) | (*insn_reg(regs, i->rm) & X86_CR0_TS)) ? REFUSED : DONE;
     default: return REFUSED;
     }
 }
@@ -209,9 +206,7 @@ static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const s
     }
 }
 
-/* ---- ports
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- ports ---- */
 
 static enum outcome in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
@@ -237,10 +232,8 @@ static u64 segment_base(const struct vcpu *v, enum insn_seg seg)
     }
 }
 
-/* One element; the CPU's own way of being interruptible between two. Page faults go to the guest.
- */
-static enum outcome string_element(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i,
-                                   unsigned int size)
+/* One element; the CPU's own way of being interruptible between two. Page faults go to the guest. */
+static enum outcome string_element(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i, unsigned int size)
 {
     bool out = i->opcode & 2;
     u64 *reg = out ? &regs->rsi : &regs->rdi;
@@ -315,8 +308,7 @@ static bool code_is_64bit(u16 cs)
 bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *i)
 {
     *i = (struct insn){.mode64 = code_is_64bit(regs->cs)};
-    i->fetched =
-        INSN_MAX - raw_copy_from_guest(i->bytes, (const void __guest *)regs->rip, INSN_MAX);
+    i->fetched = INSN_MAX - raw_copy_from_guest(i->bytes, (const void __guest *)regs->rip, INSN_MAX);
     return insn_decode(i, regs) == 0;
 }
 

@@ -28,8 +28,7 @@ void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long 
 
     if (likely(guest_address_ok(cr2))) {
         /* Present, written to, by the kernel: perhaps one of its own page tables. */
-        if ((code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH)) ==
-                (PFEC_PRESENT | PFEC_WRITE) &&
+        if ((code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH)) == (PFEC_PRESENT | PFEC_WRITE) &&
             v->arch.pv.kernel_mode && pv_ptwr_fault(regs, cr2))
             return;
     } else if (!(code & PFEC_USER) && in_ldt_window(v, cr2)) {
@@ -100,15 +99,10 @@ void arch_dump_guest(struct vcpu *v)
 {
     const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
 
-    log_info("d%dv%u rip %04x:%016lx rflags %08lx rsp %04x:%016lx %s mode\n", v->domain->id, v->id,
-             r->cs, (long)r->rip, (long)r->rflags, r->ss, (long)r->rsp,
-             v->arch.pv.kernel_mode ? "kernel" : "user");
-    log_info("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", (long)r->rax, (long)r->rbx,
-             (long)r->rcx, (long)r->rdx);
-    log_info("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", (long)r->rsi, (long)r->rdi,
-             (long)r->rbp, (long)r->r8);
-    log_info("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", (long)r->r9, (long)r->r10,
-             (long)r->r11, (long)r->r12);
-    log_info("r13 %016lx r14 %016lx r15 %016lx cr3 %016lx\n", (long)r->r13, (long)r->r14,
-             (long)r->r15, v->arch.cr3);
+    log_info("d%dv%u rip %04x:%016lx rflags %08lx rsp %04x:%016lx %s mode\n", v->domain->id, v->id, r->cs, (long)r->rip,
+             (long)r->rflags, r->ss, (long)r->rsp, v->arch.pv.kernel_mode ? "kernel" : "user");
+    log_info("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", (long)r->rax, (long)r->rbx, (long)r->rcx, (long)r->rdx);
+    log_info("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", (long)r->rsi, (long)r->rdi, (long)r->rbp, (long)r->r8);
+    log_info("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", (long)r->r9, (long)r->r10, (long)r->r11, (long)r->r12);
+    log_info("r13 %016lx r14 %016lx r15 %016lx cr3 %016lx\n", (long)r->r13, (long)r->r14, (long)r->r15, v->arch.cr3);
 }

@@ -9,8 +9,7 @@
 void pv_hypercall_page_init(void *page)
 {
     /* push %rcx; push %r11; mov $n, %eax; syscall; pop %r11; pop %rcx; ret */
-    static const u8 entry[] = {0x51, 0x41, 0x53, 0xb8, 0,    0,    0,
-                               0,    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3};
+    static const u8 entry[] = {0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3};
     /* IRET does not come back: push %rcx; push %r11; push %rax; mov $23, %eax; syscall */
     static const u8 iret[] = {0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05};
 

@@ -16,8 +16,7 @@
  * The guest's kernel is at level 1 of its own rings, its programs at 3 (ABI: PHYSDEVOP_set_iopl).
  * Otherwise all bits of its bitmap must be clear (PHYSDEVOP_set_iobitmap).
  */
-bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs __unused, u16 port,
-                   unsigned int size)
+bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs __unused, u16 port, unsigned int size)
 {
     unsigned int need = v->arch.pv.kernel_mode ? 1 : 3;
     u16 bits;
@@ -51,10 +50,7 @@ static void port_write(u16 port, unsigned int size, u32 value)
 
 /* 0xcf8 and 0xcfc..0xcff: the address register is each domain's own, the access is done under our
  * lock. */
-static bool is_pci(u16 port, unsigned int size)
-{
-    return (port == 0xcf8 && size == 4) || (port & 0xfffc) == 0xcfc;
-}
+static bool is_pci(u16 port, unsigned int size) { return (port == 0xcf8 && size == 4) || (port & 0xfffc) == 0xcfc; }
 
 u32 pv_io_read(struct vcpu *v, u16 port, unsigned int size)
 {

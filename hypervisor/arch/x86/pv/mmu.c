@@ -13,8 +13,7 @@
 #include <lib/printk.h>
 #include <mm/guest_access.h>
 
-/* ---- interrupted puts
- * ---------------------------------------------------------------------------------------- */
+/* ---- interrupted puts ---- */
 
 void pv_put_later(struct frame *f)
 {
@@ -50,9 +49,7 @@ void pv_put_table(struct frame *f)
         frame_put(f);
 }
 
-/* ---- domains
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- domains ---- */
 
 int fd_get(unsigned int domid, struct domain **d)
 {
@@ -84,9 +81,7 @@ void fd_put(struct domain *d)
         domain_put(d);
 }
 
-/* ---- tables
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- tables ---- */
 
 int table_hold_slow(struct table_hold *h, unsigned long mfn)
 {
@@ -149,8 +144,7 @@ static inline bool l1_change_kept(u64 *p, u64 next, bool keep_ad)
     return false;
 }
 
-int l1_update(struct frame *f, u64 *p, u64 next, struct domain *owner, struct domain *fd,
-              bool keep_ad)
+int l1_update(struct frame *f, u64 *p, u64 next, struct domain *owner, struct domain *fd, bool keep_ad)
 {
     u64 old = READ_ONCE(*p);
     int rc;
@@ -251,8 +245,7 @@ int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, boo
     return 0;
 }
 
-/* ---- from an address to its entry
- * ------------------------------------------------------------------------------------ */
+/* ---- from an address to its entry ---- */
 
 /* One level of the way: the table that the entry for va in *mfn leads to. */
 static __always_inline bool table_step(unsigned long *mfn, unsigned long va, unsigned int level)
@@ -272,9 +265,8 @@ bool l1_find(const struct vcpu *v, unsigned long va, unsigned long *table_mfn, u
      * The root is held, so it leads to a frame of RAM. From there on another vCPU may take tables
      * away meanwhile, and anything may stand in what was one: it must not lead us out of RAM.
      */
-    if (unlikely(!guest_address_ok(va)) || unlikely(!table_step(&mfn, va, 4)) ||
-        unlikely(!table_step(&mfn, va, 3)) || unlikely(!mfn_valid(_mfn(mfn))) ||
-        unlikely(!table_step(&mfn, va, 2)))
+    if (unlikely(!guest_address_ok(va)) || unlikely(!table_step(&mfn, va, 4)) || unlikely(!table_step(&mfn, va, 3)) ||
+        unlikely(!mfn_valid(_mfn(mfn))) || unlikely(!table_step(&mfn, va, 2)))
         return false;
     *table_mfn = mfn;
     *index = pt_index(va, 1);
@@ -311,8 +303,7 @@ int vcpus_to_cpus(const struct domain *d, const void __guest *bitmap, struct cpu
     return 0;
 }
 
-/* ---- the machine-to-physical table
- * ------------------------------------------------------------------------------------- */
+/* ---- the machine-to-physical table ---- */
 
 void arch_set_m2p(mfn_t mfn, unsigned long gfn)
 {
@@ -320,10 +311,7 @@ void arch_set_m2p(mfn_t mfn, unsigned long gfn)
         ((unsigned long *)M2P_RW_START)[mfn_x(mfn)] = gfn;
 }
 
-unsigned long arch_get_m2p(mfn_t mfn)
-{
-    return mfn_valid(mfn) ? ((unsigned long *)M2P_RW_START)[mfn_x(mfn)] : ~0UL;
-}
+unsigned long arch_get_m2p(mfn_t mfn) { return mfn_valid(mfn) ? ((unsigned long *)M2P_RW_START)[mfn_x(mfn)] : ~0UL; }
 
 mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
 {

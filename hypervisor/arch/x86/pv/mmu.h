@@ -59,8 +59,7 @@ static inline int table_hold(struct table_hold *h, unsigned long mfn)
  * old entry are kept. owner: the table's. fd: who must own the frame. 0; -EAGAIN: f is no such
  * table (any more); -EINVAL, -EPERM, -EBUSY, -ERESTART: nothing changed.
  */
-int l1_update(struct frame *f, u64 *p, u64 new, struct domain *owner, struct domain *fd,
-              bool keep_ad);
+int l1_update(struct frame *f, u64 *p, u64 new, struct domain *owner, struct domain *fd, bool keep_ad);
 /* The same for an entry of a held table of level 2 to 4. */
 int table_update(u64 *p, unsigned int level, u64 new, struct domain *owner, bool keep_ad);
 /* Changes *p only if it still is `old`: false when it is not. Errors as above in *rc. */

@@ -107,8 +107,7 @@ static inline int update_one(struct owners *o, u64 ptr, u64 val)
 
 /* Does requests until one fails, all are done or it is time to give way. Returns how many are done;
  * *rc 0 or the error. */
-static unsigned int update_some(struct owners *o, const mmu_update_t __guest *reqs,
-                                unsigned int count, long *rc)
+static unsigned int update_some(struct owners *o, const mmu_update_t __guest *reqs, unsigned int count, long *rc)
 {
     struct mmu_update req[BATCH];
     struct frame **pending = current->arch.puts_pending;
@@ -141,8 +140,7 @@ static unsigned int update_some(struct owners *o, const mmu_update_t __guest *re
     return done;
 }
 
-long do_mmu_update(void __guest *reqs, unsigned int count, unsigned int __guest *udone,
-                   unsigned int foreigndom)
+long do_mmu_update(void __guest *reqs, unsigned int count, unsigned int __guest *udone, unsigned int foreigndom)
 {
     const mmu_update_t __guest *req = reqs;
     unsigned int done, before = 0;
@@ -168,15 +166,13 @@ long do_mmu_update(void __guest *reqs, unsigned int count, unsigned int __guest 
     if (unlikely(rc == -ERESTART)) {
         if (done == count)
             return 0; /* only a put is left, for the next time */
-        return hypercall_again(4, req + done, (unsigned long)((count - done) | COUNT_CONTINUED),
-                               udone, (unsigned long)foreigndom);
+        return hypercall_again(4, req + done, (unsigned long)((count - done) | COUNT_CONTINUED), udone,
+                               (unsigned long)foreigndom);
     }
     return rc;
 }
 
-/* ---- by virtual address
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- by virtual address ---- */
 
 static int uvm_flush(struct domain *d, unsigned long va, unsigned long flags)
 {

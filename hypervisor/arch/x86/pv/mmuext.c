@@ -149,8 +149,7 @@ static long mmuext_one(struct vcpu *v, struct domain *fd, const struct mmuext_op
     }
 }
 
-long do_mmuext_op(void __guest *uops, unsigned int count, unsigned int __guest *udone,
-                  unsigned int foreigndom)
+long do_mmuext_op(void __guest *uops, unsigned int count, unsigned int __guest *udone, unsigned int foreigndom)
 {
     const mmuext_op_t __guest *ops = uops;
     unsigned int i, before = 0;

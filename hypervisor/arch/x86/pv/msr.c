@@ -37,9 +37,7 @@ static int read_base(struct vcpu *v, u32 msr, u64 *val)
     switch (msr) {
     case MSR_FS_BASE:
     case MSR_GS_BASE: *val = rdmsr(msr); return 0;
-    case MSR_KERNEL_GS_BASE:
-        *val = v->arch.pv.kernel_mode ? rdmsr(MSR_KERNEL_GS_BASE) : rdmsr(MSR_GS_BASE);
-        return 0;
+    case MSR_KERNEL_GS_BASE: *val = v->arch.pv.kernel_mode ? rdmsr(MSR_KERNEL_GS_BASE) : rdmsr(MSR_GS_BASE); return 0;
     default: return -EINVAL;
     }
 }
@@ -55,8 +53,7 @@ static int read_hardware(struct vcpu *v, u32 msr, u64 *val)
     case 0x198: /* IA32_PERF_STATUS */
     case 0x19c: /* IA32_THERM_STATUS */
     case 0x1a2: /* TEMPERATURE_TARGET */
-    case 0x1b1: /* IA32_PACKAGE_THERM_STATUS */
-        return v->domain->is_hardware && rdmsr_safe(msr, val) ? 0 : -EINVAL;
+    case 0x1b1: /* IA32_PACKAGE_THERM_STATUS */ return v->domain->is_hardware && rdmsr_safe(msr, val) ? 0 : -EINVAL;
     default: return -EINVAL;
     }
 }
@@ -69,13 +66,10 @@ int pv_msr_read(struct vcpu *v, u32 msr, u64 *val)
         *val = rdmsr(MSR_EFER) & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX);
         return 0;
     case MSR_TSC: *val = rdtsc(); return 0;
-    case MSR_HYPERCALL_PAGE: /* written by guests that ask for one at run time: not by PV kernels */
-        return 0;
+    case MSR_HYPERCALL_PAGE: /* written by guests that ask for one at run time: not by PV kernels */ return 0;
     case MSR_TSC_AUX: *val = v->arch.tsc_aux; return guest_cpu_has(v->domain, RDTSCP) ? 0 : -EINVAL;
     case MSR_PAT: *val = PV_PAT; return 0;
-    case MSR_APIC_BASE:
-        *val = 0xfee00000 | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP);
-        return 0;
+    case MSR_APIC_BASE: *val = 0xfee00000 | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP); return 0;
     case MSR_MISC_ENABLE: return rdmsr_safe(msr, val) ? 0 : -EINVAL;
     case MSR_PLATFORM_INFO:
     case MSR_MISC_FEATURES: return boot_cpu.vendor == CPU_VENDOR_INTEL ? 0 : -EINVAL;

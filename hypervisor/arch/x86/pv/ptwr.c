@@ -53,10 +53,7 @@ struct store {
     u64 ea, src;
 };
 
-static u64 mask_of(unsigned int bytes)
-{
-    return ~0UL >> (64 - 8 * bytes);
-}
+static u64 mask_of(unsigned int bytes) { return ~0UL >> (64 - 8 * bytes); }
 
 static u64 reg_read(struct cpu_user_regs *regs, const struct insn *i, unsigned int bytes)
 {
@@ -73,8 +70,7 @@ static bool decode_string(struct cpu_user_regs *regs, const struct insn *i, stru
         return true;
     }
     s->src = 0;
-    return i->seg == SEG_DEFAULT &&
-           !copy_from_guest(&s->src, (const void __guest *)regs->rsi, s->bytes);
+    return i->seg == SEG_DEFAULT && !copy_from_guest(&s->src, (const void __guest *)regs->rsi, s->bytes);
 }
 
 static bool decode_one_byte(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
@@ -160,8 +156,7 @@ static bool store_decode(struct cpu_user_regs *regs, const struct insn *i, struc
 {
     bool ok;
 
-    if (!i->mode64 || i->ad_bytes != 8 || i->seg == SEG_FS || i->seg == SEG_GS ||
-        (i->has_modrm && i->mod == 3))
+    if (!i->mode64 || i->ad_bytes != 8 || i->seg == SEG_FS || i->seg == SEG_GS || (i->has_modrm && i->mod == 3))
         return false;
     s->string = false;
     s->ea = i->ea;
@@ -170,15 +165,13 @@ static bool store_decode(struct cpu_user_regs *regs, const struct insn *i, struc
     return ok && s->op != OP_ADC && s->op != OP_SBB && s->op != OP_CMP;
 }
 
-/* ---- execution
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- execution ---- */
 
 /* Flags that the result of an operation of `bytes` sets, besides CF and OF. */
 static u64 result_flags(u64 a, u64 b, u64 r, unsigned int bytes)
 {
-    return (__builtin_parity(r & 0xff) ? 0 : FLAG_PF) | ((a ^ b ^ r) & FLAG_AF) |
-           (r ? 0 : FLAG_ZF) | (r >> (8 * bytes - 1) & 1 ? FLAG_SF : 0);
+    return (__builtin_parity(r & 0xff) ? 0 : FLAG_PF) | ((a ^ b ^ r) & FLAG_AF) | (r ? 0 : FLAG_ZF) |
+           (r >> (8 * bytes - 1) & 1 ? FLAG_SF : 0);
 }
 
 static u64 add_flags(u64 a, u64 b, u64 *r, unsigned int bytes)
@@ -199,8 +192,7 @@ static u64 sub_flags(u64 a, u64 b, u64 *r, unsigned int bytes)
  * What the operand `old` becomes, and the flags afterwards. False: nothing is to be written (a
  * comparison that failed).
  */
-static bool store_execute(const struct store *s, const struct cpu_user_regs *regs, u64 old,
-                          u64 *new, u64 *flags)
+static bool store_execute(const struct store *s, const struct cpu_user_regs *regs, u64 old, u64 *new, u64 *flags)
 {
     u64 keep = *flags & ~FLAGS_ARITH, unused;
 
@@ -219,9 +211,7 @@ static bool store_execute(const struct store *s, const struct cpu_user_regs *reg
         return *flags & FLAG_ZF;
     default: /* bit operations */
         *flags = (*flags & ~FLAG_CF) | (old >> s->src & 1 ? FLAG_CF : 0);
-        *new = s->op == OP_BTS   ? old | 1UL << s->src
-               : s->op == OP_BTR ? old & ~(1UL << s->src)
-                                 : old ^ 1UL << s->src;
+        *new = s->op == OP_BTS ? old | 1UL << s->src : s->op == OP_BTR ? old & ~(1UL << s->src) : old ^ 1UL << s->src;
         return true;
     }
     *flags = keep | (result_flags(*new, 0, *new, s->bytes) & ~FLAG_AF);
@@ -229,8 +219,7 @@ static bool store_execute(const struct store *s, const struct cpu_user_regs *reg
 }
 
 /* Registers after the store: `old` is what the operand was. */
-static void store_finish(const struct store *s, struct cpu_user_regs *regs, const struct insn *i,
-                         u64 old, bool written)
+static void store_finish(const struct store *s, struct cpu_user_regs *regs, const struct insn *i, u64 old, bool written)
 {
     if (s->op == OP_XCHG || s->op == OP_XADD)
         insn_write_reg(regs, i, i->reg, s->bytes, old);
@@ -249,8 +238,7 @@ static void store_finish(const struct store *s, struct cpu_user_regs *regs, cons
 }
 
 /* Does the store to the entry p. 0, -ERESTART, or an error of the update. */
-static int store_entry(struct store *s, struct cpu_user_regs *regs, const struct insn *i, u64 *p,
-                       struct domain *d)
+static int store_entry(struct store *s, struct cpu_user_regs *regs, const struct insn *i, u64 *p, struct domain *d)
 {
     unsigned int shift = (s->ea & 7) * 8;
     u64 mask = mask_of(s->bytes), flags, entry, old, new;
@@ -274,16 +262,15 @@ static int store_entry(struct store *s, struct cpu_user_regs *regs, const struct
 }
 
 /* Any store that is known, to the entry p of the table f. Errors as store_entry. */
-static __noinline int store_emulate(struct cpu_user_regs *regs, unsigned long cr2, struct frame *f,
-                                    u64 *p, struct domain *d)
+static __noinline int store_emulate(struct cpu_user_regs *regs, unsigned long cr2, struct frame *f, u64 *p,
+                                    struct domain *d)
 {
     struct table_hold h = TABLE_HOLD(d);
     struct store s;
     struct insn i;
     int rc;
 
-    if (!pv_fetch_insn(regs, &i) || !store_decode(regs, &i, &s) || s.ea != cr2 ||
-        (s.ea & 7) + s.bytes > 8)
+    if (!pv_fetch_insn(regs, &i) || !store_decode(regs, &i, &s) || s.ea != cr2 || (s.ea & 7) + s.bytes > 8)
         return -EINVAL;
     rc = table_hold(&h, mfn_x(frame_mfn(f)));
     if (rc)
@@ -304,14 +291,12 @@ static unsigned int whole_move(struct cpu_user_regs *regs, unsigned long cr2, u6
     u64 ea;
     u8 b[4];
 
-    if (regs->cs != SEL_R3_CS64 || (cr2 & 7) ||
-        raw_copy_from_guest(b, (const void __guest *)regs->rip, sizeof(b)))
+    if (regs->cs != SEL_R3_CS64 || (cr2 & 7) || raw_copy_from_guest(b, (const void __guest *)regs->rip, sizeof(b)))
         return 0;
     rex = b[0];
     modrm = b[2];
     /* REX.W without .X, MOV r to r/m, mod 0 or 1; not RSP or R12 (a SIB byte), not RIP-relative. */
-    if ((rex & 0xfa) != 0x48 || b[1] != 0x89 || modrm >> 7 || (modrm & 7) == 4 ||
-        (modrm & 0xc7) == 5)
+    if ((rex & 0xfa) != 0x48 || b[1] != 0x89 || modrm >> 7 || (modrm & 7) == 4 || (modrm & 0xc7) == 5)
         return 0;
     ea = *insn_reg(regs, (rex & 1) << 3 | (modrm & 7)) + (modrm >> 6 ? (s8)b[3] : 0);
     *val = *insn_reg(regs, (rex & 4) << 1 | (modrm >> 3 & 7));

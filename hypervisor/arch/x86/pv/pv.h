@@ -15,16 +15,13 @@
 struct domain;
 struct vcpu;
 
-/* ---- bounce.c: frames on the guest kernel's stack
- * -------------------------------------------------------- */
+/* ---- bounce.c: frames on the guest kernel's stack ---- */
 
 /* Lets the guest's handler of `vector` run next. error_code counts for the vectors that push one.
  * Crashes the domain if it cannot. */
-void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector,
-                    u32 error_code);
+void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector, u32 error_code);
 /* #PF: CR2 is told in vcpu_info, the error code's user bit as the guest sees its modes. */
-void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2,
-                          u32 error_code);
+void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 error_code);
 /* #GP with error code 0: the answer to most of what a guest may not do. */
 void pv_inject_gp(struct vcpu *v, struct cpu_user_regs *regs);
 /* From entry.S. */
@@ -36,16 +33,14 @@ void pv_deliver_events(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_iret_failed(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_exit_work(struct vcpu *v, struct cpu_user_regs *regs);
 
-/* ---- faults.c: exceptions that we look at before the guest does
- * --------------------------------------------- */
+/* ---- faults.c: exceptions that we look at before the guest does ---- */
 
 void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2);
 void pv_general_protection(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_invalid_op(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs);
 
-/* ---- switch.c: modes and vCPUs
- * ------------------------------------------------------------------------------ */
+/* ---- switch.c: modes and vCPUs ---- */
 
 /* CR4 that the CPU must have while v runs. */
 unsigned long pv_real_cr4(const struct vcpu *v);
@@ -58,8 +53,7 @@ void pv_save_segments(struct vcpu *v);
 /* registers.c: debug register reg of v; not running or current. 0, -EPERM, -ENODEV. */
 int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value);
 
-/* ---- emulate_priv.c, io.c, msr.c: privileged instructions
- * ------------------------------------------------------ */
+/* ---- emulate_priv.c, io.c, msr.c: privileged instructions ---- */
 
 /* After #GP in the guest's kernel or an I/O instruction: true when the instruction was carried out
  * (or another trap injected). */
@@ -83,11 +77,9 @@ void pv_hypercall_page_init(void *page);
 
 /* dom0_build.c: see there. */
 struct dom0_images;
-int pv_dom0_build(struct domain *d, const struct dom0_images *images, unsigned long nr_pages,
-                  const char **why);
+int pv_dom0_build(struct domain *d, const struct dom0_images *images, unsigned long nr_pages, const char **why);
 
-/* ---- page tables (types.c, mmu.c, descriptor.c, ptwr.c)
- * --------------------------------------------------------- */
+/* ---- page tables (types.c, mmu.c, descriptor.c, ptwr.c) ---- */
 
 /* The guest wrote to one of its page tables that is mapped read-only: true when the write was done
  * for it. */
@@ -110,20 +102,11 @@ void pv_drop_gdt(struct vcpu *v);
 void pv_drop_ldt(struct vcpu *v);
 
 /* A guest's selector may be loaded: ring 3 forced, never ours. */
-static inline u16 pv_fix_selector(u16 sel)
-{
-    return sel | 3;
-}
+static inline u16 pv_fix_selector(u16 sel) { return sel | 3; }
 
-static inline bool address_canonical(unsigned long va)
-{
-    return (long)(va << 16) >> 16 == (long)va;
-}
+static inline bool address_canonical(unsigned long va) { return (long)(va << 16) >> 16 == (long)va; }
 
 /* Inside the guest's part of the address space: canonical and not ours. */
-static inline bool guest_address_ok(unsigned long va)
-{
-    return va < 0x0000800000000000UL || va >= HYPERVISOR_END;
-}
+static inline bool guest_address_ok(unsigned long va) { return va < 0x0000800000000000UL || va >= HYPERVISOR_END; }
 
 #endif

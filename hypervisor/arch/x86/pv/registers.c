@@ -61,8 +61,7 @@ static int set_dr7(struct vcpu *v, unsigned long value)
             load_address(n, v->arch.dr[n]);
     v->arch.dr[7] = value;
     if (v == current)
-        __asm__ __volatile__(
-            "mov %0, %%db7" ::"r"(value & DR7_ENABLE_MASK ? value : DR7_RESERVED_ONE));
+        __asm__ __volatile__("mov %0, %%db7" ::"r"(value & DR7_ENABLE_MASK ? value : DR7_RESERVED_ONE));
     return 0;
 }
 
@@ -91,10 +90,7 @@ int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value)
 }
 
 /* HYPERVISOR_set_debugreg(reg, value): 0, -EPERM for an address of ours, -ENODEV, -EINVAL. */
-long do_set_debugreg(int reg, unsigned long value)
-{
-    return pv_set_debugreg(current, reg, value);
-}
+long do_set_debugreg(int reg, unsigned long value) { return pv_set_debugreg(current, reg, value); }
 
 /* HYPERVISOR_get_debugreg(reg): the value, or -ENODEV / -EINVAL. */
 unsigned long do_get_debugreg(int reg)
@@ -106,8 +102,7 @@ unsigned long do_get_debugreg(int reg)
     case 6: return v->arch.dr[reg];
     case 7: return v->arch.dr[7] | DR7_RESERVED_ONE;
     case 4:
-    case 5:
-        return v->arch.pv.ctrlreg[4] & X86_CR4_DE ? (unsigned long)-ENODEV : v->arch.dr[reg + 2];
+    case 5: return v->arch.pv.ctrlreg[4] & X86_CR4_DE ? (unsigned long)-ENODEV : v->arch.dr[reg + 2];
     default: return -ENODEV;
     }
 }

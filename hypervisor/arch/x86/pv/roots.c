@@ -32,8 +32,7 @@ static int root_get(struct domain *d, mfn_t mfn)
 
     if (!f)
         return -EINVAL;
-    rc = type_get(f, FT_L4,
-                  !current->is_idle); /* while dom0 is built there is nothing to give way to */
+    rc = type_get(f, FT_L4, !current->is_idle); /* while dom0 is built there is nothing to give way to */
     if (rc)
         frame_put(f);
     return rc;
@@ -90,8 +89,7 @@ int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
 {
     int rc = 0;
 
-    if (pv_finish_puts(v) || root_drop(&v->arch.guest_table_user) ||
-        root_drop(&v->arch.guest_table))
+    if (pv_finish_puts(v) || root_drop(&v->arch.guest_table_user) || root_drop(&v->arch.guest_table))
         return -ERESTART;
     v->arch.cr3 = 0;
     pv_drop_ldt(v);
@@ -114,9 +112,7 @@ int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
     return 0;
 }
 
-/* ---- a domain ends
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- a domain ends ---- */
 
 /* Nothing but references of others shall keep f: its pin and a check that was given up half way go.
  * 0 or -ERESTART. */
@@ -137,8 +133,7 @@ static bool frame_held(const struct frame *f)
 {
     u64 x = READ_ONCE(f->type);
 
-    return (READ_ONCE(f->refs) & FR_ALLOCATED) || (x & FT_PINNED) ||
-           ((x & FT_PARTIAL) && !(x & FT_COUNT));
+    return (READ_ONCE(f->refs) & FR_ALLOCATED) || (x & FT_PINNED) || ((x & FT_PARTIAL) && !(x & FT_COUNT));
 }
 
 /*

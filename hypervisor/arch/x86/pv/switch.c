@@ -131,8 +131,7 @@ static void load_guest(struct vcpu *v)
 {
     *guest_regs() = v->arch.regs;
     cpumask_set(&v->domain->arch.dirty_cpus, smp_processor_id());
-    v->arch.pv.gdt_ldt_ptes[FIRST_RESERVED_GDT_PAGE] =
-        virt_to_paddr(this_cpu_gdt()) | GDT_PTE_FLAGS;
+    v->arch.pv.gdt_ldt_ptes[FIRST_RESERVED_GDT_PAGE] = virt_to_paddr(this_cpu_gdt()) | GDT_PTE_FLAGS;
     load_cr3(v->arch.cr3);
     gdt_load(GDT_WINDOW((unsigned long)v->id));
     ldt_load(LDT_WINDOW((unsigned long)v->id), v->arch.pv.ldt_entries);

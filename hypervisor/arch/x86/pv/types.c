@@ -65,8 +65,7 @@ struct rangeset *iomem_readonly;
 
 struct domain domid_io = {.id = DOMID_IO}, domid_xen = {.id = DOMID_XEN};
 
-/* ---- the TLB clock
- * ------------------------------------------------------------------------------------------- */
+/* ---- the TLB clock ---- */
 
 u64 tlb_clock = 1;
 bool tlb_clock_used;
@@ -132,9 +131,7 @@ void arch_flush_domain_tlb(struct domain *d)
     flush_tlb_mask(&m);
 }
 
-/* ---- entries
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- entries ---- */
 
 bool pte_absent_ok(u64 e, const struct domain *d)
 {
@@ -152,9 +149,7 @@ static int io_get(u64 e, struct domain *owner, struct domain *fd)
         fd = owner;
     if (!rangeset_contains(fd->iomem_caps, mfn, mfn))
         return -EPERM;
-    return (e & PTE_RW) && iomem_readonly && rangeset_contains(iomem_readonly, mfn, mfn)
-               ? PTE_GET_READONLY
-               : 0;
+    return (e & PTE_RW) && iomem_readonly && rangeset_contains(iomem_readonly, mfn, mfn) ? PTE_GET_READONLY : 0;
 }
 
 int pte_get(u64 e, struct domain *table_owner, struct domain *fd, bool preemptible)
@@ -229,8 +224,7 @@ int table_entry_put(u64 e, bool preemptible)
     return rc;
 }
 
-/* ---- contents of tables
- * ------------------------------------------------------------------------------------------ */
+/* ---- contents of tables ---- */
 
 /* Gives back what the entries in [t, end) hold. */
 static void l1_empty(const u64 *t, const u64 *end)
@@ -266,8 +260,7 @@ static int l1_validate(u64 *t, struct domain *d)
 }
 
 /* Checks entries from *pos on; on return those below *pos are in force. */
-static int table_validate(u64 *t, unsigned int level, struct domain *d, unsigned int *pos,
-                          bool preemptible)
+static int table_validate(u64 *t, unsigned int level, struct domain *d, unsigned int *pos, bool preemptible)
 {
     for (unsigned int i = *pos; i < 512; *pos = ++i) {
         u64 e = t[i];
@@ -354,9 +347,7 @@ static int contents_validate(struct frame *f, u64 type, unsigned int *pos, bool 
     return rc;
 }
 
-/* ---- the type word
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- the type word ---- */
 
 /* One step of the word that only we change while we have it busy, except for FT_FOREIGN, which
  * anybody may set. */
@@ -383,13 +374,11 @@ static void get_stopped(struct frame *f, unsigned int pos, bool own_ref)
         return;
     }
     if (!held && !own_ref)
-        __atomic_fetch_add(&f->refs, 1,
-                           __ATOMIC_SEQ_CST); /* one above what frame_get() allows at most */
+        __atomic_fetch_add(&f->refs, 1, __ATOMIC_SEQ_CST); /* one above what frame_get() allows at most */
     type_settle(f, FT_PROGRESS, FT_PARTIAL | (u64)pos << FT_PROGRESS_SHIFT, 1);
 }
 
-/* f stopped half way as another type than is wanted now, and nobody has a count of it: empties it.
- */
+/* f stopped half way as another type than is wanted now, and nobody has a count of it: empties it. */
 static int partial_drop(struct frame *f, u64 x, bool preemptible)
 {
     unsigned int pos = (x & FT_PROGRESS) >> FT_PROGRESS_SHIFT;
@@ -523,19 +512,11 @@ int type_put_slow(struct frame *f, bool preemptible)
     return 0;
 }
 
-int frame_get_type(struct frame *f, u64 type)
-{
-    return type_get(f, type, false);
-}
+int frame_get_type(struct frame *f, u64 type) { return type_get(f, type, false); }
 
-void frame_put_type(struct frame *f)
-{
-    type_put(f, false);
-}
+void frame_put_type(struct frame *f) { type_put(f, false); }
 
-/* ---- pins
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- pins ---- */
 
 int table_pin(struct frame *f, u64 type, bool preemptible)
 {
@@ -565,10 +546,7 @@ bool table_unpin_mark(struct frame *f)
     return true;
 }
 
-void table_pin_mark(struct frame *f)
-{
-    __atomic_fetch_or(&f->type, FT_PINNED, __ATOMIC_SEQ_CST);
-}
+void table_pin_mark(struct frame *f) { __atomic_fetch_or(&f->type, FT_PINNED, __ATOMIC_SEQ_CST); }
 
 int type_forget(struct frame *f)
 {

@@ -41,8 +41,7 @@ int type_put_slow(struct frame *f, bool preemptible);
 
 static inline bool type_cas(struct frame *f, u64 *old, u64 new)
 {
-    return __atomic_compare_exchange_n(&f->type, old, new, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n(&f->type, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 /* The short way: the frame has the type already, and has been checked. */
@@ -50,8 +49,7 @@ static inline int type_get(struct frame *f, u64 type, bool preemptible)
 {
     u64 x = READ_ONCE(f->type);
 
-    while (
-        likely((x & (FT_MASK | FT_VALIDATED)) == (type | FT_VALIDATED) && (u32)x < (u32)FT_COUNT))
+    while (likely((x & (FT_MASK | FT_VALIDATED)) == (type | FT_VALIDATED) && (u32)x < (u32)FT_COUNT))
         if (likely(type_cas(f, &x, x + 1)))
             return 0;
     return type_get_slow(f, type, preemptible);
@@ -97,31 +95,21 @@ static inline bool l1_lock(struct frame *f)
     return false;
 }
 
-static inline void l1_unlock(struct frame *f)
-{
-    __atomic_and_fetch(&f->type, ~FT_LOCKED, __ATOMIC_RELEASE);
-}
+static inline void l1_unlock(struct frame *f) { __atomic_and_fetch(&f->type, ~FT_LOCKED, __ATOMIC_RELEASE); }
 
 /*
  * Entries. An entry that is in force (in a validated table) holds: level 1, RAM: a reference, and
  * when writable a count as FT_WRITABLE (or FT_SHARED); level 1, I/O: nothing; levels 2..4: a
  * reference and a count of the table below.
  */
-#define PTE_KEPT_MASK                                \
-    (PTE_ADDR | PTE_P | PTE_RW | PTE_PWT | PTE_PCD | \
-     PTE_PAT) /* other bits of level 1 may change freely */
+#define PTE_KEPT_MASK \
+    (PTE_ADDR | PTE_P | PTE_RW | PTE_PWT | PTE_PCD | PTE_PAT) /* other bits of level 1 may change freely */
 
 /* Machine frames that are devices or the firmware's, not RAM that somebody owns: the first megabyte
  * counts as such. */
-static inline bool mfn_is_io(mfn_t mfn)
-{
-    return mfn_x(mfn) < 0x100 || !mfn_valid(mfn);
-}
+static inline bool mfn_is_io(mfn_t mfn) { return mfn_x(mfn) < 0x100 || !mfn_valid(mfn); }
 
-static inline mfn_t pte_mfn(u64 e)
-{
-    return paddr_to_mfn(e & PTE_ADDR);
-}
+static inline mfn_t pte_mfn(u64 e) { return paddr_to_mfn(e & PTE_ADDR); }
 
 /*
  * Takes what a present level-1 entry holds. table_owner: whose table it goes into; fd: who must own
@@ -145,10 +133,7 @@ int table_entry_put(u64 e, bool preemptible);
  */
 #define TABLE_FORBIDDEN (PTE_PS | PTE_G | PTE_PWT | PTE_PCD)
 /* What we make of a guest's present entry: everything of a guest is for ring 3, nothing global. */
-static inline u64 pte_adjust(u64 e)
-{
-    return (e | PTE_US) & ~PTE_G;
-}
+static inline u64 pte_adjust(u64 e) { return (e | PTE_US) & ~PTE_G; }
 
 /* Not present and not zero: refused where the CPU would read through it (L1TF). */
 bool pte_absent_ok(u64 e, const struct domain *d);

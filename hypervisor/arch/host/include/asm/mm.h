@@ -11,14 +11,8 @@
 
 extern u8 host_memory[HOST_FRAMES << 12];
 
-static inline void *paddr_to_virt(paddr_t pa)
-{
-    return host_memory + pa;
-}
+static inline void *paddr_to_virt(paddr_t pa) { return host_memory + pa; }
 
-static inline paddr_t virt_to_paddr(const void *va)
-{
-    return (paddr_t)((const u8 *)va - host_memory);
-}
+static inline paddr_t virt_to_paddr(const void *va) { return (paddr_t)((const u8 *)va - host_memory); }
 
 #endif

@@ -17,20 +17,11 @@
 /* Threads play CPUs and may be more than the machine has: let the holder of a lock run. */
 void cpu_relax(void);
 
-static inline void irq_disable(void)
-{
-    host_cpus[host_cpu_id].irqs_disabled = true;
-}
+static inline void irq_disable(void) { host_cpus[host_cpu_id].irqs_disabled = true; }
 
-static inline void irq_enable(void)
-{
-    host_cpus[host_cpu_id].irqs_disabled = false;
-}
+static inline void irq_enable(void) { host_cpus[host_cpu_id].irqs_disabled = false; }
 
-static inline bool irqs_enabled(void)
-{
-    return !host_cpus[host_cpu_id].irqs_disabled;
-}
+static inline bool irqs_enabled(void) { return !host_cpus[host_cpu_id].irqs_disabled; }
 
 static inline unsigned long irq_save(void)
 {

@@ -27,9 +27,8 @@
 
 #else
 
-#define EXTABLE(insn, fixup)                                                             \
-    ".pushsection .ex_table, \"a\"\n\t.balign 4\n\t.long " #insn " - .\n\t.long " #fixup \
-    " - .\n\t.popsection\n\t"
+#define EXTABLE(insn, fixup) \
+    ".pushsection .ex_table, \"a\"\n\t.balign 4\n\t.long " #insn " - .\n\t.long " #fixup " - .\n\t.popsection\n\t"
 
 #endif
 

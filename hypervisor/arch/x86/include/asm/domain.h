@@ -51,8 +51,9 @@ struct pv_vcpu {
 /* Bits of pv_vcpu.exit_work. */
 #define EXIT_WORK_NMI      1
 #define EXIT_WORK_RUNSTATE 4 /* in kernel mode again: its runstate area can be written */
-#define EXIT_WORK_FAILSAFE \
-    2 /* a selector could not be loaded: those in the frame are told to the failsafe callback */
+#define EXIT_WORK_FAILSAFE                                                                    \
+    2 /* a selector could not be loaded: those in the frame are told to the failsafe callback \
+       */
 
 struct arch_vcpu {
     struct cpu_user_regs regs; /* while it is not running; running: at the top of the CPU's stack */
@@ -60,8 +61,8 @@ struct arch_vcpu {
 
     /* Page tables: each holds a typed reference. */
     mfn_t guest_table, guest_table_user; /* INVALID_MFN: none */
-    struct frame *puts_pending[3]; /* tables whose last put was interrupted: arch/x86/pv/mmu.h */
-    unsigned long cr3;             /* what is loaded for the current mode */
+    struct frame *puts_pending[3];       /* tables whose last put was interrupted: arch/x86/pv/mmu.h */
+    unsigned long cr3;                   /* what is loaded for the current mode */
 
     unsigned long dr[8];
     void *xsave_area;     /* 64-byte aligned; FXSAVE format first */
@@ -91,8 +92,8 @@ struct arch_domain {
 
     /* Interrupts of the machine that are its: pirq number -> binding. */
     struct pirq_table *pirqs; /* private to arch/x86/platform/pirq.c; NULL: has none */
-    u32 pci_cf8;   /* the address register of PCI configuration mechanism #1 as it wrote it */
-    u8 cmos_index; /* the same for the CMOS */
+    u32 pci_cf8;              /* the address register of PCI configuration mechanism #1 as it wrote it */
+    u8 cmos_index;            /* the same for the CMOS */
 
     struct rangeset *ioport_caps;
     bool pv32; /* never: 32-bit PV guests are refused */

@@ -49,8 +49,7 @@
 #define GDT_WINDOW(vcpu_id)  (PERDOMAIN_START + ((vcpu_id) << GDT_LDT_WINDOW_SHIFT))
 #define LDT_WINDOW(vcpu_id)  (GDT_WINDOW(vcpu_id) + 0x10000)
 
-/* Selectors in the reserved GDT pages (FIRST_RESERVED_GDT_ENTRY = 0x1c00); the ring 3 ones are ABI.
- */
+/* Selectors in the reserved GDT pages (FIRST_RESERVED_GDT_ENTRY = 0x1c00); the ring 3 ones are ABI. */
 #define SEL_HYP_CS  0xe008
 #define SEL_HYP_DS  0xe010
 #define SEL_R3_CS32 0xe023

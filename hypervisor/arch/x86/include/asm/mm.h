@@ -12,10 +12,7 @@
 #define frame_table ((struct frame *)FRAME_TABLE_START)
 
 /* Any RAM address; RAM is mapped whole. */
-static inline void *paddr_to_virt(paddr_t pa)
-{
-    return (void *)(DIRECT_START + pa);
-}
+static inline void *paddr_to_virt(paddr_t pa) { return (void *)(DIRECT_START + pa); }
 
 /* Of the direct map or of the image. */
 paddr_t image_paddr(const void *va);

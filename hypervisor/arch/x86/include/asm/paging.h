@@ -30,10 +30,7 @@ struct page_table {
 };
 
 /* Place of va in its table of the given level, 1..4. */
-static inline unsigned int pt_index(unsigned long va, unsigned int level)
-{
-    return va >> (12 + 9 * (level - 1)) & 511;
-}
+static inline unsigned int pt_index(unsigned long va, unsigned int level) { return va >> (12 + 9 * (level - 1)) & 511; }
 
 /* Rights for our own mappings. */
 #define MAP_RO     (PTE_P | PTE_A | PTE_G | PTE_NX)

@@ -12,10 +12,7 @@
 #define rmb() barrier()
 #define wmb() barrier()
 
-static inline void cpu_relax(void)
-{
-    __asm__ __volatile__("pause" ::: "memory");
-}
+static inline void cpu_relax(void) { __asm__ __volatile__("pause" ::: "memory"); }
 
 static inline unsigned long irq_flags(void)
 {
@@ -25,20 +22,11 @@ static inline unsigned long irq_flags(void)
     return f;
 }
 
-static inline void irq_disable(void)
-{
-    __asm__ __volatile__("cli" ::: "memory");
-}
+static inline void irq_disable(void) { __asm__ __volatile__("cli" ::: "memory"); }
 
-static inline void irq_enable(void)
-{
-    __asm__ __volatile__("sti" ::: "memory");
-}
+static inline void irq_enable(void) { __asm__ __volatile__("sti" ::: "memory"); }
 
-static inline bool irqs_enabled(void)
-{
-    return irq_flags() & 0x200;
-}
+static inline bool irqs_enabled(void) { return irq_flags() & 0x200; }
 
 static inline unsigned long irq_save(void)
 {
@@ -94,9 +82,7 @@ static inline struct cpuid_regs cpuid_count(u32 leaf, u32 subleaf)
 {
     struct cpuid_regs r;
 
-    __asm__ __volatile__("cpuid"
-                         : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
-                         : "0"(leaf), "2"(subleaf));
+    __asm__ __volatile__("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "0"(leaf), "2"(subleaf));
     return r;
 }
 
@@ -107,11 +93,8 @@ static inline struct cpuid_regs cpuid_count(u32 leaf, u32 subleaf)
         __asm__ __volatile__("mov %%" #name ", %0" : "=r"(v)); \
         return v;                                              \
     }
-#define WRITE_REG(name)                                               \
-    static inline void write_##name(unsigned long v)                  \
-    {                                                                 \
-        __asm__ __volatile__("mov %0, %%" #name ::"r"(v) : "memory"); \
-    }
+#define WRITE_REG(name) \
+    static inline void write_##name(unsigned long v) { __asm__ __volatile__("mov %0, %%" #name ::"r"(v) : "memory"); }
 READ_REG(cr0)
 READ_REG(cr2)
 READ_REG(cr3)
@@ -123,10 +106,7 @@ WRITE_REG(cr4)
 #undef READ_REG
 #undef WRITE_REG
 
-static inline void invlpg(unsigned long va)
-{
-    __asm__ __volatile__("invlpg %0" ::"m"(*(char *)va) : "memory");
-}
+static inline void invlpg(unsigned long va) { __asm__ __volatile__("invlpg %0" ::"m"(*(char *)va) : "memory"); }
 
 static inline u8 inb(u16 port)
 {
@@ -152,19 +132,10 @@ static inline u32 inl(u16 port)
     return v;
 }
 
-static inline void outb(u16 port, u8 v)
-{
-    __asm__ __volatile__("outb %0, %1" ::"a"(v), "Nd"(port));
-}
+static inline void outb(u16 port, u8 v) { __asm__ __volatile__("outb %0, %1" ::"a"(v), "Nd"(port)); }
 
-static inline void outw(u16 port, u16 v)
-{
-    __asm__ __volatile__("outw %0, %1" ::"a"(v), "Nd"(port));
-}
+static inline void outw(u16 port, u16 v) { __asm__ __volatile__("outw %0, %1" ::"a"(v), "Nd"(port)); }
 
-static inline void outl(u16 port, u32 v)
-{
-    __asm__ __volatile__("outl %0, %1" ::"a"(v), "Nd"(port));
-}
+static inline void outl(u16 port, u32 v) { __asm__ __volatile__("outl %0, %1" ::"a"(v), "Nd"(port)); }
 
 #endif

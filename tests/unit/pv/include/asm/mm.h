@@ -12,14 +12,8 @@
 
 extern u8 sim_memory[SIM_FRAMES << 12];
 
-static inline void *paddr_to_virt(paddr_t pa)
-{
-    return sim_memory + pa;
-}
+static inline void *paddr_to_virt(paddr_t pa) { return sim_memory + pa; }
 
-static inline paddr_t virt_to_paddr(const void *va)
-{
-    return (paddr_t)((const u8 *)va - sim_memory);
-}
+static inline paddr_t virt_to_paddr(const void *va) { return (paddr_t)((const u8 *)va - sim_memory); }
 
 #endif

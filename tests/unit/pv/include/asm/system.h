@@ -16,27 +16,14 @@ void write_cr3(unsigned long cr3);
 unsigned long read_cr3(void);
 void invlpg(unsigned long va);
 
-static inline void irq_disable(void)
-{
-}
+static inline void irq_disable(void) {}
 
-static inline void irq_enable(void)
-{
-}
+static inline void irq_enable(void) {}
 
-static inline bool irqs_enabled(void)
-{
-    return true;
-}
+static inline bool irqs_enabled(void) { return true; }
 
-static inline unsigned long irq_save(void)
-{
-    return 0;
-}
+static inline unsigned long irq_save(void) { return 0; }
 
-static inline void irq_restore(unsigned long flags)
-{
-    (void)flags;
-}
+static inline void irq_restore(unsigned long flags) { (void)flags; }
 
 #endif
