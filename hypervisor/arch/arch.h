@@ -14,7 +14,6 @@
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H
 
-#include <lib/compiler.h>
 #include <lib/cpumask.h>
 #include <lib/types.h>
 

@@ -5,7 +5,6 @@
 #ifndef BOOT_BOOT_H
 #define BOOT_BOOT_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 
 /* Types of memory ranges, numbered as in E820 (ACPI 6, table 15-1). */

@@ -7,9 +7,7 @@
 #include <arch/arch.h>
 #include <boot/boot.h>
 #include <boot/decompress_libc.h>
-#include <lib/compiler.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 
 /*
  * The few declarations that we need of zlib.h, lzma.h, zstd.h and lz4.h: those headers want a

@@ -8,9 +8,7 @@
 #include <asm/system.h>
 #include <asm/trapnr.h>
 #include <boot/decompress_libc.h>
-#include <lib/compiler.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 /* Stands before each allocation: 16 bytes, to keep alignment. */

@@ -10,11 +10,8 @@
 #include <boot/boot.h>
 #include <boot/image.h>
 #include <boot/param.h>
-#include <core/domain.h>
 #include <core/rangeset.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
 #include <xen/domctl.h>

@@ -5,9 +5,7 @@
  */
 #include <boot/boot.h>
 #include <boot/image.h>
-#include <lib/compiler.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define SETUP_SECTS    0x1f1

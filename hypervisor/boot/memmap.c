@@ -5,9 +5,7 @@
  * only, on one CPU.
  */
 #include <boot/memmap.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 
 #define PADDR_END (1UL << 52)
 #define LOW_END   0x100000UL

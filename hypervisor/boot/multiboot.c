@@ -5,9 +5,8 @@
  * they are and are reserved by the caller.
  */
 #include <boot/multiboot.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <asm/mm.h>
-#include <lib/string.h>
 
 /* Multiboot 1, section 3.3. Bits of flags say which fields are there. */
 struct mb1_info {

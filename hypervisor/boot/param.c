@@ -4,9 +4,7 @@
  * them. What it cannot make sense of is kept and told once the console works.
  */
 #include <boot/param.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 
 #define CMDLINE_SIZE 2048
 

@@ -7,7 +7,6 @@
 #ifndef BOOT_PARAM_H
 #define BOOT_PARAM_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 
 struct boot_param {

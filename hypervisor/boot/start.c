@@ -11,28 +11,20 @@
 #include <arch/x86/mm/setup.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/platform/console_devices.h>
-#include <asm/current.h>
 #include <asm/irq.h>
-#include <asm/layout.h>
 #include <asm/paging.h>
 #include <asm/phases.h>
-#include <asm/system.h>
-#include <boot/boot.h>
 #include <boot/memmap.h>
 #include <boot/multiboot.h>
 #include <boot/param.h>
 #include <core/console.h>
-#include <core/domain.h>
 #include <core/evtchn.h>
 #include <core/grant.h>
 #include <core/keyhandler.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
-#include <time/timer.h>
 #include <version.h>
-#include <xen/sched.h>
 
 /* From head.S: what the loader left in its registers, and where the image lies. */
 void boot_entry(u32 magic, paddr_t info, paddr_t image) __noreturn;

@@ -9,13 +9,10 @@
 #include <core/evtchn.h>
 #include <core/keyhandler.h>
 #include <sched/softirq.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <lib/printf.h>
-#include <lib/printk.h>
 #include <lib/spinlock.h>
-#include <lib/string.h>
 #include <time/timer.h>
-#include <xen/xen.h>
 
 static DEFINE_SPINLOCK(console_lock, LOCK_CONSOLE);
 static bool forced;

@@ -9,11 +9,8 @@
 #include <core/evtchn.h>
 #include <core/grant.h>
 #include <core/rangeset.h>
-#include <lib/bitops.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <lib/printf.h>
-#include <lib/printk.h>
-#include <lib/string.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
 #include <xen/domctl.h>

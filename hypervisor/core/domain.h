@@ -15,7 +15,6 @@
 #include <xen/xen.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
-#include <lib/compiler.h>
 #include <lib/cpumask.h>
 #include <lib/list.h>
 #include <lib/spinlock.h>

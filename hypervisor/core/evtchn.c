@@ -9,8 +9,7 @@
 #include <asm/irq.h>
 #include <core/rangeset.h>
 #include <core/continuation.h>
-#include <asm/system.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 

@@ -17,7 +17,7 @@
  */
 #include <core/evtchn_private.h>
 #include <arch/arch.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define WORD_PENDING (1U << EVTCHN_FIFO_PENDING)

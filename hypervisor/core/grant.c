@@ -8,8 +8,7 @@
 #include <core/grant_private.h>
 #include <boot/param.h>
 #include <core/continuation.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 

@@ -6,7 +6,7 @@
  */
 #include <core/grant_private.h>
 #include <core/continuation.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 #define ROW 16

@@ -4,7 +4,7 @@
  * console's input and by sysctl.
  */
 #include <core/keyhandler.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 
 #define FIRST_KEY ' '
 #define LAST_KEY  '~'

@@ -11,7 +11,7 @@
 #include <core/console.h>
 #include <core/panic.h>
 #include <lib/printf.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <time/timer.h>
 #include <xen/sched.h>
 

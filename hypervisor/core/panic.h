@@ -6,7 +6,6 @@
 #ifndef CORE_PANIC_H
 #define CORE_PANIC_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 
 struct cpu_user_regs;

@@ -4,7 +4,7 @@
  * none.
  */
 #include <core/rangeset.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <lib/list.h>
 #include <lib/spinlock.h>
 #include <mm/heap.h>

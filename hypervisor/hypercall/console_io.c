@@ -7,7 +7,6 @@
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
 #include <mm/guest_access.h>
-#include <xen/xen.h>
 
 #define CHUNK 128
 

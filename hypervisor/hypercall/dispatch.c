@@ -4,18 +4,13 @@
  * up again. entry.S calls through hypercall_table directly.
  */
 #include <arch/arch.h>
-#include <asm/current.h>
-#include <asm/percpu.h>
-#include <core/domain.h>
 #include <core/evtchn.h>
 #include <core/grant.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>
-#include <lib/bitops.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <sched/sched.h>
-#include <stdarg.h>
 
 #define NR_HYPERCALLS 64
 

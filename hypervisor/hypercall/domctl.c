@@ -8,13 +8,11 @@
  * hypercall_again.
  */
 #include <arch/arch.h>
-#include <core/domain.h>
 #include <core/evtchn.h>
 #include <core/rangeset.h>
 #include <hypercall/control.h>
 #include <hypercall/hypercall.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <sched/sched.h>

@@ -3,11 +3,9 @@
  * Control operations on vCPUs: context, affinity, what they are doing.
  */
 #include <arch/arch.h>
-#include <core/domain.h>
 #include <hypercall/control.h>
 #include <hypercall/hypercall.h>
-#include <lib/bitops.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <sched/sched.h>

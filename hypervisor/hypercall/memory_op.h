@@ -5,7 +5,6 @@
 #ifndef HYPERCALL_MEMORY_OP_H
 #define HYPERCALL_MEMORY_OP_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 #include <xen/xen.h>
 

@@ -8,7 +8,7 @@
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
 #include <hypercall/memory_op.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <xen/memory.h>

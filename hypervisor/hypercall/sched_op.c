@@ -4,11 +4,10 @@
  * (xen/sched.h). The scheduler itself is in sched/. Called from the hypercall table.
  */
 #include <arch/arch.h>
-#include <core/domain.h>
 #include <core/evtchn.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>
-#include <lib/bitops.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <sched/sched.h>
 

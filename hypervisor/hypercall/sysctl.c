@@ -5,11 +5,10 @@
  */
 #include <arch/arch.h>
 #include <core/console.h>
-#include <core/domain.h>
 #include <core/keyhandler.h>
 #include <hypercall/control.h>
 #include <hypercall/hypercall.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <sched/sched.h>

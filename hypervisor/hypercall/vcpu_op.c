@@ -4,9 +4,8 @@
  * of guest memory that are kept up to date for them (xen/vcpu.h). Called from the hypercall table.
  */
 #include <arch/arch.h>
-#include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/bitops.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <sched/sched.h>

@@ -5,12 +5,11 @@
  * The version is the ABI's, because tools and kernels dispatch on it; our own name and version are
  * in extraversion.
  */
-#include <asm/current.h>
 #include <boot/param.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
 #include <lib/printf.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <version.h>
 #include <xen/features.h>

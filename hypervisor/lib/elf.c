@@ -2,7 +2,6 @@
 /*
  * ELF images of kernels (elf.h). Structures: System V ABI, chapters 4 and 5.
  */
-#include <lib/compiler.h>
 #include <lib/elf.h>
 #include <lib/errno.h>
 #include <lib/string.h>

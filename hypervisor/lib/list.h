@@ -5,7 +5,6 @@
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 
 struct list {

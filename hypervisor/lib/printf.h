@@ -6,7 +6,6 @@
 #ifndef LIB_PRINTF_H
 #define LIB_PRINTF_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 #include <stdarg.h>
 

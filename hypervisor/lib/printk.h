@@ -9,7 +9,6 @@
 #ifndef LIB_PRINTK_H
 #define LIB_PRINTK_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 #include <stdarg.h>
 

@@ -3,7 +3,6 @@
  * Ticket locks, and in debug builds the check that a CPU takes them in rising levels.
  */
 #include <asm/percpu.h>
-#include <asm/system.h>
 #include <lib/printk.h>
 #include <lib/spinlock.h>
 

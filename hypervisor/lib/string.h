@@ -5,7 +5,6 @@
 #ifndef LIB_STRING_H
 #define LIB_STRING_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 
 void *memcpy(void *dst, const void *src, size_t n);

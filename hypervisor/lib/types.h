@@ -6,6 +6,7 @@
 #ifndef LIB_TYPES_H
 #define LIB_TYPES_H
 
+#include <lib/compiler.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -5,10 +5,7 @@
  */
 #include <arch/arch.h>
 #include <core/domain.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <mm/frame.h>
-#include <mm/heap.h>
+#include <lib/lib.h>
 #include <mm/heap_internal.h>
 
 void frame_list_add(struct domain *d, struct frame *f)

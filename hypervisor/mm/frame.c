@@ -5,9 +5,8 @@
  */
 #include <arch/arch.h>
 #include <core/domain.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <mm/frame.h>
-#include <mm/heap.h>
 #include <mm/heap_internal.h>
 
 struct domain *frame_owner(const struct frame *f)

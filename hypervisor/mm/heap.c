@@ -5,10 +5,8 @@
  * them back. The highest zone is used first, so memory that devices can reach stays free longest.
  * Domains' frames are mm/domain_memory.c, small objects mm/slab.c.
  */
-#include <lib/bitops.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <lib/spinlock.h>
-#include <lib/string.h>
 #include <mm/heap.h>
 #include <mm/heap_internal.h>
 #include <arch/arch.h>

@@ -5,10 +5,8 @@
  * and which is free first, and links the pages that have room. Objects above half a page are whole
  * pages.
  */
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <lib/spinlock.h>
-#include <lib/string.h>
-#include <mm/heap.h>
 #include <mm/heap_internal.h>
 
 /* Multiples of 16. */

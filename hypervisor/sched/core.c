@@ -10,11 +10,8 @@
  */
 #include <sched/private.h>
 #include <arch/arch.h>
-#include <asm/system.h>
 #include <sched/softirq.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 

@@ -19,7 +19,7 @@
  * otherwise.
  */
 #include <sched/private.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 
 #define GRAIN      MILLISECS(4)   /* virtual; the usual lead of the running over the waiting */
 #define GRAIN_MIN  MICROSECS(500) /* in real time, whatever the weight */

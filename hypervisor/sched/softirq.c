@@ -5,7 +5,7 @@
  */
 #include <sched/softirq.h>
 #include <arch/arch.h>
-#include <lib/bitops.h>
+#include <lib/lib.h>
 
 DEFINE_PER_CPU(u32, softirq_pending);
 

@@ -8,10 +8,8 @@
  */
 #include <time/timer.h>
 #include <arch/arch.h>
-#include <asm/percpu.h>
-#include <asm/system.h>
 #include <sched/softirq.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <lib/spinlock.h>
 
 struct timer_queue {

@@ -3,10 +3,8 @@
  * Offsets and constants of C that assembly needs: compiled to text only, from which the makefile
  * makes <asm/asm-offsets.h>. Add a line for what you need.
  */
-#include <asm/current.h>
 #include <core/domain.h>
-#include <lib/errno.h>
-#include <lib/types.h>
+#include <lib/lib.h>
 
 #define DEFINE(name, value)        __asm__ __volatile__(".ascii \"->" #name " %0\"" ::"i"(value))
 #define OFFSET(name, type, member) DEFINE(name, __builtin_offsetof(type, member))

@@ -5,12 +5,10 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/smp.h>
-#include <asm/current.h>
-#include <asm/system.h>
 #include <core/domain.h>
 #include <core/panic.h>
 #include <core/symbols.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <version.h>
 
 #define BACKTRACE_MAX 24

@@ -7,13 +7,12 @@
 #include <arch/arch.h>
 #include <arch/x86/control/control.h>
 #include <arch/x86/cpu/features.h>
-#include <arch/x86/cpu/policy.h>
 #include <arch/x86/pv/pv.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
 #include <hypercall/control.h>
 #include <hypercall/hypercall.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 

@@ -11,7 +11,7 @@
 #include <arch/x86/platform/clock.h>
 #include <core/domain.h>
 #include <hypercall/control.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 static u32 core_of(unsigned int cpu) { return topology_core(cpu_apic_id[cpu]); }

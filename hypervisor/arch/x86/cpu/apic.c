@@ -13,7 +13,7 @@
 #include <asm/phases.h>
 #include <asm/system.h>
 #include <boot/param.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 
 #define MSR_APIC_BASE     0x1b
 #define APIC_BASE_ENABLE  (1UL << 11)

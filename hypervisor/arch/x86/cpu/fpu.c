@@ -5,11 +5,9 @@
  */
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define XCR0_X87    1UL

@@ -8,9 +8,7 @@
 #include <arch/x86/cpu/features.h>
 #include <asm/phases.h>
 #include <asm/system.h>
-#include <lib/bitops.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 
 #define MSR_ARCH_CAPABILITIES 0x10a
 

@@ -9,8 +9,7 @@
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <feature-masks.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/arch-x86/cpuid.h>
 

@@ -12,18 +12,12 @@
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
-#include <asm/current.h>
 #include <asm/irq.h>
 #include <asm/paging.h>
 #include <asm/phases.h>
-#include <asm/system.h>
 #include <boot/param.h>
-#include <core/domain.h>
-#include <lib/printk.h>
-#include <lib/spinlock.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <sched/sched.h>
-#include <time/timer.h>
 
 #define MSR_PAT 0x277
 /* The types that the ABI promises PV guests (xen/arch-x86/xen.h, XEN_MSR_PAT): WB, WT, UC-, UC, WC,

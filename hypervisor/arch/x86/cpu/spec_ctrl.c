@@ -10,14 +10,10 @@
  */
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/spec_ctrl.h>
-#include <asm/current.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
 #include <boot/param.h>
 #include <core/domain.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 
 static bool disabled __initdata;
 static unsigned int flags __read_mostly;

@@ -8,11 +8,9 @@
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/smp.h>
 #include <arch/x86/cpu/tlb.h>
-#include <asm/current.h>
 #include <asm/irq.h>
 #include <core/domain.h>
-#include <lib/printk.h>
-#include <lib/spinlock.h>
+#include <lib/lib.h>
 
 #define CR4_PGE 0x80UL
 

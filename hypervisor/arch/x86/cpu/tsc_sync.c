@@ -6,7 +6,6 @@
  */
 #include <arch/x86/cpu/tsc_sync.h>
 #include <asm/current.h>
-#include <asm/system.h>
 #include <lib/spinlock.h>
 
 #define READINGS 500

@@ -3,9 +3,7 @@
  * The instruction decoder (decode.h).
  */
 #include <arch/x86/emulate/decode.h>
-#include <lib/compiler.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 
 /* What follows an opcode. */
 #define M 0x80 /* ModRM */

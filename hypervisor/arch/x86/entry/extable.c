@@ -4,7 +4,7 @@
  * (asm/asm.h); it is short and looked at only after a fault, so it is searched from end to end.
  */
 #include <arch/x86/entry/entry.h>
-#include <lib/compiler.h>
+#include <lib/lib.h>
 
 struct ex_entry {
     s32 insn, fixup; /* relative to the field itself */

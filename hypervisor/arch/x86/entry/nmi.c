@@ -6,8 +6,7 @@
 #include <arch/arch.h>
 #include <arch/x86/cpu/smp.h>
 #include <arch/x86/entry/entry.h>
-#include <core/domain.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <sched/sched.h>
 
 void arch_nmi(struct cpu_user_regs *regs)

@@ -7,13 +7,11 @@
 #include <arch/x86/cpu/control.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/entry/entry.h>
-#include <asm/current.h>
 #include <asm/irq.h>
-#include <asm/mm.h>
 #include <asm/percpu.h>
 #include <asm/system.h>
 #include <asm/trapnr.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 struct idt_entry {

@@ -6,11 +6,9 @@
  */
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/pv/pv.h>
-#include <asm/current.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 
 /* Called from entry.S. */
 void guest_debug(struct vcpu *v, struct cpu_user_regs *regs);

@@ -4,9 +4,8 @@
  * there is room for 2^27 pages.
  */
 #include <arch/x86/mm/tables.h>
-#include <asm/layout.h>
 #include <asm/mm.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <lib/spinlock.h>
 
 /* The last kind of lock that may be taken before the heap's. */

@@ -5,7 +5,6 @@
  * and the rest is reported as not copied.
  */
 #include <arch/x86/pv/pv.h>
-#include <asm/asm.h>
 #include <mm/guest_access.h>
 
 /* All of [va, va + n) in the guest's part of the address space. A hole between the two canonical

@@ -6,7 +6,6 @@
 #ifndef ARCH_X86_MM_MEMORY_MAP_H
 #define ARCH_X86_MM_MEMORY_MAP_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 
 struct domain;

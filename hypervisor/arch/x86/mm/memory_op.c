@@ -6,14 +6,12 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/mm/memory_map.h>
-#include <asm/layout.h>
 #include <asm/paging.h>
 #include <boot/boot.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
 #include <hypercall/memory_op.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <xen/memory.h>

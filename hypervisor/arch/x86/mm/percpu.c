@@ -5,12 +5,9 @@
  */
 #include <arch/x86/mm/setup.h>
 #include <arch/x86/mm/tables.h>
-#include <asm/current.h>
 #include <asm/percpu.h>
 #include <boot/boot.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 unsigned long percpu_offset[NR_CPUS];

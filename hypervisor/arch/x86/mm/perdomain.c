@@ -3,11 +3,9 @@
  * Slot 260, which differs from domain to domain: the tables behind the GDT and LDT windows of its
  * vCPUs. What is in the windows is arch/x86/pv's.
  */
-#include <asm/layout.h>
-#include <asm/mm.h>
 #include <asm/paging.h>
 #include <core/domain.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define WINDOW_PAGES (1U << (GDT_LDT_WINDOW_SHIFT - PAGE_SHIFT))

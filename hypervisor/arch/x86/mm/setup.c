@@ -8,14 +8,9 @@
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/mm/tables.h>
 #include <arch/x86/mm/setup.h>
-#include <asm/mm.h>
-#include <asm/system.h>
-#include <boot/boot.h>
 #include <boot/memmap.h>
 #include <core/symbols.h>
-#include <lib/printk.h>
-#include <lib/string.h>
-#include <mm/frame.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 static struct page_table root __section(".bss.page_aligned") __aligned(4096);

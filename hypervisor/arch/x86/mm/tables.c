@@ -3,11 +3,9 @@
  * Filling in our own page tables. The only writer of them besides boot/head.S.
  */
 #include <arch/x86/mm/tables.h>
-#include <asm/mm.h>
 #include <asm/system.h>
 #include <boot/memmap.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 static bool use_heap;

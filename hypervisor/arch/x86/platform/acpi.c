@@ -10,9 +10,7 @@
 #include <asm/system.h>
 #include <boot/boot.h>
 #include <boot/param.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 
 #define MAX_NODES 64
 

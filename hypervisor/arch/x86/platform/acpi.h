@@ -8,7 +8,6 @@
 #ifndef ARCH_X86_PLATFORM_ACPI_H
 #define ARCH_X86_PLATFORM_ACPI_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 
 #define ACPI_MAX_CPUS      256

@@ -16,18 +16,12 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
-#include <asm/percpu.h>
 #include <asm/phases.h>
-#include <asm/system.h>
 #include <boot/param.h>
 #include <core/domain.h>
 #include <sched/softirq.h>
-#include <lib/bitops.h>
-#include <lib/printk.h>
-#include <lib/spinlock.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
-#include <time/timer.h>
 
 struct cpu_clock {
     u64 tsc;        /* this TSC value ... */

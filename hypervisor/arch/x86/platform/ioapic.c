@@ -8,8 +8,7 @@
 #include <arch/x86/platform/irq.h>
 #include <asm/irq.h>
 #include <asm/paging.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define IOREGSEL 0x00

@@ -14,11 +14,8 @@
 #include <asm/irq.h>
 #include <asm/percpu.h>
 #include <asm/phases.h>
-#include <asm/system.h>
 #include <core/domain.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <xen/xen.h>
+#include <lib/lib.h>
 
 #define NR_DEVICE_VECTORS (VECTOR_LAST_DEVICE - VECTOR_FIRST_DEVICE + 1)
 

@@ -7,7 +7,6 @@
 #ifndef ARCH_X86_PLATFORM_IRQ_H
 #define ARCH_X86_PLATFORM_IRQ_H
 
-#include <lib/compiler.h>
 #include <lib/spinlock.h>
 #include <lib/types.h>
 

@@ -7,7 +7,6 @@
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/platform/clock.h>
 #include <asm/irq.h>
-#include <asm/percpu.h>
 #include <asm/system.h>
 #include <sched/softirq.h>
 #include <time/timer.h>

@@ -11,9 +11,7 @@
 #include <arch/x86/platform/irq.h>
 #include <arch/x86/platform/pci.h>
 #include <asm/paging.h>
-#include <asm/system.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define MSI_CONTROL         2

@@ -8,11 +8,8 @@
 #include <arch/x86/platform/pci.h>
 #include <asm/paging.h>
 #include <asm/phases.h>
-#include <asm/system.h>
 #include <core/domain.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/spinlock.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define CONFIG_ADDRESS 0xcf8

@@ -6,12 +6,11 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/platform/irq.h>
-#include <arch/x86/platform/pci.h>
 #include <arch/x86/platform/pirq.h>
 #include <asm/irq.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <xen/physdev.h>
 

@@ -11,8 +11,7 @@
 #include <asm/irq.h>
 #include <core/domain.h>
 #include <core/evtchn.h>
-#include <lib/errno.h>
-#include <mm/frame.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/physdev.h>
 

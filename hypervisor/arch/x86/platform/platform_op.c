@@ -11,12 +11,9 @@
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/platform/efi.h>
-#include <asm/system.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <xen/platform.h>
 

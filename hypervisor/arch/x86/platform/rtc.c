@@ -8,10 +8,8 @@
 #include <arch/arch.h>
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
-#include <asm/system.h>
 #include <core/domain.h>
-#include <lib/printk.h>
-#include <lib/spinlock.h>
+#include <lib/lib.h>
 
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71

@@ -9,9 +9,7 @@
 #include <asm/system.h>
 #include <boot/param.h>
 #include <core/console.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <time/timer.h>
 
 /* Registers (PC16550D data sheet, table II). */

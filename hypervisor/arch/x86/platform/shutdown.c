@@ -8,7 +8,7 @@
 #include <arch/x86/platform/acpi.h>
 #include <asm/system.h>
 #include <core/panic.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <xen/sched.h>
 
 #define KEYBOARD_STATUS 0x64

@@ -7,8 +7,7 @@
  */
 #include <arch/x86/pv/types.h>
 #include <core/domain.h>
-#include <lib/list.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 struct audit {

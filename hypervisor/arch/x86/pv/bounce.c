@@ -10,12 +10,8 @@
 #include <arch/x86/pv/mode.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
-#include <asm/current.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
-#include <core/domain.h>
-#include <lib/bitops.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <sched/sched.h>
 
 /* Flags that a handler does not start with. */

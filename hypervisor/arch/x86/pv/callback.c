@@ -5,12 +5,9 @@
  */
 #include <arch/x86/pv/mode.h>
 #include <arch/x86/pv/pv.h>
-#include <asm/current.h>
 #include <asm/trapnr.h>
-#include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/bitops.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <xen/callback.h>
 #include <xen/nmi.h>

@@ -11,11 +11,9 @@
 #include <arch/x86/pv/descriptor.h>
 #include <arch/x86/pv/mmu.h>
 #include <arch/x86/pv/pv.h>
-#include <asm/system.h>
-#include <core/domain.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 /* Bits of a descriptor (AMD APM vol. 2, 4.7 and 4.8). */

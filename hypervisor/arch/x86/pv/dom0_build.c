@@ -16,15 +16,11 @@
 #include <arch/x86/pv/dom0_build.h>
 #include <arch/x86/pv/pv.h>
 #include <arch/x86/pv/types.h>
-#include <asm/paging.h>
 #include <asm/trapnr.h>
 #include <boot/boot.h>
 #include <core/domain.h>
 #include <sched/softirq.h>
-#include <lib/bitops.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/elfnote.h>
 

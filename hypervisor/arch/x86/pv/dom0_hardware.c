@@ -11,9 +11,7 @@
 #include <arch/x86/pv/types.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
-#include <lib/compiler.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 
 /* First and last port of what stays ours. */
 static const struct {

@@ -10,15 +10,12 @@
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/pv/pv.h>
-#include <asm/current.h>
 #include <asm/irq.h>
 #include <asm/paging.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
-#include <lib/bitops.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/domctl.h>
 

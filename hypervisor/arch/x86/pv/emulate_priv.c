@@ -8,8 +8,6 @@
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/emulate/decode.h>
 #include <arch/x86/pv/pv.h>
-#include <asm/current.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>

@@ -6,13 +6,9 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/pv/pv.h>
-#include <asm/current.h>
-#include <asm/layout.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/printk.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 static bool in_ldt_window(const struct vcpu *v, unsigned long va)

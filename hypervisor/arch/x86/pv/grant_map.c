@@ -8,8 +8,7 @@
 #include <arch/arch.h>
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/mmu.h>
-#include <core/domain.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <xen/grant_table.h>
 
 #define GUEST_AVAIL_SHIFT 16 /* of GNTMAP_guest_avail0 */

@@ -4,7 +4,7 @@
  * arch-x86/xen-x86_64.h).
  */
 #include <arch/x86/pv/pv.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 
 void pv_hypercall_page_init(void *page)
 {

@@ -7,7 +7,6 @@
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/platform/pci.h>
 #include <arch/x86/pv/pv.h>
-#include <asm/system.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
 #include <mm/guest_access.h>

@@ -8,9 +8,7 @@
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/mmu.h>
 #include <arch/x86/pv/pv.h>
-#include <core/domain.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 /* ---- interrupted puts ---- */

@@ -7,9 +7,8 @@
 #include <arch/arch.h>
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/mmu.h>
-#include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 /* In the count of a continued call: *done counts already. */

@@ -8,10 +8,8 @@
 #include <arch/x86/pv/descriptor.h>
 #include <arch/x86/pv/mmu.h>
 #include <arch/x86/pv/pv.h>
-#include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 #define COUNT_CONTINUED (1U << 31)

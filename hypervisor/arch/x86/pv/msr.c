@@ -7,10 +7,9 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/pv/pv.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 
 #define MSR_TSC            0x10
 #define MSR_HYPERCALL_PAGE 0x40000000 /* named by CPUID 0x40000002 */

@@ -10,8 +10,7 @@
 #include <arch/x86/pv/mmu.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/trapnr.h>
-#include <core/domain.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 /* Single-step bit of DR6 (SDM vol. 3, 17.2.3). */

@@ -3,12 +3,10 @@
  * Hypercalls that set registers which ring 3 cannot: CR0.TS, debug registers, segment bases.
  */
 #include <arch/x86/pv/pv.h>
-#include <asm/current.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 
 /* HYPERVISOR_fpu_taskswitch(set): the guest's CR0.TS. 0. */
 long do_fpu_taskswitch(int set)

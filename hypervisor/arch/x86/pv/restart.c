@@ -4,7 +4,6 @@
  * arguments into their registers.
  */
 #include <arch/arch.h>
-#include <asm/current.h>
 #include <core/domain.h>
 
 #define SYSCALL_LENGTH 2

@@ -8,9 +8,8 @@
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/mmu.h>
 #include <arch/x86/pv/pv.h>
-#include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
+#include <lib/lib.h>
 #include <mm/heap.h>
 
 /* The M2P is in each kernel root, and in user roots unless the guest wants it hidden from user mode

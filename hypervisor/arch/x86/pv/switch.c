@@ -13,13 +13,9 @@
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
-#include <asm/current.h>
 #include <asm/paging.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
-#include <core/domain.h>
-#include <lib/errno.h>
-#include <lib/string.h>
+#include <lib/lib.h>
 #include <sched/sched.h>
 
 #define GDT_PTE_FLAGS 0x8000000000000063UL /* present, writable, accessed, dirty, no execute */

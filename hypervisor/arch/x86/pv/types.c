@@ -52,13 +52,10 @@
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/descriptor.h>
 #include <arch/x86/pv/types.h>
-#include <asm/percpu.h>
-#include <asm/system.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
+#include <lib/lib.h>
 
 /* Devices that dom0 may look at but not touch: they are ours. */
 struct rangeset *iomem_readonly;

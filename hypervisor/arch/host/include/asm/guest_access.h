@@ -5,7 +5,6 @@
 #ifndef ASM_GUEST_ACCESS_H
 #define ASM_GUEST_ACCESS_H
 
-#include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/types.h>
 

@@ -5,7 +5,6 @@
 #ifndef ASM_HOST_H
 #define ASM_HOST_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 #include <setjmp.h>
 

@@ -7,7 +7,6 @@
 #define ASM_SYSTEM_H
 
 #include <asm/current.h>
-#include <lib/compiler.h>
 #include <lib/types.h>
 
 #define mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)

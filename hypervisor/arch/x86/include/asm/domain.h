@@ -5,7 +5,6 @@
 #ifndef ASM_DOMAIN_H
 #define ASM_DOMAIN_H
 
-#include <lib/compiler.h>
 #include <lib/cpumask.h>
 #include <lib/types.h>
 #include <xen/xen.h>

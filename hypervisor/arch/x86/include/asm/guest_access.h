@@ -9,7 +9,6 @@
 
 #include <asm/asm.h>
 #include <asm/layout.h>
-#include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <lib/types.h>

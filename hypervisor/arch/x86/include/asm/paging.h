@@ -6,7 +6,6 @@
 #ifndef ASM_PAGING_H
 #define ASM_PAGING_H
 
-#include <lib/compiler.h>
 #include <lib/types.h>
 
 struct domain;
