@@ -92,4 +92,32 @@ static inline void spin_unlock_irqrestore(struct spinlock *l, unsigned long flag
     irq_restore(flags);
 }
 
+/*
+ * Held until the end of the block in which they stand, whichever way it is left; goto must not jump over one.
+ * For a lock that is given back before other work of the same block, the plain calls are clearer.
+ */
+struct irq_guard {
+    struct spinlock *lock;
+    unsigned long flags;
+};
+
+static __always_inline void spin_guard_leave(struct spinlock **l) { spin_unlock(*l); }
+
+static __always_inline void irq_guard_leave(const struct irq_guard *g)
+{
+    if (g->lock)
+        spin_unlock(g->lock);
+    irq_restore(g->flags);
+}
+
+#define spin_guard(l)                                                                  \
+    __attribute__((cleanup(spin_guard_leave))) struct spinlock *spin_guard_held = (l); \
+    spin_lock(spin_guard_held)
+#define spin_guard_irqsave(l)                         \
+    __attribute__((cleanup(irq_guard_leave), unused)) \
+    const struct irq_guard irq_guard_held = {(l), spin_lock_irqsave((l))}
+/* Interrupts off, no lock. */
+#define irq_guard() \
+    __attribute__((cleanup(irq_guard_leave), unused)) const struct irq_guard irq_guard_held = {NULL, irq_save()}
+
 #endif
