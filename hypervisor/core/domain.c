@@ -43,12 +43,20 @@ struct domain *domain_get_by_id(domid_t id)
 {
     struct domain *d;
 
-    spin_lock(&domlist_lock);
+    spin_guard(&domlist_lock);
     d = id < DOMID_FIRST_RESERVED ? domain_peek(id) : NULL;
-    if (d && !domain_get(d))
-        d = NULL;
-    spin_unlock(&domlist_lock);
-    return d;
+    return d && domain_get(d) ? d : NULL;
+}
+
+struct domain *domain_get_from(unsigned int id)
+{
+    struct domain *d;
+
+    spin_guard(&domlist_lock);
+    list_for_each (d, &domain_list, link)
+        if (d->id >= id && domain_get(d))
+            return d;
+    return NULL;
 }
 
 struct domain *domain_get_by_id_or_self(domid_t id)

@@ -16,6 +16,7 @@
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 #include <lib/cpumask.h>
+#include <lib/errno.h>
 #include <lib/list.h>
 #include <lib/spinlock.h>
 #include <mm/frame.h>
@@ -157,6 +158,8 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 struct domain *domain_get_by_id(domid_t id);
 /* The same, resolving DOMID_SELF to the current domain. */
 struct domain *domain_get_by_id_or_self(domid_t id);
+/* The first domain from this id on, with a reference; NULL: none. */
+struct domain *domain_get_from(unsigned int id);
 /* Without a reference: valid while something else keeps the domain alive (an owned frame, the
  * domctl lock). */
 struct domain *domain_peek(domid_t id);
@@ -196,6 +199,31 @@ void vcpu_unregister_info(struct vcpu *v);
 static inline bool vcpu_event_pending(const struct vcpu *v)
 {
     return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
+}
+
+/* `domain_ref d = NULL;`: the reference that d holds at the end of the block, if any, is given back then. */
+static inline void domain_ref_leave(struct domain **d)
+{
+    if (*d)
+        domain_put(*d);
+}
+#define domain_ref __attribute__((cleanup(domain_ref_leave))) struct domain *
+
+/* The domain that an operation works on, with a reference: the caller's own, or any for a privileged one. 0; -ESRCH,
+ * -EPERM and NULL. */
+static inline int domain_get_target(domid_t id, struct domain **out)
+{
+    struct domain *d = domain_get_by_id_or_self(id);
+
+    *out = NULL;
+    if (!d)
+        return -ESRCH;
+    if (d != current->domain && !current->domain->is_privileged) {
+        domain_put(d);
+        return -EPERM;
+    }
+    *out = d;
+    return 0;
 }
 
 static inline bool domain_is_dying(const struct domain *d) { return READ_ONCE(d->dying) != DOMDYING_ALIVE; }

@@ -293,31 +293,14 @@ static long locked_op(struct xen_domctl *op, struct domain *d, bool *copyback)
     return rc == -ENOSYS ? hypercall_unknown("domctl", op->cmd, -ENOSYS) : rc;
 }
 
-/* Which domain is meant: getdomaininfo means the first one from the given id on. */
-static struct domain *target(const struct xen_domctl *op)
-{
-    struct domain *d, *found = NULL;
-
-    if (op->cmd != XEN_DOMCTL_getdomaininfo)
-        return domain_get_by_id_or_self(op->domain);
-    spin_lock(&domlist_lock);
-    list_for_each (d, &domain_list, link)
-        if (d->id >= op->domain && domain_get(d)) {
-            found = d;
-            break;
-        }
-    spin_unlock(&domlist_lock);
-    return found;
-}
-
 /*
  * HYPERVISOR_domctl(op): 0 or what the operation gives; -EFAULT, -EACCES for another interface
  * version, -EPERM for a caller without privilege, -ESRCH for a domain that there is not, -ENOSYS.
  */
 long do_domctl(void __guest *arg)
 {
-    struct domain *d = NULL;
     struct xen_domctl op;
+    domain_ref d = NULL;
     bool copyback = false;
     long rc;
 
@@ -327,20 +310,16 @@ long do_domctl(void __guest *arg)
         return -EACCES;
     if (!current->domain->is_privileged)
         return -EPERM;
-    if (op.cmd != XEN_DOMCTL_createdomain) {
-        d = target(&op);
-        if (!d)
-            return -ESRCH;
-    }
-    if (!spin_trylock(&domctl_lock)) {
-        if (d)
-            domain_put(d);
+    if (op.cmd == XEN_DOMCTL_getdomaininfo)
+        d = domain_get_from(op.domain);
+    else if (op.cmd != XEN_DOMCTL_createdomain)
+        d = domain_get_by_id_or_self(op.domain);
+    if (!d && op.cmd != XEN_DOMCTL_createdomain)
+        return -ESRCH;
+    if (!spin_trylock(&domctl_lock))
         return hypercall_again(1, (unsigned long)arg);
-    }
     rc = locked_op(&op, d, &copyback);
     spin_unlock(&domctl_lock);
-    if (d)
-        domain_put(d);
     if (rc == -ERESTART)
         return hypercall_again(1, (unsigned long)arg);
     if (copyback && copy_to_guest(arg, &op, sizeof(op)))

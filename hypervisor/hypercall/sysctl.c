@@ -34,26 +34,17 @@ static long read_console(struct xen_sysctl_readconsole *c)
 static long domain_info_list(struct xen_sysctl_getdomaininfolist *l)
 {
     struct xen_domctl_getdomaininfo info;
-    unsigned int n = 0, next = l->first_domain;
+    unsigned int n, next = l->first_domain;
 
-    while (n < l->max_domains) {
-        struct domain *d, *found = NULL;
+    for (n = 0; n < l->max_domains; n++) {
+        domain_ref d = domain_get_from(next);
 
-        spin_lock(&domlist_lock);
-        list_for_each (d, &domain_list, link)
-            if (d->id >= next && domain_get(d)) {
-                found = d;
-                break;
-            }
-        spin_unlock(&domlist_lock);
-        if (!found)
+        if (!d)
             break;
-        domain_info(found, &info);
-        next = found->id + 1;
-        domain_put(found);
+        domain_info(d, &info);
+        next = d->id + 1;
         if (guest_write(l->buffer, n, &info))
             return -EFAULT;
-        n++;
     }
     l->num_domains = n;
     return 0;
