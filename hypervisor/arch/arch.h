@@ -132,7 +132,7 @@ void arch_clear_page(void *page_va);
  * puts them after arch_flush_domain_tlb()); when the domain dies, its page tables put them.
  */
 int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags);
-int arch_grant_unmap(u64 host_addr, mfn_t mfn, u64 new_addr, unsigned int flags);
+int arch_grant_unmap(u64 host_addr, mfn_t mfn, unsigned int flags);
 
 /* ---- control ---- */
 

@@ -7,9 +7,7 @@
  */
 #include <core/grant_private.h>
 #include <boot/param.h>
-#include <core/continuation.h>
 #include <lib/lib.h>
-#include <mm/guest_access.h>
 #include <mm/heap.h>
 
 #define MAX_FRAMES_LIMIT   65536U
@@ -109,8 +107,7 @@ static int pin_locked(struct domain *rd, u32 ref, domid_t user, bool write, bool
 {
     struct grant_table *gt = rd->grants;
     bool in_use = act->readers | act->writers;
-    struct frame *f;
-    int rc = GNTST_okay;
+    int rc;
 
     if (in_use && (act->domid != user || (act->length && !copy)))
         return GNTST_general_error;
@@ -121,37 +118,28 @@ static int pin_locked(struct domain *rd, u32 ref, domid_t user, bool write, bool
             return GNTST_general_error;
         act->domid = user;
     }
-    f = mfn_get(_mfn(act->frame), rd);
-    if (unlikely(!f)) {
-        rc = GNTST_bad_page;
-    } else if (write && frame_get_type(f, FT_WRITABLE)) {
-        frame_put(f);
-        rc = GNTST_general_error;
-    }
-    if (rc) {
+    rc = grant_frame_hold(rd, act->frame, write);
+    if (rc)
         unpin_locked(gt, ref, act);
-        return rc;
-    }
-    if (write)
+    else if (write)
         act->writers++;
     else
         act->readers++;
-    return GNTST_okay;
+    return rc;
 }
 
 int grant_pin(struct domain *rd, u32 ref, domid_t user, bool write, bool copy, struct active *out)
 {
     struct grant_table *gt = rd->grants;
-    int rc = GNTST_bad_gntref;
+    struct active *act;
+    int rc;
 
-    spin_lock(&gt->lock);
-    if (likely(ref < refs_of(gt))) {
-        struct active *act = active_of(gt, ref);
-
-        rc = pin_locked(rd, ref, user, write, copy, act);
-        *out = *act;
-    }
-    spin_unlock(&gt->lock);
+    spin_guard(&gt->lock);
+    if (unlikely(ref >= refs_of(gt)))
+        return GNTST_bad_gntref;
+    act = active_of(gt, ref);
+    rc = pin_locked(rd, ref, user, write, copy, act);
+    *out = *act;
     return rc;
 }
 
@@ -160,31 +148,35 @@ void grant_unpin(struct domain *rd, u32 ref, bool write)
     struct grant_table *gt = rd->grants;
     struct active *act;
 
-    spin_lock(&gt->lock);
+    spin_guard(&gt->lock);
     act = active_of(gt, ref);
     if (write)
         act->writers--;
     else
         act->readers--;
     unpin_locked(gt, ref, act);
-    spin_unlock(&gt->lock);
 }
 
 /* ---- the pages ---- */
 
-/* Status pages for all entries of version 2. Table locked. 0 or -ENOMEM. */
-static int grow_status(struct domain *d)
+static void *shared_page(struct domain *d)
+{
+    void *page = page_alloc(0);
+
+    if (page)
+        frame_share(page, d, true);
+    return page;
+}
+
+/* Status pages for all entries of nr frames of version 2. Table locked. 0 or -ENOMEM. */
+static int grow_status(struct domain *d, unsigned int nr)
 {
     struct grant_table *gt = d->grants;
-    unsigned int need = DIV_ROUND_UP(gt->nr_frames * V2_PER_FRAME, STATUS_PER_FRAME);
 
-    while (gt->nr_status < need) {
-        void *page = page_alloc(0);
-
-        if (!page)
+    while (gt->nr_status < DIV_ROUND_UP(nr * V2_PER_FRAME, STATUS_PER_FRAME)) {
+        if (!(gt->status[gt->nr_status] = shared_page(d)))
             return -ENOMEM;
-        frame_share(page, d, true);
-        gt->status[gt->nr_status++] = page;
+        gt->nr_status++;
     }
     return 0;
 }
@@ -196,24 +188,16 @@ static int grow(struct domain *d, unsigned int nr)
 
     if (nr > gt->max_frames)
         return -EINVAL;
-    while (gt->nr_frames < nr) {
+    if (gt->version == 2 && grow_status(d, nr))
+        return -ENOMEM;
+    for (; gt->nr_frames < nr; gt->nr_frames++) {
         struct active **active = gt->active + gt->nr_frames * ACTIVE_PAGES;
-        void *page;
 
         for (unsigned int i = 0; i < ACTIVE_PAGES; i++)
             if (!active[i] && !(active[i] = page_alloc(0)))
                 return -ENOMEM;
-        page = page_alloc(0);
-        if (!page)
+        if (!(gt->shared[gt->nr_frames] = shared_page(d)))
             return -ENOMEM;
-        frame_share(page, d, true);
-        gt->shared[gt->nr_frames] = page;
-        gt->nr_frames++;
-        if (gt->version == 2 && grow_status(d)) {
-            gt->shared[--gt->nr_frames] = NULL;
-            frame_unshare(page);
-            return -ENOMEM;
-        }
     }
     return 0;
 }
@@ -221,22 +205,17 @@ static int grow(struct domain *d, unsigned int nr)
 int grant_table_frame(struct domain *d, unsigned long idx, bool status, mfn_t *mfn)
 {
     struct grant_table *gt = d->grants;
-    int rc = -EINVAL;
+    int rc = 0;
 
-    spin_lock(&gt->lock);
-    if (status) {
-        unsigned long per = STATUS_PER_FRAME / V2_PER_FRAME;
-
-        if (gt->version == 2 && idx < gt->max_frames)
-            rc = idx < gt->nr_status ? 0 : grow(d, idx * per + 1);
-        if (!rc)
-            *mfn = virt_to_mfn(gt->status[idx]);
-    } else if (idx < gt->max_frames) {
+    spin_guard(&gt->lock);
+    if (idx >= gt->max_frames || (status && gt->version != 2))
+        return -EINVAL;
+    if (!status)
         rc = grow(d, idx + 1);
-        if (!rc)
-            *mfn = virt_to_mfn(gt->shared[idx]);
-    }
-    spin_unlock(&gt->lock);
+    else if (idx >= gt->nr_status)
+        rc = grow(d, idx * (STATUS_PER_FRAME / V2_PER_FRAME) + 1);
+    if (!rc)
+        *mfn = virt_to_mfn(status ? gt->status[idx] : gt->shared[idx]);
     return rc;
 }
 
@@ -247,7 +226,6 @@ int grant_domain_init(struct domain *d, int max_grant_frames, int max_maptrack_f
     unsigned int frames = max_grant_frames < 0 ? opt_max_frames : (unsigned int)max_grant_frames;
     unsigned int maptrack = max_maptrack_frames < 0 ? opt_max_maptrack : (unsigned int)max_maptrack_frames;
     struct grant_table *gt;
-    int rc;
 
     if (max_version > 2 || frames > MAX_FRAMES_LIMIT || maptrack > MAX_MAPTRACK_LIMIT)
         return -EINVAL;
@@ -262,8 +240,10 @@ int grant_domain_init(struct domain *d, int max_grant_frames, int max_maptrack_f
     gt->shared = mem_alloc_array(void *, frames);
     gt->status = mem_alloc_array(void *, frames);
     gt->active = mem_alloc_array(struct active *, frames * ACTIVE_PAGES);
-    rc = maptrack_init(d, maptrack);
-    if (rc || !gt->shared || !gt->status || !gt->active)
+    spin_lock_init(&gt->maptrack_lock, LOCK_MAPTRACK);
+    gt->free_handle = MAPTRACK_END;
+    gt->max_maptrack = maptrack;
+    if (!gt->shared || !gt->status || !gt->active)
         return -ENOMEM;
     return frames ? grow(d, 1) : 0;
 }
@@ -281,7 +261,9 @@ void grant_domain_free(struct domain *d)
     for (unsigned int i = 0; gt->active && i < gt->max_frames * ACTIVE_PAGES; i++)
         if (gt->active[i])
             page_free(gt->active[i], 0);
-    maptrack_free_all(d);
+    for (unsigned int i = 0; i < gt->nr_maptrack; i++)
+        page_free(gt->maptrack[i], 0);
+    mem_free(gt->maptrack);
     mem_free(gt->shared);
     mem_free(gt->status);
     mem_free(gt->active);
@@ -293,7 +275,7 @@ void grant_dump(struct domain *d)
 {
     struct grant_table *gt = d->grants;
 
-    spin_lock(&gt->lock);
+    spin_guard(&gt->lock);
     log_info("d%u grants: version %u, %u of %u frames\n", d->id, gt->version, gt->nr_frames, gt->max_frames);
     for (u32 ref = 0; ref < refs_of(gt); ref++) {
         struct active *act = active_of(gt, ref);
@@ -302,106 +284,92 @@ void grant_dump(struct domain *d)
             log_info("  ref %u: frame %#x in use by d%u, %u readers, %u writers\n", ref, act->frame, act->domid,
                      act->readers, act->writers);
     }
-    spin_unlock(&gt->lock);
 }
 
 /* ---- operations on a table ---- */
 
-/* The domain that an operation names, with a reference: oneself, or any for a privileged caller.
- * GNTST_*. */
-static int target(domid_t id, struct domain **out)
+/* GNTST_* of finding the domain that an operation names. */
+static int target(domid_t id, struct domain **d)
 {
-    struct domain *d = domain_get_by_id_or_self(id);
+    int rc = domain_get_target(id, d);
 
-    *out = NULL;
-    if (!d)
-        return GNTST_bad_domain;
-    if (d != current->domain && !current->domain->is_privileged) {
-        domain_put(d);
-        return GNTST_permission_denied;
+    return !rc ? GNTST_okay : rc == -ESRCH ? GNTST_bad_domain : GNTST_permission_denied;
+}
+
+/* The numbers of the first nr pages to the guest. */
+static int list_frames(void **page, u32 nr, u64 __guest *list)
+{
+    for (u32 i = 0; i < nr; i++) {
+        u64 frame = mfn_x(virt_to_mfn(page[i]));
+
+        if (copy_to_guest(list + i, &frame, sizeof(frame)))
+            return GNTST_bad_virt_addr;
     }
-    *out = d;
     return GNTST_okay;
 }
 
-static long op_setup_table(struct gnttab_setup_table __guest *uop)
+/* The argument of an operation on a table. */
+union table_op {
+    struct gnttab_setup_table setup_table;
+    struct gnttab_query_size query_size;
+    struct gnttab_set_version set_version;
+    struct gnttab_get_version get_version;
+    struct gnttab_get_status_frames get_status_frames;
+};
+
+static long op_setup_table(union table_op *any)
 {
-    struct gnttab_setup_table op;
-    struct domain *d;
+    struct gnttab_setup_table *op = &any->setup_table;
+    domain_ref d = NULL;
     int rc;
 
-    if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
-    op.status = target(op.dom, &d);
-    if (d) {
-        spin_lock(&d->grants->lock);
-        rc = grow(d, op.nr_frames);
-        spin_unlock(&d->grants->lock);
-        if (rc)
-            op.status = GNTST_general_error;
-        for (unsigned int i = 0; !op.status && i < op.nr_frames; i++) {
-            xen_pfn_t frame = mfn_x(virt_to_mfn(d->grants->shared[i]));
-
-            if (guest_write(op.frame_list, i, &frame))
-                op.status = GNTST_bad_virt_addr;
-        }
-        domain_put(d);
-    }
-    return copy_to_guest(uop, &op, sizeof(op));
+    op->status = target(op->dom, &d);
+    if (!d)
+        return 0;
+    spin_lock(&d->grants->lock);
+    rc = grow(d, op->nr_frames);
+    spin_unlock(&d->grants->lock);
+    op->status =
+        rc ? GNTST_general_error : list_frames(d->grants->shared, op->nr_frames, (u64 __guest *)op->frame_list.p);
+    return 0;
 }
 
-static long op_get_status_frames(struct gnttab_get_status_frames __guest *uop)
+static long op_get_status_frames(union table_op *any)
 {
-    struct gnttab_get_status_frames op;
-    struct domain *d;
+    struct gnttab_get_status_frames *op = &any->get_status_frames;
+    domain_ref d = NULL;
 
-    if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
-    op.status = target(op.dom, &d);
-    if (d) {
-        if (d->grants->version != 2 || op.nr_frames > d->grants->nr_status)
-            op.status = GNTST_general_error;
-        for (unsigned int i = 0; !op.status && i < op.nr_frames; i++) {
-            u64 frame = mfn_x(virt_to_mfn(d->grants->status[i]));
-
-            if (guest_write(op.frame_list, i, &frame))
-                op.status = GNTST_bad_virt_addr;
-        }
-        domain_put(d);
-    }
-    return copy_to_guest(uop, &op, sizeof(op));
+    op->status = target(op->dom, &d);
+    if (!d)
+        return 0;
+    if (d->grants->version != 2 || op->nr_frames > d->grants->nr_status)
+        op->status = GNTST_general_error;
+    else
+        op->status = list_frames(d->grants->status, op->nr_frames, op->frame_list.p);
+    return 0;
 }
 
-static long op_query_size(struct gnttab_query_size __guest *uop)
+static long op_query_size(union table_op *any)
 {
-    struct gnttab_query_size op;
-    struct domain *d;
+    struct gnttab_query_size *op = &any->query_size;
+    domain_ref d = NULL;
 
-    if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
-    op.status = target(op.dom, &d);
+    op->status = target(op->dom, &d);
     if (d) {
-        op.nr_frames = READ_ONCE(d->grants->nr_frames);
-        op.max_nr_frames = d->grants->max_frames;
-        domain_put(d);
+        op->nr_frames = READ_ONCE(d->grants->nr_frames);
+        op->max_nr_frames = d->grants->max_frames;
     }
-    return copy_to_guest(uop, &op, sizeof(op));
+    return 0;
 }
 
-static long op_get_version(struct gnttab_get_version __guest *uop)
+static long op_get_version(union table_op *any)
 {
-    struct gnttab_get_version op;
-    struct domain *d;
-    int rc;
+    domain_ref d = NULL;
+    int rc = domain_get_target(any->get_version.dom, &d);
 
-    if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
-    rc = target(op.dom, &d);
-    if (rc)
-        return rc == GNTST_bad_domain ? -ESRCH : -EPERM;
-    op.version = READ_ONCE(d->grants->version);
-    domain_put(d);
-    return copy_to_guest(uop, &op, sizeof(op));
+    if (!rc)
+        any->get_version.version = READ_ONCE(d->grants->version);
+    return rc;
 }
 
 /* The first entries, which tools may have set up, are carried over; all others are gone. Table
@@ -440,91 +408,59 @@ static int convert_entries(struct grant_table *gt, unsigned int to)
     return 0;
 }
 
-static long op_set_version(struct gnttab_set_version __guest *uop)
+static int change_version(struct domain *d, unsigned int to)
 {
-    struct grant_table *gt = current->domain->grants;
-    struct gnttab_set_version op;
+    struct grant_table *gt = d->grants;
+
+    for (u32 ref = 0; ref < refs_of(gt); ref++)
+        if (active_of(gt, ref)->readers | active_of(gt, ref)->writers)
+            return -EBUSY;
+    if (to == 2 && grow_status(d, gt->nr_frames))
+        return -ENOMEM;
+    return convert_entries(gt, to);
+}
+
+static long op_set_version(union table_op *any)
+{
+    struct domain *d = current->domain;
+    u32 to = any->set_version.version;
     long rc = 0;
 
-    if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
-    if (op.version != 1 && op.version != 2)
+    if (to != 1 && to != 2)
         return -EINVAL;
-    if (op.version > gt->max_version)
+    if (to > d->grants->max_version)
         return -ENOSYS;
-    spin_lock(&gt->lock);
-    if (gt->version != op.version) {
-        for (u32 ref = 0; !rc && ref < refs_of(gt); ref++)
-            if (active_of(gt, ref)->readers | active_of(gt, ref)->writers)
-                rc = -EBUSY;
-        if (!rc && op.version == 2)
-            rc = grow_status(current->domain);
-        if (!rc)
-            rc = convert_entries(gt, op.version);
-    }
-    op.version = gt->version;
-    spin_unlock(&gt->lock);
-    if (copy_to_guest(uop, &op, sizeof(op)))
-        return -EFAULT;
+    spin_guard(&d->grants->lock);
+    if (d->grants->version != to)
+        rc = change_version(d, to);
+    any->set_version.version = d->grants->version;
     return rc;
 }
 
-static int swap_refs(struct grant_table *gt, u32 a, u32 b)
-{
-    struct active *aa, *ab;
-
-    if (a >= refs_of(gt) || b >= refs_of(gt))
-        return GNTST_bad_gntref;
-    aa = active_of(gt, a);
-    ab = active_of(gt, b);
-    if (aa->readers | aa->writers | ab->readers | ab->writers)
-        return GNTST_eagain;
-    if (gt->version == 1) {
-        struct grant_entry_v1 e = *entry_v1(gt, a);
-
-        *entry_v1(gt, a) = *entry_v1(gt, b);
-        *entry_v1(gt, b) = e;
-    } else {
-        union grant_entry_v2 e = *entry_v2(gt, a);
-
-        *entry_v2(gt, a) = *entry_v2(gt, b);
-        *entry_v2(gt, b) = e;
-    }
-    return GNTST_okay;
-}
-
-static long op_swap(struct gnttab_swap_grant_ref __guest *uop, unsigned int count)
-{
-    struct grant_table *gt = current->domain->grants;
-    struct gnttab_swap_grant_ref op;
-
-    for (unsigned int i = 0; i < count; i++) {
-        if (i && hypercall_preempt_check())
-            return hypercall_again(3, (unsigned long)GNTTABOP_swap_grant_ref, (unsigned long)(uop + i),
-                                   (unsigned long)(count - i));
-        if (copy_from_guest(&op, uop + i, sizeof(op)))
-            return -EFAULT;
-        spin_lock(&gt->lock);
-        op.status = op.ref_a == op.ref_b && op.ref_a < refs_of(gt) ? GNTST_okay : swap_refs(gt, op.ref_a, op.ref_b);
-        spin_unlock(&gt->lock);
-        if (copy_to_guest(uop + i, &op, sizeof(op)))
-            return -EFAULT;
-    }
-    return 0;
-}
-
 /* Those that take one structure, never a row of them. */
-static long op_single(unsigned int cmd, void __guest *uop, unsigned int count)
+static const struct {
+    long (*fn)(union table_op *op);
+    size_t size;
+} table_ops[] = {
+#define TABLE_OP(name) [GNTTABOP_##name] = {op_##name, sizeof(struct gnttab_##name)}
+    TABLE_OP(setup_table), TABLE_OP(query_size),        TABLE_OP(set_version),
+    TABLE_OP(get_version), TABLE_OP(get_status_frames),
+#undef TABLE_OP
+};
+
+static long table_op(unsigned int cmd, void __guest *uop, unsigned int count)
 {
+    union table_op op;
+    long rc;
+
+    if (cmd >= ARRAY_SIZE(table_ops) || !table_ops[cmd].fn)
+        return hypercall_unknown("grant_table_op", cmd, -ENOSYS);
     if (count != 1)
         return -EINVAL;
-    switch (cmd) {
-    case GNTTABOP_setup_table: return op_setup_table(uop);
-    case GNTTABOP_query_size: return op_query_size(uop);
-    case GNTTABOP_set_version: return op_set_version(uop);
-    case GNTTABOP_get_version: return op_get_version(uop);
-    default: return op_get_status_frames(uop);
-    }
+    if (copy_from_guest(&op, uop, table_ops[cmd].size))
+        return -EFAULT;
+    rc = table_ops[cmd].fn(&op);
+    return copy_to_guest(uop, &op, table_ops[cmd].size) ? -EFAULT : rc;
 }
 
 long do_grant_table_op(unsigned int cmd, void __guest *uop, unsigned int count)
@@ -534,16 +470,11 @@ long do_grant_table_op(unsigned int cmd, void __guest *uop, unsigned int count)
     switch (cmd) {
     case GNTTABOP_map_grant_ref: return grant_op_map(uop, count);
     case GNTTABOP_unmap_grant_ref: return grant_op_unmap(uop, count);
-    case GNTTABOP_unmap_and_replace: return grant_op_unmap_replace(uop, count);
     case GNTTABOP_copy: return grant_op_copy(uop, count);
-    case GNTTABOP_setup_table:
-    case GNTTABOP_query_size:
-    case GNTTABOP_set_version:
-    case GNTTABOP_get_version:
-    case GNTTABOP_get_status_frames: return op_single(cmd, uop, count);
-    case GNTTABOP_swap_grant_ref: return op_swap(uop, count);
     case GNTTABOP_transfer:
+    case GNTTABOP_unmap_and_replace:
+    case GNTTABOP_swap_grant_ref:
     case GNTTABOP_cache_flush: return hypercall_unknown("grant_table_op", cmd, -EOPNOTSUPP);
-    default: return hypercall_unknown("grant_table_op", cmd, -ENOSYS);
+    default: return table_op(cmd, uop, count);
     }
 }

@@ -27,8 +27,8 @@ int grant_table_frame(struct domain *d, unsigned long idx, bool status, mfn_t *m
  * A guest maps or unmaps by reference into its own page tables: done by the PV page-table code.
  * arch_grant_map: puts mfn (reference and type already held for the mapping) at `host_addr`: a
  * virtual address, or, with GNTMAP_contains_pte, the machine address of a PTE. flags GNTMAP_*. 0 or
- * GNTST_*. arch_grant_unmap: takes it away, checking that it is what is there; new_addr: replaces
- * (GNTTABOP_unmap_and_replace), 0 none. (declared in arch/arch.h)
+ * GNTST_*. arch_grant_unmap: takes it away, checking that it is what is there. (declared in
+ * arch/arch.h)
  */
 void grant_dump(struct domain *d);
 

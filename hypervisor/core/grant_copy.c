@@ -5,11 +5,7 @@
  * and again: what the last operation held is kept for the next. Called by grant.c.
  */
 #include <core/grant_private.h>
-#include <core/continuation.h>
 #include <lib/lib.h>
-#include <mm/guest_access.h>
-
-#define ROW 16
 
 /* One side of a copy, as long as it is held. */
 struct side {
@@ -52,20 +48,11 @@ static int hold_ref(struct side *s, u32 ref)
 
 static int hold_frame(struct side *s, u64 mfn)
 {
-    struct frame *f;
-
     if (s->domid != DOMID_SELF)
         return GNTST_permission_denied;
-    f = mfn_get(_mfn(mfn), current->domain);
-    if (!f)
-        return GNTST_bad_page;
-    if (s->write && frame_get_type(f, FT_WRITABLE)) {
-        frame_put(f);
-        return GNTST_general_error;
-    }
     s->frame = mfn;
     s->start = s->length = 0;
-    return GNTST_okay;
+    return grant_frame_hold(current->domain, mfn, s->write);
 }
 
 /* Holds what p names, unless that is held already. GNTST_*. */
@@ -110,45 +97,21 @@ static int copy_one(const struct gnttab_copy *op, struct side *from, struct side
     return GNTST_okay;
 }
 
-#define COPY_ANSWER 32
-_Static_assert(offsetof(struct gnttab_copy, len) == COPY_ANSWER, "status comes behind");
-
-long grant_op_copy(struct gnttab_copy __guest *uop, unsigned int count)
+static void copy_row(void *ops, unsigned int n, void *sides)
 {
-    struct gnttab_copy op[ROW];
-    struct side from = {.peer = GRANT_PEER_NONE}, to = {.peer = GRANT_PEER_NONE, .write = true};
-    long rc = 0;
+    for (struct gnttab_copy *op = ops; n; n--, op++)
+        op->status = copy_one(op, sides, (struct side *)sides + 1);
+}
 
-    if (likely(count == 1)) {
-        if (copy_from_guest(op, uop, sizeof(op[0])))
-            return -EFAULT;
-        op[0].status = copy_one(op, &from, &to);
-        rc = copy_to_guest((char __guest *)uop + COPY_ANSWER, (char *)op + COPY_ANSWER, sizeof(op[0]) - COPY_ANSWER);
-        count = 0;
-    }
-    while (count) {
-        unsigned int n = min(count, (unsigned int)ROW);
+long grant_op_copy(void __guest *uop, unsigned int count)
+{
+    struct side sides[] = {{.peer = GRANT_PEER_NONE}, {.peer = GRANT_PEER_NONE, .write = true}};
+    long rc = grant_rows(GNTTABOP_copy, uop, count, sizeof(struct gnttab_copy), offsetof(struct gnttab_copy, len),
+                         copy_row, sides);
 
-        if (copy_from_guest(op, uop, n * sizeof(op[0]))) {
-            rc = -EFAULT;
-            break;
-        }
-        for (unsigned int i = 0; i < n; i++)
-            op[i].status = copy_one(&op[i], &from, &to);
-        if (copy_to_guest(uop, op, n * sizeof(op[0]))) {
-            rc = -EFAULT;
-            break;
-        }
-        uop += n;
-        count -= n;
-        if (count && hypercall_preempt_check()) {
-            rc = hypercall_again(3, (unsigned long)GNTTABOP_copy, (unsigned long)uop, (unsigned long)count);
-            break;
-        }
+    for (struct side *s = sides; s < sides + ARRAY_SIZE(sides); s++) {
+        side_drop(s);
+        grant_peer_put(&s->peer);
     }
-    side_drop(&from);
-    side_drop(&to);
-    grant_peer_put(&from.peer);
-    grant_peer_put(&to.peer);
     return rc;
 }

@@ -12,38 +12,9 @@
  */
 #include <core/grant_private.h>
 #include <arch/arch.h>
-#include <core/continuation.h>
-#include <mm/guest_access.h>
 #include <mm/heap.h>
 
-#define ROW 16 /* operations that are copied, flushed and finished together */
-
 /* ---- handles ---- */
-
-int maptrack_init(struct domain *d, unsigned int max_frames)
-{
-    struct grant_table *gt = d->grants;
-
-    gt->max_maptrack = max_frames;
-    gt->maptrack_free = mem_alloc_array(struct maptrack_list, d->max_vcpus);
-    if (!gt->maptrack_free)
-        return -ENOMEM;
-    for (unsigned int i = 0; i < d->max_vcpus; i++) {
-        spin_lock_init(&gt->maptrack_free[i].lock, LOCK_MAPTRACK);
-        gt->maptrack_free[i].head = MAPTRACK_END;
-    }
-    return 0;
-}
-
-void maptrack_free_all(struct domain *d)
-{
-    struct grant_table *gt = d->grants;
-
-    for (unsigned int i = 0; i < gt->nr_maptrack; i++)
-        page_free(gt->maptrack[i], 0);
-    mem_free(gt->maptrack);
-    mem_free(gt->maptrack_free);
-}
 
 /* The entry of a handle that a guest named; NULL: never was one. */
 static inline struct maptrack *maptrack_find(struct grant_table *gt, u32 handle)
@@ -53,88 +24,45 @@ static inline struct maptrack *maptrack_find(struct grant_table *gt, u32 handle)
     return gt->maptrack[handle / MAPTRACK_PER_PAGE] + handle % MAPTRACK_PER_PAGE;
 }
 
-static u32 list_take(struct grant_table *gt, struct maptrack_list *l)
+/* One page of handles for a list that is empty; locked. */
+static __noinline void maptrack_grow(struct grant_table *gt)
+{
+    u32 first = gt->nr_maptrack * MAPTRACK_PER_PAGE;
+    struct maptrack *page;
+
+    if (!gt->maptrack)
+        gt->maptrack = mem_alloc_array(struct maptrack *, gt->max_maptrack);
+    if (!gt->maptrack || gt->nr_maptrack == gt->max_maptrack || !(page = page_alloc(0)))
+        return;
+    for (u32 i = 0; i < MAPTRACK_PER_PAGE; i++)
+        page[i].next = i + 1 < MAPTRACK_PER_PAGE ? first + i + 1 : MAPTRACK_END;
+    gt->maptrack[gt->nr_maptrack] = page;
+    __atomic_store_n(&gt->nr_maptrack, gt->nr_maptrack + 1, __ATOMIC_RELEASE);
+    gt->free_handle = first;
+}
+
+/* A free handle; MAPTRACK_END: none left. */
+static u32 maptrack_get(struct grant_table *gt)
 {
     u32 handle;
 
-    spin_lock(&l->lock);
-    handle = l->head;
-    if (handle != MAPTRACK_END)
-        l->head = maptrack_find(gt, handle)->next;
-    spin_unlock(&l->lock);
-    return handle;
-}
-
-static void list_give(struct grant_table *gt, struct maptrack_list *l, u32 first, u32 last)
-{
-    spin_lock(&l->lock);
-    maptrack_find(gt, last)->next = l->head;
-    l->head = first;
-    spin_unlock(&l->lock);
-}
-
-/* One page more of handles, all on list l. 0 or -ENOMEM. */
-static int maptrack_grow(struct grant_table *gt, struct maptrack_list *l)
-{
-    struct maptrack *page = NULL;
-    u32 first;
-    int rc = -ENOMEM;
-
-    spin_lock(&gt->lock);
-    if (!gt->maptrack)
-        gt->maptrack = mem_alloc_array(struct maptrack *, gt->max_maptrack);
-    if (gt->maptrack && gt->nr_maptrack < gt->max_maptrack)
-        page = page_alloc(0);
-    if (page) {
-        first = gt->nr_maptrack * MAPTRACK_PER_PAGE;
-        for (u32 i = 0; i < MAPTRACK_PER_PAGE; i++)
-            page[i].next = first + i + 1;
-        gt->maptrack[gt->nr_maptrack] = page;
-        __atomic_store_n(&gt->nr_maptrack, gt->nr_maptrack + 1, __ATOMIC_RELEASE);
-        rc = 0;
-    }
-    spin_unlock(&gt->lock);
-    if (!rc)
-        list_give(gt, l, first, first + MAPTRACK_PER_PAGE - 1);
-    return rc;
-}
-
-/* A free handle of the current domain; MAPTRACK_END: none left. */
-static u32 maptrack_get(struct domain *d)
-{
-    struct grant_table *gt = d->grants;
-    struct maptrack_list *own = &gt->maptrack_free[current->id];
-    u32 handle = list_take(gt, own);
-
+    spin_guard(&gt->maptrack_lock);
+    if (unlikely(gt->free_handle == MAPTRACK_END))
+        maptrack_grow(gt);
+    handle = gt->free_handle;
     if (likely(handle != MAPTRACK_END))
-        return handle;
-    if (!maptrack_grow(gt, own))
-        return list_take(gt, own);
-    for (unsigned int i = 0; i < d->max_vcpus && handle == MAPTRACK_END; i++)
-        handle = list_take(gt, &gt->maptrack_free[i]);
+        gt->free_handle = maptrack_find(gt, handle)->next;
     return handle;
 }
 
-static void maptrack_put(struct domain *d, u32 handle)
+static void maptrack_put(struct grant_table *gt, u32 handle)
 {
-    list_give(d->grants, &d->grants->maptrack_free[current->id], handle, handle);
+    spin_guard(&gt->maptrack_lock);
+    maptrack_find(gt, handle)->next = gt->free_handle;
+    gt->free_handle = handle;
 }
 
 /* ---- mapping ---- */
-
-/* With the entry pinned and one reference held: the second one, where both kinds are wanted. */
-static int second_reference(struct domain *rd, u32 frame, bool write)
-{
-    struct frame *f = mfn_get(_mfn(frame), rd);
-
-    if (!f)
-        return GNTST_general_error;
-    if (write && frame_get_type(f, FT_WRITABLE)) {
-        frame_put(f);
-        return GNTST_general_error;
-    }
-    return GNTST_okay;
-}
 
 static int map_one(struct gnttab_map_grant_ref *op, struct grant_peer *peer)
 {
@@ -151,13 +79,13 @@ static int map_one(struct gnttab_map_grant_ref *op, struct grant_peer *peer)
     rd = grant_peer_get(peer, op->dom);
     if (unlikely(!rd) || unlikely(domain_is_dying(rd)))
         return GNTST_bad_domain;
-    handle = maptrack_get(d);
+    handle = maptrack_get(d->grants);
     if (unlikely(handle == MAPTRACK_END))
         return GNTST_no_space;
     rc = grant_pin(rd, op->ref, d->id, write, false, &act);
     if (rc)
         goto no_pin;
-    if (both && (rc = second_reference(rd, act.frame, write)))
+    if (both && (rc = grant_frame_hold(rd, act.frame, write)))
         goto no_map;
     if ((op->flags & MT_HOST) && (rc = arch_grant_map(op->host_addr, _mfn(act.frame), op->flags))) {
         if (both)
@@ -176,49 +104,22 @@ no_map:
     grant_unpin(rd, op->ref, write);
     grant_frame_put(act.frame, write);
 no_pin:
-    maptrack_put(d, handle);
+    maptrack_put(d->grants, handle);
     return rc;
 }
 
-/* What we answer stands at the end of the structures: from here on it is written back. */
-#define MAP_ANSWER   16
-#define UNMAP_ANSWER 16
-_Static_assert(offsetof(struct gnttab_map_grant_ref, dom) == MAP_ANSWER, "status comes behind");
-_Static_assert(offsetof(struct gnttab_unmap_grant_ref, handle) == UNMAP_ANSWER, "status comes behind");
-
-long grant_op_map(struct gnttab_map_grant_ref __guest *uop, unsigned int count)
+static void map_row(void *ops, unsigned int n, void *peer)
 {
-    struct gnttab_map_grant_ref op[ROW];
+    for (struct gnttab_map_grant_ref *op = ops; n; n--, op++)
+        op->status = map_one(op, peer);
+}
+
+long grant_op_map(void __guest *uop, unsigned int count)
+{
     struct grant_peer peer = GRANT_PEER_NONE;
-    long rc = 0;
+    long rc = grant_rows(GNTTABOP_map_grant_ref, uop, count, sizeof(struct gnttab_map_grant_ref),
+                         offsetof(struct gnttab_map_grant_ref, dom), map_row, &peer);
 
-    if (likely(count == 1)) {
-        if (copy_from_guest(op, uop, sizeof(op[0])))
-            return -EFAULT;
-        op[0].status = map_one(op, &peer);
-        grant_peer_put(&peer);
-        return copy_to_guest((char __guest *)uop + MAP_ANSWER, (char *)op + MAP_ANSWER, sizeof(op[0]) - MAP_ANSWER);
-    }
-    while (count) {
-        unsigned int n = min(count, (unsigned int)ROW);
-
-        if (copy_from_guest(op, uop, n * sizeof(op[0]))) {
-            rc = -EFAULT;
-            break;
-        }
-        for (unsigned int i = 0; i < n; i++)
-            op[i].status = map_one(&op[i], &peer);
-        if (copy_to_guest(uop, op, n * sizeof(op[0]))) {
-            rc = -EFAULT;
-            break;
-        }
-        uop += n;
-        count -= n;
-        if (count && hypercall_preempt_check()) {
-            rc = hypercall_again(3, (unsigned long)GNTTABOP_map_grant_ref, (unsigned long)uop, (unsigned long)count);
-            break;
-        }
-    }
     grant_peer_put(&peer);
     return rc;
 }
@@ -246,32 +147,30 @@ static bool claim(struct maptrack *mt, u16 kind, u16 goes)
 }
 
 /* First step. GNTST_*. */
-static int unmap_begin(struct unmapping *u, u64 host_addr, u64 dev_bus_addr, u64 new_addr, u32 handle)
+static int unmap_begin(struct unmapping *u, const struct gnttab_unmap_grant_ref *op)
 {
-    struct maptrack *mt = maptrack_find(current->domain->grants, handle);
+    struct maptrack *mt = maptrack_find(current->domain->grants, op->handle);
     u16 flags;
     int rc;
 
-    u->going = 0;
-    u->mt = mt;
-    u->handle = handle;
+    *u = (struct unmapping){mt, op->handle, 0};
     if (unlikely(!mt))
         return GNTST_bad_handle;
     flags = __atomic_load_n(&mt->flags, __ATOMIC_ACQUIRE);
     if (unlikely(!(flags & (MT_HOST | MT_DEVICE))))
         return GNTST_bad_handle;
-    if (host_addr && (flags & MT_HOST)) {
+    if (op->host_addr && (flags & MT_HOST)) {
         if (!claim(mt, MT_HOST, MT_HOST_GOES))
             return GNTST_bad_handle;
-        rc = arch_grant_unmap(host_addr, _mfn(mt->frame), new_addr, flags & (MT_READONLY | MT_PTE));
+        rc = arch_grant_unmap(op->host_addr, _mfn(mt->frame), flags & (MT_READONLY | MT_PTE));
         if (rc) {
             claim(mt, MT_HOST_GOES, MT_HOST);
             return rc;
         }
         u->going |= MT_HOST_GOES;
     }
-    if (dev_bus_addr && (flags & MT_DEVICE)) {
-        if (dev_bus_addr != (u64)mt->frame << PAGE_SHIFT)
+    if (op->dev_bus_addr && (flags & MT_DEVICE)) {
+        if (op->dev_bus_addr != (u64)mt->frame << PAGE_SHIFT)
             return GNTST_general_error;
         if (claim(mt, MT_DEVICE, MT_DEVICE_GOES))
             u->going |= MT_DEVICE_GOES;
@@ -279,113 +178,53 @@ static int unmap_begin(struct unmapping *u, u64 host_addr, u64 dev_bus_addr, u64
     return GNTST_okay;
 }
 
-/*
- * Last step: references, and with the last kind of mapping the pin and the handle.
- */
-static void unmap_finish(struct unmapping *u, struct grant_peer *peer)
+/* Last step: references, and with the last kind of mapping the pin and the handle. */
+static void unmap_finish(const struct unmapping *u, struct grant_peer *peer)
 {
-    struct maptrack *mt = u->mt;
+    struct maptrack mt;
     bool write;
-    u32 frame, ref;
-    domid_t domid;
-    u16 left;
 
     if (!u->going)
         return;
-    write = !(mt->flags & MT_READONLY);
-    frame = mt->frame;
-    ref = mt->ref;
-    domid = mt->domid;
-    left = __atomic_and_fetch(&mt->flags, ~u->going, __ATOMIC_SEQ_CST);
-    if (!(left & MT_LIVE)) {
+    mt = *u->mt;
+    write = !(mt.flags & MT_READONLY);
+    if (!(__atomic_and_fetch(&u->mt->flags, ~u->going, __ATOMIC_SEQ_CST) & MT_LIVE)) {
         /* Its frame is still referenced, so the domain is still there. */
-        struct domain *rd = grant_peer_get(peer, domid);
+        struct domain *rd = grant_peer_get(peer, mt.domid);
 
-        __atomic_store_n(&mt->flags, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&u->mt->flags, 0, __ATOMIC_RELEASE);
         if (rd)
-            grant_unpin(rd, ref, write);
-        maptrack_put(current->domain, u->handle);
+            grant_unpin(rd, mt.ref, write);
+        maptrack_put(current->domain->grants, u->handle);
     }
     if (u->going & MT_HOST_GOES)
-        grant_frame_put(frame, write);
+        grant_frame_put(mt.frame, write);
     if (u->going & MT_DEVICE_GOES)
-        grant_frame_put(frame, write);
+        grant_frame_put(mt.frame, write);
 }
 
-static void unmap_finish_row(struct unmapping *u, unsigned int n, struct grant_peer *peer)
+static void unmap_row(void *ops, unsigned int n, void *peer)
 {
+    struct gnttab_unmap_grant_ref *op = ops;
+    struct unmapping u[GRANT_ROW];
     u16 going = 0;
 
-    for (unsigned int i = 0; i < n; i++)
+    for (unsigned int i = 0; i < n; i++) {
+        op[i].status = unmap_begin(&u[i], &op[i]);
         going |= u[i].going;
+    }
     if (going & MT_HOST_GOES)
         arch_flush_domain_tlb(current->domain);
     for (unsigned int i = 0; going && i < n; i++)
         unmap_finish(&u[i], peer);
 }
 
-long grant_op_unmap(struct gnttab_unmap_grant_ref __guest *uop, unsigned int count)
+long grant_op_unmap(void __guest *uop, unsigned int count)
 {
-    struct gnttab_unmap_grant_ref op[ROW];
-    struct unmapping u[ROW];
     struct grant_peer peer = GRANT_PEER_NONE;
-    long rc = 0;
+    long rc = grant_rows(GNTTABOP_unmap_grant_ref, uop, count, sizeof(struct gnttab_unmap_grant_ref),
+                         offsetof(struct gnttab_unmap_grant_ref, handle), unmap_row, &peer);
 
-    if (likely(count == 1)) {
-        if (copy_from_guest(op, uop, sizeof(op[0])))
-            return -EFAULT;
-        op[0].status = unmap_begin(u, op[0].host_addr, op[0].dev_bus_addr, 0, op[0].handle);
-        unmap_finish_row(u, 1, &peer);
-        grant_peer_put(&peer);
-        return copy_to_guest((char __guest *)uop + UNMAP_ANSWER, (char *)op + UNMAP_ANSWER,
-                             sizeof(op[0]) - UNMAP_ANSWER);
-    }
-    while (count) {
-        unsigned int n = min(count, (unsigned int)ROW);
-
-        if (copy_from_guest(op, uop, n * sizeof(op[0]))) {
-            rc = -EFAULT;
-            break;
-        }
-        for (unsigned int i = 0; i < n; i++)
-            op[i].status = unmap_begin(&u[i], op[i].host_addr, op[i].dev_bus_addr, 0, op[i].handle);
-        unmap_finish_row(u, n, &peer);
-        if (copy_to_guest(uop, op, n * sizeof(op[0]))) {
-            rc = -EFAULT;
-            break;
-        }
-        uop += n;
-        count -= n;
-        if (count && hypercall_preempt_check()) {
-            rc = hypercall_again(3, (unsigned long)GNTTABOP_unmap_grant_ref, (unsigned long)uop, (unsigned long)count);
-            break;
-        }
-    }
-    grant_peer_put(&peer);
-    return rc;
-}
-
-long grant_op_unmap_replace(struct gnttab_unmap_and_replace __guest *uop, unsigned int count)
-{
-    struct gnttab_unmap_and_replace op;
-    struct grant_peer peer = GRANT_PEER_NONE;
-    struct unmapping u;
-    long rc = 0;
-
-    for (unsigned int i = 0; i < count && !rc; i++) {
-        if (i && hypercall_preempt_check()) {
-            rc = hypercall_again(3, (unsigned long)GNTTABOP_unmap_and_replace, (unsigned long)(uop + i),
-                                 (unsigned long)(count - i));
-            break;
-        }
-        if (copy_from_guest(&op, uop + i, sizeof(op))) {
-            rc = -EFAULT;
-            break;
-        }
-        op.status = unmap_begin(&u, op.host_addr, 0, op.new_addr, op.handle);
-        unmap_finish_row(&u, 1, &peer);
-        rc = copy_to_guest(uop + i, &op, sizeof(op));
-    }
     grant_peer_put(&peer);
     return rc;
 }
@@ -393,19 +232,16 @@ long grant_op_unmap_replace(struct gnttab_unmap_and_replace __guest *uop, unsign
 /* ---- the end of a domain ---- */
 
 /* The references of mappings in page tables go with the page tables. */
-static void release_one(struct domain *d, u32 handle)
+static void release_one(struct maptrack *mt)
 {
-    struct maptrack *mt = maptrack_find(d->grants, handle);
     bool write = !(mt->flags & MT_READONLY);
-    struct domain *rd;
+    domain_ref rd = NULL;
 
     if (!(mt->flags & MT_LIVE))
         return;
     rd = domain_get_by_id(mt->domid);
-    if (rd) {
+    if (rd)
         grant_unpin(rd, mt->ref, write);
-        domain_put(rd);
-    }
     if (mt->flags & MT_DEVICE)
         grant_frame_put(mt->frame, write);
     mt->flags = 0;
@@ -417,7 +253,7 @@ int grant_domain_release_mappings(struct domain *d)
     u32 handles = gt->nr_maptrack * MAPTRACK_PER_PAGE;
 
     while (gt->release_next < handles) {
-        release_one(d, gt->release_next++);
+        release_one(maptrack_find(gt, gt->release_next++));
         if (!(gt->release_next % 64) && hypercall_preempt_check())
             return -ERESTART;
     }

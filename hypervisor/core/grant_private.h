@@ -6,16 +6,15 @@
  *
  * Locks. table->lock: the granting side: entries, active entries, version, growth. Of two domains
  * only the granting one's is ever held. A maptrack entry is claimed by its flags, with
- * compare-and-exchange; free entries are on lists, one a vCPU, each with a lock.
+ * compare-and-exchange; the list of free ones has a lock of its own.
  */
 #ifndef CORE_GRANT_PRIVATE_H
 #define CORE_GRANT_PRIVATE_H
 
+#include <core/continuation.h>
 #include <core/domain.h>
 #include <core/grant.h>
-#include <lib/errno.h>
-#include <lib/spinlock.h>
-#include <mm/frame.h>
+#include <mm/guest_access.h>
 
 /* An entry of the guest's that is in use; no pins: not in use, the rest means nothing. */
 struct active {
@@ -55,11 +54,6 @@ _Static_assert(sizeof(struct maptrack) == 16, "256 a page");
 #define MAPTRACK_PER_PAGE (PAGE_SIZE / sizeof(struct maptrack))
 #define MAPTRACK_END      0xffffffffU
 
-struct maptrack_list {
-    struct spinlock lock;
-    u32 head; /* MAPTRACK_END: empty */
-};
-
 struct grant_table {
     struct spinlock lock;
     unsigned int version, max_version;
@@ -69,11 +63,12 @@ struct grant_table {
     void **status;          /* [max_frames], as many as needed; version 2 only */
     struct active **active; /* [max_frames * ACTIVE_PAGES] */
 
-    unsigned int nr_maptrack; /* pages */
+    struct spinlock maptrack_lock; /* the list of free handles, and growth */
+    u32 free_handle;               /* MAPTRACK_END: none */
+    unsigned int nr_maptrack;      /* pages */
     unsigned int max_maptrack;
-    struct maptrack **maptrack;          /* [max_maptrack], from the first mapping on */
-    struct maptrack_list *maptrack_free; /* [max_vcpus] */
-    u32 release_next;                    /* progress of grant_domain_release_mappings */
+    struct maptrack **maptrack; /* [max_maptrack], from the first mapping on */
+    u32 release_next;           /* progress of grant_domain_release_mappings */
 };
 
 static inline unsigned int refs_of(const struct grant_table *gt)
@@ -109,7 +104,20 @@ static inline grant_status_t *status_of(struct grant_table *gt, u32 ref)
  * GNTST_okay and *out as it is now, or GNTST_*. Takes rd's lock.
  */
 int grant_pin(struct domain *rd, u32 ref, domid_t user, bool write, bool copy, struct active *out);
-/* Undoes it but for the references to the frame. Takes rd's lock. */
+/* A reference to a frame of d, and one as writable if `write`. GNTST_*. */
+static inline int grant_frame_hold(struct domain *d, u64 frame, bool write)
+{
+    struct frame *f = mfn_get(_mfn(frame), d);
+
+    if (unlikely(!f))
+        return GNTST_bad_page;
+    if (!write || !frame_get_type(f, FT_WRITABLE))
+        return GNTST_okay;
+    frame_put(f);
+    return GNTST_general_error;
+}
+
+/* Undoes grant_pin but for the references to the frame. Takes rd's lock. */
 void grant_unpin(struct domain *rd, u32 ref, bool write);
 static inline void grant_frame_put(u32 frame, bool write)
 {
@@ -146,13 +154,34 @@ static inline void grant_peer_put(struct grant_peer *p)
 
 /* ---- operations, in their files ---- */
 
-/* All: 0, -EFAULT, or a continuation; the status of each entry is in the entry. */
-long grant_op_map(struct gnttab_map_grant_ref __guest *uop, unsigned int count);
-long grant_op_unmap(struct gnttab_unmap_grant_ref __guest *uop, unsigned int count);
-long grant_op_unmap_replace(struct gnttab_unmap_and_replace __guest *uop, unsigned int count);
-long grant_op_copy(struct gnttab_copy __guest *uop, unsigned int count);
+#define GRANT_ROW 16 /* operations that are copied, flushed and finished together */
 
-int maptrack_init(struct domain *d, unsigned int max_frames);
-void maptrack_free_all(struct domain *d);
+/*
+ * Runs `count` operations of `size` bytes, GRANT_ROW at a time: row(ops, n, state) does n of them and leaves the status
+ * of each in the operation; what the guest may look at stands from byte `answer` on. 0, -EFAULT, or a continuation.
+ */
+static __always_inline long grant_rows(unsigned int cmd, void __guest *uop, unsigned int count, size_t size,
+                                       size_t answer, void (*row)(void *ops, unsigned int n, void *state), void *state)
+{
+    u64 ops[GRANT_ROW * sizeof(struct gnttab_copy) / sizeof(u64)]; /* the largest */
+    unsigned int n;
+
+    for (; count; count -= n, uop += n * size) {
+        n = min(count, (unsigned int)GRANT_ROW);
+        if (n == 1 ? copy_from_guest(ops, uop, size) : copy_from_guest(ops, uop, n * size))
+            return -EFAULT;
+        row(ops, n, state);
+        if (n == 1 ? copy_to_guest(uop + answer, (char *)ops + answer, size - answer)
+                   : copy_to_guest(uop, ops, n * size))
+            return -EFAULT;
+        if (count > n && hypercall_preempt_check())
+            return hypercall_again(3, (unsigned long)cmd, uop + n * size, (unsigned long)(count - n));
+    }
+    return 0;
+}
+
+long grant_op_map(void __guest *uop, unsigned int count);
+long grant_op_unmap(void __guest *uop, unsigned int count);
+long grant_op_copy(void __guest *uop, unsigned int count);
 
 #endif

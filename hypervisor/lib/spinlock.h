@@ -16,7 +16,7 @@ enum lock_level {
     LOCK_DOMLIST,     /* the table of domains */
     LOCK_DOMAIN,      /* struct domain's own state */
     LOCK_GRANT,       /* a grant table: what its domain grants */
-    LOCK_MAPTRACK,    /* free handles of a vCPU for mapped grants */
+    LOCK_MAPTRACK,    /* free handles for mapped grants */
     LOCK_EVTCHN,      /* a domain's table of event channels: opening and closing them */
     LOCK_EVTCHN_PEER, /* the second of two such tables, the one with the higher domain id */
     LOCK_EVTCHN_PORT, /* one event channel: held while an event is sent through it */

@@ -397,10 +397,8 @@ static void test_tables(void **state)
     xen_pfn_t list[8];
     struct gnttab_setup_table op = {.dom = DOMID_SELF, .nr_frames = 4};
     struct gnttab_query_size size = {.dom = 1};
-    struct gnttab_swap_grant_ref swap = {.ref_a = 9, .ref_b = 10};
     struct domain *d0;
     mfn_t mfn;
-    u32 h;
 
     (void)state;
     setup();
@@ -432,19 +430,6 @@ static void test_tables(void **state)
     assert_int_equal(size.status, GNTST_okay);
     assert_int_equal(size.nr_frames, 1);
     assert_int_equal(size.max_nr_frames, 4);
-    world_run(d2->vcpu[0]);
-    give(9, 2, page, 0);
-    assert_int_equal(map(9, GNTMAP_host_map, AREA, &h), GNTST_okay);
-    world_run(d1->vcpu[0]);
-    assert_int_equal(do_grant_table_op(GNTTABOP_swap_grant_ref, &swap, 1), 0);
-    assert_int_equal(swap.status, GNTST_eagain);
-    world_run(d2->vcpu[0]);
-    assert_int_equal(unmap(AREA, 0, h), GNTST_okay);
-    world_run(d1->vcpu[0]);
-    assert_int_equal(do_grant_table_op(GNTTABOP_swap_grant_ref, &swap, 1), 0);
-    assert_int_equal(swap.status, GNTST_okay);
-    assert_int_equal(table(d1, 0)[10].domid, 2);
-    assert_int_equal(table(d1, 0)[9].flags, 0);
     world_run(d2->vcpu[0]);
     teardown();
 }

@@ -160,11 +160,11 @@ int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags)
     return GNTST_okay;
 }
 
-int arch_grant_unmap(u64 host_addr, mfn_t mfn, u64 new_addr, unsigned int flags)
+int arch_grant_unmap(u64 host_addr, mfn_t mfn, unsigned int flags)
 {
     struct host_mapping *m = host_mapping_find(host_addr);
 
-    if (!m || m->mfn != mfn_x(mfn) || m->writable != !(flags & GNTMAP_readonly) || new_addr)
+    if (!m || m->mfn != mfn_x(mfn) || m->writable != !(flags & GNTMAP_readonly))
         return GNTST_general_error;
     m->addr = 0;
     current->domain->arch.grant_maps--;

@@ -141,26 +141,6 @@ static void check_map_pte(void)
     check(grant_end(REF));
 }
 
-static void check_unmap_replace(void)
-{
-    struct gnttab_map_grant_ref op = map_op(GNTMAP_host_map, REF, AREA);
-    struct gnttab_unmap_and_replace re = {.host_addr = AREA, .new_addr = AREA + PAGE_SIZE};
-    uint64_t *other = page_alloc();
-
-    other[0] = 0x99;
-    check_eq(va_write((void *)(AREA + PAGE_SIZE), pte_make(virt_to_mfn(other), PTE_KRW)), 0);
-    grant_access(REF, self, virt_to_mfn(page), 0);
-    check_eq(grant_map(&op), GNTST_okay);
-    re.handle = op.handle;
-    check_eq(hc_grant_table_op(GNTTABOP_unmap_and_replace, &re, 1), 0);
-    check_eq(re.status, GNTST_okay);
-    mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0);
-    check_eq(*(volatile uint64_t *)AREA, 0x99);
-    check_eq(read_fault(AREA + PAGE_SIZE), VEC_PF);
-    check_eq(va_write((void *)AREA, 0), 0);
-    check(grant_end(REF));
-}
-
 static void check_copy(void)
 {
     uint64_t *from = page_alloc(), *to = page_alloc();
@@ -229,7 +209,6 @@ void test_main(void)
     check_map_errors();
     check_map_table();
     check_map_pte();
-    check_unmap_replace();
     check_copy();
     check_setup();
 }

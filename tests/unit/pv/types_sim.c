@@ -249,7 +249,7 @@ static void grant_map(struct domain *d, struct grant *g)
 static void grant_unmap(struct domain *d, struct grant *g)
 {
     struct frame *f = mfn_frame(g->mfn);
-    int rc = arch_grant_unmap(g->addr, g->mfn, rnd(4) ? 0 : some_va(), g->flags);
+    int rc = arch_grant_unmap(g->addr, g->mfn, g->flags);
 
     /* One that fails was overwritten, and belongs to the entry, wherever that is. */
     g->mapper = NULL;

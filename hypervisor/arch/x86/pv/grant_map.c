@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Grants in PV page tables: the entry that GNTTABOP_map_grant_ref names gets a frame of another
- * domain, and GNTTABOP_unmap_grant_ref and _unmap_and_replace take it out. Reference and type of
- * the frame are the caller's (core/grant.c) until the entry is in; from then on they are what the
- * entry holds, and they go back to the caller with the unmap. (ABI: xen/grant_table.h, GNTMAP_*.)
+ * domain, and GNTTABOP_unmap_grant_ref takes it out. Reference and type of the frame are the caller's (core/grant.c)
+ * until the entry is in; from then on they are what the entry holds, and they go back to the caller with the unmap.
+ * (ABI: xen/grant_table.h, GNTMAP_*.)
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/tlb.h>
@@ -48,37 +48,24 @@ int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags)
     return GNTST_okay;
 }
 
-/* Exchanges the entry by `new` if it maps mfn with the rights that the grant was mapped with. */
-static bool grant_exchange(u64 *p, mfn_t mfn, bool writable, u64 new)
+/* Empties the entry if it maps mfn with the rights that the grant was mapped with. */
+static bool grant_take_out(u64 *p, mfn_t mfn, bool writable)
 {
     u64 old = READ_ONCE(*p);
 
     do {
         if (!(old & PTE_P) || !mfn_eq(pte_mfn(old), mfn) || !!(old & PTE_RW) != writable)
             return false;
-    } while (!__atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    } while (!__atomic_compare_exchange_n(p, &old, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     return true;
 }
 
-int arch_grant_unmap(u64 host_addr, mfn_t mfn, u64 new_addr, unsigned int flags)
+int arch_grant_unmap(u64 host_addr, mfn_t mfn, unsigned int flags)
 {
-    struct table_hold h = TABLE_HOLD(current->domain), hn = TABLE_HOLD(current->domain);
-    u64 *p = grant_entry(&h, host_addr, flags & GNTMAP_contains_pte), *pn = NULL;
-    u64 new = 0;
-    int rc = GNTST_general_error;
+    struct table_hold h = TABLE_HOLD(current->domain);
+    u64 *p = grant_entry(&h, host_addr, flags & GNTMAP_contains_pte);
+    bool done = p && grant_take_out(p, mfn, !(flags & GNTMAP_readonly));
 
-    if (p && new_addr)
-        pn = grant_entry(&hn, new_addr, false);
-    if (p && (!new_addr || (pn && pn != p))) {
-        /* What the second entry holds moves to the first. */
-        if (pn)
-            new = __atomic_exchange_n(pn, 0, __ATOMIC_SEQ_CST);
-        if (grant_exchange(p, mfn, !(flags & GNTMAP_readonly), new))
-            rc = GNTST_okay;
-        else if (new)
-            pte_put(__atomic_exchange_n(pn, new, __ATOMIC_SEQ_CST));
-    }
-    table_release(&hn);
     table_release(&h);
-    return rc;
+    return done ? GNTST_okay : GNTST_general_error;
 }
