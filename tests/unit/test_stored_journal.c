@@ -198,6 +198,12 @@ static void answer_lost(void **state)
     /* As if neither the answer nor the index had got into the page. */
     page->req_cons = cons;
     page->rsp_prod = prod;
+    /* And the next one dies too, just before it has a journal of its own. */
+    rig_kill();
+    store_init();
+    domain_add_dom0();
+    assert_true(journal_load(path));
+    domain_attach_restored();
     again();
     assert_true(rig_next(1, &hdr, body));
     assert_int_equal(hdr.req_id, 78);
@@ -206,6 +212,31 @@ static void answer_lost(void **state)
     assert_string_equal(rig_event(1), "data tok");
     assert_string_equal(rig_event(1), "");
     assert_int_equal(page->req_cons, page->req_prod);
+}
+
+/* The same for a commit that came to nothing: the next daemon does not know the transaction, but what became of it. */
+static void failure_lost(void **state)
+{
+    struct xenstore_domain_interface *page = &rig_page[1];
+    XENSTORE_RING_IDX cons, prod;
+    struct xsd_sockmsg hdr = {.type = XS_TRANSACTION_END, .req_id = 79, .tx_id = rig_transaction(1), .len = 2};
+    char body[XENSTORE_PAYLOAD_MAX + 1];
+
+    (void)state;
+    RIG_CALL(1, XS_READ, hdr.tx_id, "data/x\0");
+    assert_ok(RIG_CALL(0, XS_WRITE, 0, HOME "/data/x\0v"));
+    cons = page->req_cons;
+    prod = page->rsp_prod;
+    rig_put(1, &hdr, sizeof(hdr));
+    rig_put(1, "T", 2);
+    while (connection_run_all())
+        ;
+    page->req_cons = cons;
+    page->rsp_prod = prod;
+    again();
+    assert_true(rig_next(1, &hdr, body));
+    assert_int_equal(hdr.req_id, 79);
+    assert_string_equal(body, "EAGAIN");
 }
 
 /* Killed in the middle of an answer that is longer than the ring. */
@@ -327,6 +358,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(transactions_end, start, stop),
         cmocka_unit_test_setup_teardown(request_waits, start, stop),
         cmocka_unit_test_setup_teardown(answer_lost, start, stop),
+        cmocka_unit_test_setup_teardown(failure_lost, start, stop),
         cmocka_unit_test_setup_teardown(answer_torn, start, stop),
         cmocka_unit_test_setup_teardown(request_torn, start, stop),
         cmocka_unit_test_setup_teardown(damaged, start, stop),

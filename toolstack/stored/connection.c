@@ -293,6 +293,15 @@ void connection_end_reply(struct connection *c, struct out *o, uint32_t type, ui
     out_ready(c, o);
 }
 
+void connection_restore_reply(struct connection *c, const void *data, size_t len)
+{
+    struct out *o = connection_begin_reply(c);
+
+    buf_add(&o->data, data, len);
+    c->changed = true;
+    out_ready(c, o);
+}
+
 void connection_send_event(struct connection *c, struct watch *w, const char *path)
 {
     size_t path_size = strlen(path) + 1, token_size = strlen(w->token) + 1;

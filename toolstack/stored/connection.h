@@ -104,6 +104,8 @@ void connection_flush(struct connection *c);
 struct out *connection_begin_reply(struct connection *c);
 void connection_end_reply(struct connection *c, struct out *o, uint32_t type, uint32_t req_id, uint32_t tx_id,
                           const void *data, size_t len);
+/* The reply of an earlier daemon to the request that is still there: it is not to be carried out again. */
+void connection_restore_reply(struct connection *c, const void *data, size_t len);
 
 /* Queues a watch event. Too many for a slow reader are merged into one for each watch. */
 void connection_send_event(struct connection *c, struct watch *w, const char *path);

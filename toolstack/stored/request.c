@@ -276,6 +276,7 @@ static int do_transaction_end(struct request *r)
     if (!tx)
         return ENOENT;
     r->tx = NULL;
+    r->ended = true;
     return transaction_end(r->conn, tx, *r->body == 'T');
 }
 
@@ -420,7 +421,8 @@ void request_handle(struct connection *c)
         reply_string(&r, "OK");
     }
     connection_end_reply(c, o, type, r.hdr.req_id, r.hdr.tx_id, r.reply.data, r.reply.len);
-    c->changed = !err && (handlers[r.hdr.type].flags & NO_REDO);
+    /* A commit ends its transaction even if it comes to nothing; no other request that fails does anything. */
+    c->changed = type != XS_ERROR ? handlers[type].flags & NO_REDO : r.ended;
     if (c->changed)
         journal_reply(c, o->data.data, o->data.len);
     journal_end();

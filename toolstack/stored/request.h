@@ -16,6 +16,7 @@ struct request {
     struct transaction *tx;
     struct buf reply; /* payload; left empty: "OK" */
     bool raw_reply;   /* an empty payload is meant */
+    bool ended;       /* its transaction is over, with whatever result */
 };
 
 /* Answers the complete message in c->in. */

@@ -275,17 +275,20 @@ static bool rest_is_reply(const struct ring *r, size_t rest)
 void ring_resume(struct connection *c)
 {
     struct ring *r = c->ring;
-    uint32_t cons = r->page->req_cons;
+    uint32_t cons = r->page->req_cons, answered = r->saved.request_end - cons;
     size_t rest = unsent_rest(r);
+    bool done = r->saved.reply.len && answered && answered <= XENSTORE_RING_SIZE;
 
     if (rest)
         connection_send_raw(c, r->saved.rest.data + r->saved.rest.len - rest, rest);
-    if (r->saved.reply.len && r->saved.request_end != cons && r->saved.request_end - cons <= XENSTORE_RING_SIZE) {
-        /* Done, but the guest may not have been told: tell it now, and step over the request. */
-        if (!rest_is_reply(r, rest))
-            connection_send_raw(c, r->saved.reply.data, r->saved.reply.len);
+    if (done && !rest_is_reply(r, rest)) {
+        /* Done, but the guest may not have been told. The request stays in the ring until it is: we may die again. */
+        connection_restore_reply(c, r->saved.reply.data, r->saved.reply.len);
+        r->peeked = answered;
         c->in_len = 0;
+    } else if (done) {
         cons = r->saved.request_end;
+        c->in_len = 0;
     } else if (c->in_len && r->saved.input_end - cons <= XENSTORE_RING_SIZE) {
         cons = r->saved.input_end; /* journalled, but perhaps not taken from the ring yet */
     } else {
