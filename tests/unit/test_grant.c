@@ -5,7 +5,7 @@
  */
 #include "world.h"
 #include <asm/host.h>
-#include <core/grant.h>
+#include <core/grant_private.h>
 #include <lib/errno.h>
 #include <lib/printk.h>
 #include <mm/heap.h>
@@ -195,7 +195,7 @@ static void test_rows(void **state)
     teardown();
 }
 
-/* All handles, from all vCPUs' lists, and back. */
+/* All handles, by several vCPUs, and back. */
 static void test_maptrack_limit(void **state)
 {
     static u32 handles[1100];
@@ -219,6 +219,24 @@ static void test_maptrack_limit(void **state)
     world_run(d2->vcpu[2]);
     assert_int_equal(map(9, GNTMAP_device_map, 0, &handles[0]), GNTST_okay);
     assert_int_equal(unmap(0, mfn_to_paddr(frame_mfn(page)), handles[0]), GNTST_okay);
+    teardown();
+}
+
+/* What one vCPU maps and another one unmaps serves the first again: one page is enough for one mapping. */
+static void test_maptrack_page(void **state)
+{
+    u32 handle;
+
+    (void)state;
+    setup();
+    give(9, 2, page, 0);
+    for (unsigned int n = 0; n < 1000; n++) {
+        world_run(d2->vcpu[0]);
+        assert_int_equal(map(9, GNTMAP_device_map, 0, &handle), GNTST_okay);
+        world_run(d2->vcpu[1]);
+        assert_int_equal(unmap(0, mfn_to_paddr(frame_mfn(page)), handle), GNTST_okay);
+    }
+    assert_int_equal(d2->grants->nr_maptrack, 1);
     teardown();
 }
 
@@ -562,10 +580,11 @@ static void test_parallel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_map),       cmocka_unit_test(test_device_map),     cmocka_unit_test(test_map_refused),
-        cmocka_unit_test(test_rows),      cmocka_unit_test(test_maptrack_limit), cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_copy_row),  cmocka_unit_test(test_version_2),      cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_user_dies), cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_map),      cmocka_unit_test(test_device_map),     cmocka_unit_test(test_map_refused),
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_maptrack_limit), cmocka_unit_test(test_maptrack_page),
+        cmocka_unit_test(test_copy),     cmocka_unit_test(test_copy_row),       cmocka_unit_test(test_version_2),
+        cmocka_unit_test(test_tables),   cmocka_unit_test(test_user_dies),      cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_parallel),
     };
 
     return cmocka_run_group_tests_name("grant", tests, NULL, NULL);
