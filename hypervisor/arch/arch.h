@@ -67,9 +67,9 @@ bool arch_runstate_deferred(struct vcpu *v);
 void arch_idle_wait(void);
 /* Makes `cpu` look at its softirqs soon. Any context. */
 void arch_send_event_check(unsigned int cpu);
-/* Runs fn(arg) on the CPUs of m (also this one if in m), waits if `wait`. Interrupts on, no
- * spinlocks that fn takes. */
-void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg, bool wait);
+/* Runs fn(arg) on the CPUs of m (also this one if in m), interrupts off, and waits until it is done everywhere.
+ * Interrupts on, no lock that is ever taken with interrupts off, nor one that fn takes. */
+void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg);
 /* Stops the host: reason is a SHUTDOWN_* of dom0 (poweroff, reboot, crash ...). */
 void arch_host_shutdown(u32 reason) __noreturn;
 /* A guest crashed: its registers go to the log. v is current. */

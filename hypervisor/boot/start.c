@@ -5,7 +5,6 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/policy.h>
-#include <arch/x86/cpu/smp.h>
 #include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/mm/setup.h>
@@ -47,7 +46,6 @@ static void __init traps_start(void)
 {
     traps_init();
     traps_cpu_init();
-    cpu_common_init();
 }
 
 /* From here on there is a current vCPU, the idle one. */

@@ -311,7 +311,7 @@ void fifo_reset(struct domain *d)
         return;
     /* Senders of VIRQs and pirqs use the pages without a lock, but with interrupts off: once each
      * CPU answered, they are through. */
-    arch_call_on(&cpu_online_map, answer, NULL, true);
+    arch_call_on(&cpu_online_map, answer, NULL);
     for_each_vcpu (d, v)
         evtchn_vcpu_free(v);
     for (unsigned int i = 0; i < f->nr_pages; i++)

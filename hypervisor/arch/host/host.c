@@ -129,9 +129,8 @@ mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
 
 /* CPUs other than this one answer at their leisure: threads that play CPUs keep no promise about
  * interrupts. */
-void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg, bool wait)
+void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg)
 {
-    (void)wait;
     ASSERT(irqs_enabled());
     if (cpumask_test(m, smp_processor_id()))
         fn(arg);

@@ -10,6 +10,10 @@
 #include <asm/system.h>
 #include <asm/trapnr.h>
 
+/* The types that the ABI promises PV guests (xen/arch-x86/xen.h, XEN_MSR_PAT): WB, WT, UC-, UC, WC,
+ * WP, UC, UC. */
+#define PAT_VALUE 0x050100070406UL
+
 unsigned long mmu_cr4 __read_mostly;
 
 void control_cpu_init(void)
@@ -23,5 +27,6 @@ void control_cpu_init(void)
     fpu_cpu_init();
     mmu_cr4 = read_cr4();
     cpu_info()->cr4 = mmu_cr4;
+    wrmsr(MSR_PAT, PAT_VALUE);
     spec_ctrl_cpu_init();
 }

@@ -8,7 +8,7 @@
 /* CR4 of every CPU; a guest's own bits come on top (pv/switch.c). */
 extern unsigned long mmu_cr4;
 
-/* Each CPU once, from traps_cpu_init: CR0, CR4, extended state, mitigations. */
+/* Each CPU once, from traps_cpu_init: CR0, CR4, extended state, PAT, mitigations. */
 void control_cpu_init(void);
 
 #endif

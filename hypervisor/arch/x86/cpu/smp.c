@@ -8,7 +8,6 @@
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/smp.h>
-#include <arch/x86/cpu/tsc_sync.h>
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
@@ -18,11 +17,6 @@
 #include <boot/param.h>
 #include <lib/lib.h>
 #include <sched/sched.h>
-
-#define MSR_PAT 0x277
-/* The types that the ABI promises PV guests (xen/arch-x86/xen.h, XEN_MSR_PAT): WB, WT, UC-, UC, WC,
- * WP, UC, UC. */
-#define PAT_VALUE 0x050100070406UL
 
 struct cpumask cpu_online_map = {.bits = {1}};
 unsigned int nr_cpu_ids = 1;
@@ -39,8 +33,6 @@ static bool clock_compares_tsc;
 extern const u8 trampoline_start[], trampoline_end[];
 extern const u8 trampoline_base[], trampoline_cr3[];
 
-void cpu_common_init(void) { wrmsr(MSR_PAT, PAT_VALUE); }
-
 /* ---- starting them ---- */
 
 static void __init delay_us(unsigned int us)
@@ -55,7 +47,6 @@ void ap_start(unsigned int cpu)
 {
     cpu_info()->current_vcpu = idle_domain->vcpu[cpu];
     traps_cpu_init();
-    cpu_common_init();
     apic_cpu_init();
     if (clock_compares_tsc)
         tsc_sync_target();
@@ -147,61 +138,59 @@ void __init smp_boot(void)
 
 /* ---- calling functions ---- */
 
-/* Level 0, like the lock of TLB flushes: who waits for it serves others' calls meanwhile. */
+/*
+ * One call at a time goes round; its sender waits with interrupts on, so that two senders can serve each other: the
+ * lock is of level 0, taken below any other.
+ */
 static struct spinlock call_lock;
-static struct {
-    void (*fn)(void *);
-    void *arg;
-    bool wait;
-    struct cpumask waiting;
-} call;
+/* Guarded by call_lock; read by those whose bit is in call_waiting, until they clear it. */
+static void (*call_fn)(void *);
+static void *call_arg;
+static struct cpumask call_waiting;
 
 void smp_call_interrupt(void)
 {
     unsigned int cpu = smp_processor_id();
-    void (*fn)(void *) = call.fn;
-    void *arg = call.arg;
 
-    if (!cpumask_test(&call.waiting, cpu))
+    if (!cpumask_test(&call_waiting, cpu))
         return;
-    if (call.wait) {
-        fn(arg);
-        cpumask_unset(&call.waiting, cpu);
-    } else {
-        cpumask_unset(&call.waiting, cpu);
-        fn(arg);
-    }
+    call_fn(call_arg);
+    cpumask_unset(&call_waiting, cpu);
 }
 
-void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg, bool wait)
+static void call_others(const struct cpumask *others, void (*fn)(void *), void *arg)
 {
-    struct cpumask others = cpumask_and(m, &cpu_online_map);
-    unsigned int self = smp_processor_id();
-    bool here = cpumask_test(m, self);
-    unsigned long flags;
+    ASSERT(irqs_enabled());
+    spin_lock(&call_lock);
+    call_fn = fn;
+    call_arg = arg;
+    mb();
+    call_waiting = *others;
+    mb();
+    apic_send_ipi_mask(others, VECTOR_CALL);
+    while (!cpumask_empty(&call_waiting)) {
+        cpu_relax();
+        barrier();
+    }
+    spin_unlock(&call_lock);
+}
 
-    __clear_bit(self, others.bits);
-    if (!cpumask_empty(&others)) {
-        ASSERT(irqs_enabled());
-        spin_lock(&call_lock);
-        call.fn = fn;
-        call.arg = arg;
-        call.wait = wait;
-        mb();
-        call.waiting = others;
-        mb();
-        apic_send_ipi_mask(&others, VECTOR_CALL);
-        while (!cpumask_empty((const struct cpumask *)&call.waiting)) {
-            cpu_relax();
-            barrier();
-        }
-        spin_unlock(&call_lock);
-    }
-    if (here) {
-        flags = irq_save();
+void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg)
+{
+    unsigned int self = smp_processor_id();
+    struct cpumask others;
+
+    if (cpumask_test(m, self)) {
+        irq_guard();
         fn(arg);
-        irq_restore(flags);
     }
+    /* The usual case on small machines, without going through the whole set. */
+    if (nr_cpu_ids <= BITS_PER_LONG && !(m->bits[0] & ~BIT_MASK(self)))
+        return;
+    others = cpumask_and(m, &cpu_online_map);
+    __clear_bit(self, others.bits);
+    if (!cpumask_empty(&others))
+        call_others(&others, fn, arg);
 }
 
 /* STI takes effect behind the HLT, so an interrupt that came in between still ends the wait. */

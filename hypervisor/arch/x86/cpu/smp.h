@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What smp.c gives to interrupt dispatch, to the NMI handler and to panic().
+ * What smp.c gives to interrupt dispatch, to the NMI handler and to panic(), and how the CPUs compare their clocks.
  */
 #ifndef ARCH_X86_CPU_SMP_H
 #define ARCH_X86_CPU_SMP_H
 
+#include <lib/types.h>
+
 struct cpu_user_regs;
 
-/* VECTOR_CALL and VECTOR_TLB arrived. Interrupts off. */
+/* VECTOR_CALL arrived. Interrupts off. */
 void smp_call_interrupt(void);
-void flush_tlb_interrupt(void);
 
 /*
  * Panic or shutdown: every other CPU runs show(its registers), one after the other, and halts for
@@ -20,7 +21,15 @@ void smp_stop_others(void (*show)(const struct cpu_user_regs *regs));
 /* First thing in the NMI handler: was it smp_stop_others? Then it does not return. */
 void smp_nmi(const struct cpu_user_regs *regs);
 
-/* What every CPU sets in the same way besides traps_cpu_init: PAT. */
-void cpu_common_init(void);
+/*
+ * tsc_sync.c, for smp.c's two sides only. On the new CPU: waits for its turn, compares, and waits until it is let go.
+ * Interrupts off.
+ */
+void tsc_sync_target(void);
+/* On the first: compares with `cpu`. False when a reading went backwards, or it did not come within
+ * `patience` of our ticks. */
+bool tsc_sync_source(unsigned int cpu, u64 patience);
+/* Lets the new CPU go on, when what follows from the answer is done. */
+void tsc_sync_release(void);
 
 #endif

@@ -42,11 +42,9 @@ static inline void flush_tlb_local(void) { load_cr3(read_cr3()); }
 /* The page of va, global or not. */
 static inline void flush_tlb_one_local(unsigned long va) { invlpg(va); }
 
-/* All mappings, ours as well: after a change to hypervisor page tables. */
-void flush_tlb_all_local(void);
-
 void flush_tlb_mask(const struct cpumask *m);
 void flush_tlb_one_mask(const struct cpumask *m, unsigned long va);
+/* All mappings, ours as well: after a change to hypervisor page tables. */
 void flush_tlb_all_mask(const struct cpumask *m);
 /* WBINVD on the CPUs of m (MMUEXT_FLUSH_CACHE_GLOBAL). */
 void flush_cache_mask(const struct cpumask *m);

@@ -4,7 +4,7 @@
  * shall be the clock: it and the first CPU read their counters in turns, and no reading may be
  * before the one before it. smp.c calls in on both sides.
  */
-#include <arch/x86/cpu/tsc_sync.h>
+#include <arch/x86/cpu/smp.h>
 #include <asm/current.h>
 #include <lib/spinlock.h>
 

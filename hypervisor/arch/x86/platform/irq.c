@@ -209,10 +209,6 @@ void do_irq(struct cpu_user_regs *regs)
         lapic_timer_interrupt();
         break;
     case VECTOR_EVENT_CHECK: apic_eoi(); break; /* the way out looks at what is pending */
-    case VECTOR_TLB:
-        apic_eoi();
-        flush_tlb_interrupt();
-        break;
     case VECTOR_CALL:
         apic_eoi();
         smp_call_interrupt();

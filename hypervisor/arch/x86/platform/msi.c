@@ -236,7 +236,7 @@ void msi_destroy(struct irq *irq)
     irq_unplace(irq);
     spin_unlock_irqrestore(&irq->lock, flags);
     /* A CPU that found it by its vector before is through with it when it can be interrupted again. */
-    arch_call_on(&cpu_online_map, nothing, NULL, true);
+    arch_call_on(&cpu_online_map, nothing, NULL);
     if (msix) {
         dev->irqs[irq->entry] = NULL;
         if (--dev->msix_used == 0) {

@@ -22,7 +22,6 @@ struct vcpu;
 #define VECTOR_LAST_DEVICE  0xef
 #define VECTOR_TIMER        0xf8
 #define VECTOR_CALL         0xf9
-#define VECTOR_TLB          0xfa
 #define VECTOR_EVENT_CHECK  0xfb
 #define VECTOR_ERROR        0xfe
 #define VECTOR_SPURIOUS     0xff
