@@ -13,6 +13,13 @@
 /* Words as the ABI numbers them (xen/arch-x86/cpufeatureset.h). */
 #define CPU_FEATURE_WORDS 19
 
+/* Where each word stands in CPUID: leaf 0 for those that are MSRs. reg: 0 EAX .. 3 EDX. */
+struct feature_place {
+    u32 leaf, subleaf;
+    u8 reg;
+};
+extern const struct feature_place feature_place[CPU_FEATURE_WORDS];
+
 enum cpu_vendor { CPU_VENDOR_OTHER, CPU_VENDOR_INTEL, CPU_VENDOR_AMD, CPU_VENDOR_HYGON };
 
 struct cpu_identity {
@@ -33,9 +40,7 @@ struct cpu_identity {
     bool bug_l1tf;       /* non-present PTEs must not hold addresses of RAM */
     bool bug_mds;        /* VERW on the way to a guest */
     bool bug_spectre_v2; /* indirect branches need IBRS or retpolines */
-    bool bug_ssb;        /* speculative store bypass */
     bool bug_rsb;        /* return stack must be refilled on entry */
-    bool bug_sysret;     /* Intel: SYSRET to a non-canonical address faults in ring 0 */
     bool eibrs;          /* one setting of IBRS for good instead of one write per entry */
 };
 

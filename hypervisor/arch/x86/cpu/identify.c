@@ -14,52 +14,45 @@
 
 struct cpu_identity boot_cpu;
 
+enum { EAX, EBX, ECX, EDX };
+
+const struct feature_place feature_place[CPU_FEATURE_WORDS] = {
+    {1, 0, EDX},
+    {1, 0, ECX},
+    {0x80000001, 0, EDX},
+    {0x80000001, 0, ECX},
+    {0xd, 1, EAX},
+    {7, 0, EBX},
+    {7, 0, ECX},
+    {0x80000007, 0, EDX},
+    {0x80000008, 0, EBX},
+    {7, 0, EDX},
+    {7, 1, EAX},
+    {0x80000021, 0, EAX},
+    {7, 1, EBX},
+    {7, 2, EDX},
+    {7, 1, ECX},
+    {7, 1, EDX},
+    [18] = {0x80000021, 0, ECX},
+};
+
 static void read_words(struct cpu_identity *c)
 {
-    struct cpuid_regs r = cpuid_count(1, 0);
-    u32 *w = c->features;
+    for (unsigned int w = 0; w < CPU_FEATURE_WORDS; w++) {
+        const struct feature_place *p = &feature_place[w];
+        u32 max_leaf = p->leaf >> 31 ? c->max_ext_leaf : c->max_leaf;
 
-    w[0] = r.d;
-    w[1] = r.c;
-    if (c->max_leaf >= 7) {
-        u32 subleaves;
+        if (p->leaf && p->leaf <= max_leaf && (p->leaf != 7 || p->subleaf <= cpuid_count(7, 0).a)) {
+            struct cpuid_regs r = cpuid_count(p->leaf, p->subleaf);
 
-        r = cpuid_count(7, 0);
-        subleaves = r.a;
-        w[5] = r.b;
-        w[6] = r.c;
-        w[9] = r.d;
-        if (subleaves >= 1) {
-            r = cpuid_count(7, 1);
-            w[10] = r.a;
-            w[12] = r.b;
-            w[14] = r.c;
-            w[15] = r.d;
+            c->features[w] = (&r.a)[p->reg];
         }
-        if (subleaves >= 2)
-            w[13] = cpuid_count(7, 2).d;
-    }
-    if (c->max_leaf >= 0xd)
-        w[4] = cpuid_count(0xd, 1).a;
-    if (c->max_ext_leaf >= 0x80000001) {
-        r = cpuid_count(0x80000001, 0);
-        w[2] = r.d;
-        w[3] = r.c;
-    }
-    if (c->max_ext_leaf >= 0x80000007)
-        w[7] = cpuid_count(0x80000007, 0).d;
-    if (c->max_ext_leaf >= 0x80000008)
-        w[8] = cpuid_count(0x80000008, 0).b;
-    if (c->max_ext_leaf >= 0x80000021) {
-        r = cpuid_count(0x80000021, 0);
-        w[11] = r.a;
-        w[18] = r.c;
     }
     if (cpu_has(ARCH_CAPS)) {
         u64 caps = rdmsr(MSR_ARCH_CAPABILITIES);
 
-        w[16] = caps;
-        w[17] = caps >> 32;
+        c->features[16] = caps;
+        c->features[17] = caps >> 32;
     }
 }
 
@@ -110,32 +103,20 @@ static void read_signature(struct cpu_identity *c)
         c->cache_line = 64;
 }
 
-static unsigned int bits_for(u32 count) { return count > 1 ? fls64(count - 1) + 1 : 0; }
-
-/* How an APIC id splits into thread, core and package (SDM vol. 3, 9.9; APM vol. 3, E.4.7). */
+/*
+ * How an APIC id splits into thread, core and package (SDM vol. 3, 9.9; APM vol. 3, E.4.7). A CPU of the days before
+ * leaf 0xb shows its threads as cores.
+ */
 static void read_topology(struct cpu_identity *c)
 {
-    u32 logical = cpuid_count(1, 0).b >> 16 & 255;
-
     if (c->max_leaf >= 0xb && cpuid_count(0xb, 0).b) {
         c->apic_id = cpuid_count(0xb, 0).d;
         c->core_bits = cpuid_count(0xb, 0).a & 31;
         c->package_shift = cpuid_count(0xb, 1).a & 31;
-        return;
-    }
-    if (!cpu_has(HTT))
-        return;
-    if (c->vendor == CPU_VENDOR_INTEL) {
-        u32 cores = c->max_leaf >= 4 ? (cpuid_count(4, 0).a >> 26) + 1 : 1;
+    } else if (cpu_has(HTT)) {
+        u32 logical = cpuid_count(1, 0).b >> 16 & 255;
 
-        c->package_shift = bits_for(logical);
-        c->core_bits = c->package_shift - min((unsigned int)c->package_shift, bits_for(cores));
-    } else if (c->max_ext_leaf >= 0x80000008) {
-        u32 sizes = cpuid_count(0x80000008, 0).c;
-
-        c->package_shift = sizes >> 12 & 15 ? sizes >> 12 & 15 : bits_for((sizes & 255) + 1);
-        if (cpu_has(TOPOEXT) && c->max_ext_leaf >= 0x8000001e)
-            c->core_bits = bits_for((cpuid_count(0x8000001e, 0).b >> 8 & 255) + 1);
+        c->package_shift = logical > 1 ? fls64(logical - 1) + 1 : 0;
     }
 }
 
@@ -170,12 +151,10 @@ static void find_weaknesses(struct cpu_identity *c)
 
     if (in_order)
         return;
-    c->bug_sysret = c->vendor != CPU_VENDOR_AMD && c->vendor != CPU_VENDOR_HYGON;
     c->bug_meltdown = intel && !cpu_has(RDCL_NO);
     c->bug_l1tf = intel && !cpu_has(RDCL_NO);
     c->bug_mds = intel && !cpu_has(MDS_NO);
     c->bug_spectre_v2 = true;
-    c->bug_ssb = !cpu_has(INTEL_SSB_NO) && !cpu_has(SSB_NO);
     c->eibrs = cpu_has(EIBRS) || cpu_has(AUTO_IBRS) || cpu_has(IBRS_ALWAYS);
     c->bug_rsb = !(cpu_has(EIBRS) && cpu_has(PBRSB_NO)) && !cpu_has(AUTO_IBRS);
 }

@@ -15,39 +15,26 @@
 
 struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
 
-#define REG_A 0
-#define REG_B 1
-#define REG_C 2
-#define REG_D 3
-
-/* Where each feature word is found. */
-static const struct {
-    u32 leaf, subleaf;
-    u8 reg;
-} word_place[CPU_FEATURE_WORDS] = {
-    {1, 0, REG_D},          {1, 0, REG_C}, {0x80000001, 0, REG_D}, {0x80000001, 0, REG_C},
-    {0xd, 1, REG_A},        {7, 0, REG_B}, {7, 0, REG_C},          {0x80000007, 0, REG_D},
-    {0x80000008, 0, REG_B}, {7, 0, REG_D}, {7, 1, REG_A},          {0x80000021, 0, REG_A},
-    {7, 1, REG_B},          {7, 2, REG_D}, {7, 1, REG_C},          {7, 1, REG_D},
-};
-#define NR_CPUID_WORDS 16 /* later words are MSRs */
-
-static u32 *leaf_reg(xen_cpuid_leaf_t *l, unsigned int reg)
+static xen_cpuid_leaf_t *find(const struct cpu_policy *p, u32 leaf, u32 subleaf)
 {
-    u32 *regs[] = {&l->a, &l->b, &l->c, &l->d};
-
-    return regs[reg];
-}
-
-static const xen_cpuid_leaf_t *find(const struct cpu_policy *p, u32 leaf, u32 subleaf)
-{
+    if (subleaf == XEN_CPUID_NO_SUBLEAF)
+        subleaf = 0;
     for (unsigned int i = 0; i < p->nr_leaves; i++) {
         const xen_cpuid_leaf_t *l = &p->leaf[i];
 
         if (l->leaf == leaf && (l->subleaf == XEN_CPUID_NO_SUBLEAF || l->subleaf == subleaf))
-            return l;
+            return (xen_cpuid_leaf_t *)l;
     }
     return NULL;
+}
+
+/* Feature word w in a policy; NULL: the policy lacks the leaf. */
+static u32 *word_of(const struct cpu_policy *p, unsigned int w)
+{
+    const struct feature_place *f = &feature_place[w];
+    xen_cpuid_leaf_t *l = f->leaf ? find(p, f->leaf, f->subleaf) : NULL;
+
+    return l ? &l->a + f->reg : NULL;
 }
 
 static void __init add(struct cpu_policy *p, u32 leaf, u32 subleaf)
@@ -58,29 +45,15 @@ static void __init add(struct cpu_policy *p, u32 leaf, u32 subleaf)
         p->leaf[p->nr_leaves++] = (xen_cpuid_leaf_t){leaf, subleaf, r.a, r.b, r.c, r.d};
 }
 
-static void __init add_basic(struct cpu_policy *p, u32 leaf)
+/* How many subleaves of a leaf are worth a look; 0: it has none. */
+static unsigned int __init subleaves(u32 leaf)
 {
     switch (leaf) {
-    case 4:
-        for (u32 i = 0; i < 6; i++)
-            add(p, leaf, i);
-        return;
-    case 7:
-        for (u32 i = 0; i <= 2 && i <= cpuid_count(7, 0).a; i++)
-            add(p, leaf, i);
-        return;
-    case 0xb:
-        add(p, leaf, 0);
-        add(p, leaf, 1);
-        return;
-    case 0xd:
-        add(p, leaf, 0);
-        add(p, leaf, 1);
-        for (u32 i = 2; i < 63; i++)
-            if (boot_cpu.xcr0_mask >> i & 1)
-                add(p, leaf, i);
-        return;
-    default: add(p, leaf, XEN_CPUID_NO_SUBLEAF);
+    case 4: return 6;
+    case 7: return min(cpuid_count(7, 0).a, 2U) + 1;
+    case 0xb: return 2;
+    case 0xd: return 63;
+    default: return 0;
     }
 }
 
@@ -89,8 +62,15 @@ static void __init host_policy_init(void)
     u32 max_leaf = min(boot_cpu.max_leaf, 0xdU);
     u32 max_ext = min(boot_cpu.max_ext_leaf, 0x80000021U);
 
-    for (u32 leaf = 0; leaf <= max_leaf; leaf++)
-        add_basic(&host_policy, leaf);
+    for (u32 leaf = 0; leaf <= max_leaf; leaf++) {
+        unsigned int n = subleaves(leaf);
+
+        if (!n)
+            add(&host_policy, leaf, XEN_CPUID_NO_SUBLEAF);
+        for (u32 i = 0; i < n; i++)
+            if (leaf != 0xd || i < 2 || boot_cpu.xcr0_mask >> i & 1)
+                add(&host_policy, leaf, i);
+    }
     for (u32 leaf = 0x80000000; leaf <= max_ext; leaf++)
         if (leaf <= 0x80000008 || leaf >= 0x8000001c)
             add(&host_policy, leaf, XEN_CPUID_NO_SUBLEAF);
@@ -128,14 +108,12 @@ static void __init derive(struct cpu_policy *p, const u32 *mask)
 {
     *p = host_policy;
     hide(p);
-    for (unsigned int w = 0; w < NR_CPUID_WORDS; w++)
-        for (unsigned int i = 0; i < p->nr_leaves; i++) {
-            xen_cpuid_leaf_t *l = &p->leaf[i];
-            u32 sub = l->subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l->subleaf;
+    for (unsigned int w = 0; w < CPU_FEATURE_WORDS; w++) {
+        u32 *word = word_of(p, w);
 
-            if (l->leaf == word_place[w].leaf && sub == word_place[w].subleaf)
-                *leaf_reg(l, word_place[w].reg) &= mask[w];
-        }
+        if (word)
+            *word &= mask[w];
+    }
 }
 
 /* AMD repeats word 0 in 0x80000001.EDX, which the feature list does not name: bits both leaves
@@ -144,11 +122,11 @@ static void __init derive(struct cpu_policy *p, const u32 *mask)
 
 static void __init repeat_common(struct cpu_policy *p)
 {
-    xen_cpuid_leaf_t *l = (xen_cpuid_leaf_t *)find(p, 0x80000001, 0);
-    const xen_cpuid_leaf_t *one = find(p, 1, 0);
+    const u32 *one = word_of(p, 0);
+    u32 *extended = word_of(p, 2);
 
-    if (boot_cpu.vendor != CPU_VENDOR_INTEL && l && one)
-        l->d |= one->d & AMD_COMMON_EDX;
+    if (boot_cpu.vendor != CPU_VENDOR_INTEL && one && extended)
+        *extended |= *one & AMD_COMMON_EDX;
 }
 
 void __init policy_init(void)
@@ -178,43 +156,32 @@ void policy_domain_free(struct domain *d)
     d->arch.policy = NULL;
 }
 
-static bool is_feature_reg(u32 leaf, u32 subleaf, unsigned int reg)
-{
-    for (unsigned int w = 0; w < NR_CPUID_WORDS; w++)
-        if (word_place[w].leaf == leaf && word_place[w].subleaf == subleaf && word_place[w].reg == reg)
-            return true;
-    return false;
-}
-
 /* Feature bits must be among those that the most generous policy has; other registers are the
  * toolstack's to choose. */
 static bool leaf_within_max(const xen_cpuid_leaf_t *l)
 {
     u32 sub = l->subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l->subleaf;
-    const xen_cpuid_leaf_t *max = find(&pv_max_policy, l->leaf, sub);
-    static const xen_cpuid_leaf_t none;
 
-    if (!max)
-        max = &none;
-    for (unsigned int reg = REG_A; reg <= REG_D; reg++)
-        if (is_feature_reg(l->leaf, sub, reg) &&
-            *leaf_reg((xen_cpuid_leaf_t *)l, reg) & ~*leaf_reg((xen_cpuid_leaf_t *)max, reg))
+    for (unsigned int w = 0; w < CPU_FEATURE_WORDS; w++) {
+        const struct feature_place *f = &feature_place[w];
+        const u32 *max;
+
+        if (f->leaf != l->leaf || f->subleaf != sub)
+            continue;
+        max = word_of(&pv_max_policy, w);
+        if ((&l->a)[f->reg] & ~(max ? *max : 0))
             return false;
+    }
     return true;
 }
 
 int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n, unsigned int *bad)
 {
-    struct cpu_policy *p = d->arch.policy;
-
-    for (unsigned int i = 0; i < n; i++) {
-        *bad = i;
-        if (!leaf_within_max(&leaves[i]))
+    for (*bad = 0; *bad < n; (*bad)++)
+        if (!leaf_within_max(&leaves[*bad]))
             return -EINVAL;
-    }
     for (unsigned int i = 0; i < n; i++) {
-        u32 sub = leaves[i].subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : leaves[i].subleaf;
-        xen_cpuid_leaf_t *l = (xen_cpuid_leaf_t *)find(p, leaves[i].leaf, sub);
+        xen_cpuid_leaf_t *l = find(d->arch.policy, leaves[i].leaf, leaves[i].subleaf);
 
         if (l)
             *l = leaves[i];
@@ -224,23 +191,19 @@ int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned
 
 void policy_features(const struct cpu_policy *p, u32 *words)
 {
-    for (unsigned int w = 0; w < NR_CPUID_WORDS; w++) {
-        const xen_cpuid_leaf_t *l = find(p, word_place[w].leaf, word_place[w].subleaf);
+    for (unsigned int w = 0; w < CPU_FEATURE_WORDS; w++) {
+        const u32 *word = word_of(p, w);
 
-        if (l)
-            words[w] = *leaf_reg((xen_cpuid_leaf_t *)l, word_place[w].reg);
+        if (word)
+            words[w] = *word;
     }
 }
 
 bool policy_has(const struct domain *d, unsigned int feature)
 {
-    unsigned int w = feature / 32;
-    const xen_cpuid_leaf_t *l;
+    const u32 *word = word_of(d->arch.policy, feature / 32);
 
-    if (w >= NR_CPUID_WORDS)
-        return false;
-    l = find(d->arch.policy, word_place[w].leaf, word_place[w].subleaf);
-    return l && *leaf_reg((xen_cpuid_leaf_t *)l, word_place[w].reg) >> (feature % 32) & 1;
+    return word && *word >> (feature % 32) & 1;
 }
 
 /* Ours: 0x40000000.. (xen/arch-x86/cpuid.h). */
