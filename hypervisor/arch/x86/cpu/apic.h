@@ -15,11 +15,8 @@ enum apic_reg {
     APIC_VERSION = 0x30,
     APIC_TPR = 0x80,
     APIC_EOI = 0xb0,
-    APIC_LDR = 0xd0,
-    APIC_DFR = 0xe0,
     APIC_SPIV = 0xf0,
     APIC_ISR = 0x100,
-    APIC_IRR = 0x200,
     APIC_ESR = 0x280,
     APIC_ICR = 0x300,
     APIC_ICR_HIGH = 0x310,
@@ -38,11 +35,9 @@ enum apic_reg {
 #define APIC_LVT_MASKED       0x10000
 #define APIC_LVT_TSC_DEADLINE 0x40000
 #define APIC_DM_NMI           0x400
-#define APIC_DM_EXTINT        0x700
 #define APIC_DM_INIT          0x500
 #define APIC_DM_STARTUP       0x600
 #define APIC_INT_ASSERT       0x4000
-#define APIC_INT_LEVEL        0x8000
 
 extern bool x2apic_mode;
 /* APIC ids and ACPI processor ids of our CPUs. */

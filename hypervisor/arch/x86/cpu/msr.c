@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Access to model-specific registers that may not exist. Those that must exist are read and written
+ * Reading model-specific registers that may not exist. Those that must exist are read and written
  * directly (asm/system.h).
  */
 #include <asm/asm.h>
@@ -20,17 +20,4 @@ bool rdmsr_safe(u32 msr, u64 *val)
         return false;
     *val = lo | (u64)hi << 32;
     return true;
-}
-
-bool wrmsr_safe(u32 msr, u64 val)
-{
-    u32 failed = 1;
-
-    __asm__ __volatile__("1: wrmsr\n\t"
-                         "xor %k0, %k0\n\t"
-                         "2:\n\t" EXTABLE(1b, 2b)
-                         : "+r"(failed)
-                         : "c"(msr), "a"((u32)val), "d"((u32)(val >> 32))
-                         : "memory");
-    return !failed;
 }

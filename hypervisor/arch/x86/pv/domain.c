@@ -29,7 +29,6 @@ int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *c
         return -EINVAL;
     if (config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
         return -EINVAL;
-    d->arch.msr_relaxed = config->arch.misc_flags & XEN_X86_MSR_RELAXED;
     d->arch.tsc_khz = cpu_khz;
     d->arch.ioport_caps = rangeset_new();
     if (!d->arch.ioport_caps)

@@ -30,7 +30,6 @@ struct pv_vcpu {
 
     unsigned long event_callback, failsafe_callback, syscall_callback;
     unsigned long sysenter_callback, syscall32_callback;
-    u16 sysenter_cs, syscall32_cs;
     bool sysenter_masks_events, syscall32_masks_events;
     u32 vgc_flags; /* VGCF_*: failsafe/syscall disable events */
 
@@ -43,8 +42,6 @@ struct pv_vcpu {
     u8 iopl;                 /* of PHYSDEVOP_set_iopl: ring 3 and 1 both compare with it */
     const u8 __guest *iobmp; /* PHYSDEVOP_set_iobitmap */
     unsigned int iobmp_limit;
-
-    u32 dr7_emul; /* I/O breakpoint bits that the hardware must not see */
 };
 
 /* Bits of pv_vcpu.exit_work. */
@@ -95,12 +92,8 @@ struct arch_domain {
     u8 cmos_index;            /* the same for the CMOS */
 
     struct rangeset *ioport_caps;
-    bool pv32; /* never: 32-bit PV guests are refused */
-    unsigned int physaddr_bits;
-    bool msr_relaxed;
     u32 tsc_khz;
     u32 tsc_mode;
-    bool vtsc;
 };
 
 #endif

@@ -56,7 +56,6 @@ static inline void wrmsr(u32 msr, u64 val)
 
 /* False when the register does not exist (#GP, by the exception table). */
 bool rdmsr_safe(u32 msr, u64 *val);
-bool wrmsr_safe(u32 msr, u64 val);
 
 static inline u64 rdtsc(void)
 {

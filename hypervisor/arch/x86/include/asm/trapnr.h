@@ -7,25 +7,24 @@
 #ifndef ASM_TRAPNR_H
 #define ASM_TRAPNR_H
 
-#define TRAP_DE   0
-#define TRAP_DB   1
-#define TRAP_NMI  2
-#define TRAP_BP   3
-#define TRAP_OF   4
-#define TRAP_BR   5
-#define TRAP_UD   6
-#define TRAP_NM   7
-#define TRAP_DF   8
-#define TRAP_TS   10
-#define TRAP_NP   11
-#define TRAP_SS   12
-#define TRAP_GP   13
-#define TRAP_PF   14
-#define TRAP_MF   16
-#define TRAP_AC   17
-#define TRAP_MC   18
-#define TRAP_XM   19
-#define TRAP_LAST 31
+#define TRAP_DE  0
+#define TRAP_DB  1
+#define TRAP_NMI 2
+#define TRAP_BP  3
+#define TRAP_OF  4
+#define TRAP_BR  5
+#define TRAP_UD  6
+#define TRAP_NM  7
+#define TRAP_DF  8
+#define TRAP_TS  10
+#define TRAP_NP  11
+#define TRAP_SS  12
+#define TRAP_GP  13
+#define TRAP_PF  14
+#define TRAP_MF  16
+#define TRAP_AC  17
+#define TRAP_MC  18
+#define TRAP_XM  19
 
 /* Exceptions that push an error code: #DF #TS #NP #SS #GP #PF #AC #CP. */
 #define TRAP_HAVE_ERROR_CODE 0x227d00
@@ -34,7 +33,6 @@
  * SYSRET may end it. */
 #define TRAP_SYSCALL 0x100
 
-#define X86_EFLAGS_CF   0x00000001
 #define X86_EFLAGS_MBS  0x00000002
 #define X86_EFLAGS_TF   0x00000100
 #define X86_EFLAGS_IF   0x00000200
@@ -46,7 +44,6 @@
 #define X86_EFLAGS_AC   0x00040000
 #define X86_EFLAGS_VIF  0x00080000
 #define X86_EFLAGS_VIP  0x00100000
-#define X86_EFLAGS_ID   0x00200000
 
 #define PFEC_PRESENT 1
 #define PFEC_WRITE   2
@@ -66,15 +63,12 @@
 #define X86_CR0_CD 0x40000000
 #define X86_CR0_PG 0x80000000
 
-#define X86_CR4_VME        0x00000001
-#define X86_CR4_PVI        0x00000002
 #define X86_CR4_TSD        0x00000004
 #define X86_CR4_DE         0x00000008
 #define X86_CR4_PSE        0x00000010
 #define X86_CR4_PAE        0x00000020
 #define X86_CR4_MCE        0x00000040
 #define X86_CR4_PGE        0x00000080
-#define X86_CR4_PCE        0x00000100
 #define X86_CR4_OSFXSR     0x00000200
 #define X86_CR4_OSXMMEXCPT 0x00000400
 #define X86_CR4_UMIP       0x00000800
@@ -88,7 +82,6 @@
 #define SPEC_CTRL_IBRS     1
 #define SPEC_CTRL_STIBP    2
 #define SPEC_CTRL_SSBD     4
-#define MSR_ARCH_CAPS      0x10a
 #define MSR_SYSENTER_CS    0x174
 #define MSR_SYSENTER_ESP   0x175
 #define MSR_SYSENTER_EIP   0x176
