@@ -111,113 +111,75 @@ struct span {
     paddr_t start, end;
 };
 
-/* What is not free, sorted and disjoint. Allocations next to each other share a span. */
-#define MAX_SPANS 128
+/* The RAM that is free, in whole pages, sorted and disjoint; some spans may be empty. */
+#define MAX_SPANS (BOOT_MAX_RANGES + 128)
 static struct span spans[MAX_SPANS] __initdata;
 static unsigned int nr_spans __initdata;
 static u64 taken;
 
+void __init memmap_start(void)
+{
+    for (unsigned int i = 0; i < boot_info.nr_ranges; i++) {
+        const struct mem_range *r = &boot_info.range[i];
+
+        if (r->type == MEM_RAM)
+            spans[nr_spans++] = (struct span){max(r->start, PAGE_SIZE), r->start + r->size};
+    }
+}
+
 void __init memmap_reserve(paddr_t start, u64 size)
 {
     paddr_t end = ROUNDUP(start + size, PAGE_SIZE);
-    unsigned int i = 0, j;
 
-    if (size == 0)
-        return;
     start = ROUNDDOWN(start, PAGE_SIZE);
-    while (i < nr_spans && spans[i].end < start)
-        i++;
-    /* spans[i..j-1] touch the new one */
-    for (j = i; j < nr_spans && spans[j].start <= end; j++) {
-        start = min(start, spans[j].start);
-        end = max(end, spans[j].end);
+    for (unsigned int i = 0; i < nr_spans; i++) {
+        struct span *s = &spans[i], above = {max(s->start, end), s->end};
+
+        if (s->end <= start || s->start >= end)
+            continue;
+        s->end = max(s->start, start);
+        if (above.start >= above.end)
+            continue;
+        if (nr_spans == MAX_SPANS)
+            panic("more than %u pieces of free memory", MAX_SPANS);
+        memmove(s + 2, s + 1, (nr_spans++ - i - 1) * sizeof(*s));
+        spans[++i] = above;
     }
-    if (j == i && nr_spans == MAX_SPANS)
-        panic("more than %u reserved places in memory", MAX_SPANS);
-    memmove(&spans[i + 1], &spans[j], (nr_spans - j) * sizeof(spans[0]));
-    nr_spans = nr_spans - j + i + 1;
-    spans[i] = (struct span){start, end};
 }
 
-/* The highest place for size bytes in [low, high) of which nothing is in a span; 0: none. */
-static paddr_t __init place_in(paddr_t low, paddr_t high, u64 size, u64 align)
+/* The highest place for size bytes in [low, high). */
+static paddr_t __init take(u64 size, u64 align, paddr_t low, paddr_t high)
 {
-    unsigned int i = nr_spans;
+    for (unsigned int i = nr_spans; i > 0; i--) {
+        paddr_t from = max(spans[i - 1].start, low), to = min(spans[i - 1].end, high);
+        paddr_t place = to > size ? ROUNDDOWN(to - size, align) : 0;
 
-    for (;;) {
-        paddr_t place;
-
-        if (high < low || high - low < size)
-            return 0;
-        place = ROUNDDOWN(high - size, align);
-        if (place < low)
-            return 0;
-        while (i > 0 && spans[i - 1].start >= place + size)
-            i--;
-        if (i == 0 || spans[i - 1].end <= place)
+        if (place >= from) {
+            memmap_reserve(place, size);
             return place;
-        high = spans[i - 1].start;
+        }
     }
+    panic("no %lu kB of memory below %#lx", size >> 10, high);
 }
 
 paddr_t __init memmap_alloc(u64 size, u64 align, paddr_t limit)
 {
     size = ROUNDUP(size, PAGE_SIZE);
-    for (unsigned int i = boot_info.nr_ranges; i > 0; i--) {
-        const struct mem_range *r = &boot_info.range[i - 1];
-        paddr_t place;
-
-        if (r->type != MEM_RAM)
-            continue;
-        place = place_in(max(r->start, LOW_END), min(r->start + r->size, limit), size, align);
-        if (place) {
-            memmap_reserve(place, size);
-            taken += size;
-            return place;
-        }
-    }
-    panic("no %lu kB of memory below %#lx", size >> 10, limit);
+    taken += size;
+    return take(size, align, LOW_END, limit);
 }
 
-paddr_t __init memmap_alloc_low_page(void)
-{
-    for (unsigned int i = boot_info.nr_ranges; i > 0; i--) {
-        const struct mem_range *r = &boot_info.range[i - 1];
-        paddr_t place;
-
-        if (r->type != MEM_RAM)
-            continue;
-        place = place_in(max(r->start, PAGE_SIZE), min(r->start + r->size, 0xa0000UL), PAGE_SIZE, PAGE_SIZE);
-        if (place) {
-            memmap_reserve(place, PAGE_SIZE);
-            return place;
-        }
-    }
-    panic("no free page below 640 kB");
-}
+paddr_t __init memmap_alloc_low_page(void) { return take(PAGE_SIZE, PAGE_SIZE, 0, 0xa0000); }
 
 void __init memmap_hand_over(void (*fn)(mfn_t start, mfn_t end))
 {
-    for (unsigned int i = 0; i < boot_info.nr_ranges; i++) {
-        const struct mem_range *r = &boot_info.range[i];
-        paddr_t from = max(r->start, LOW_END), end = r->start + r->size;
+    for (unsigned int i = 0; i < nr_spans; i++) {
+        paddr_t from = max(spans[i].start, LOW_END);
 
-        if (r->type != MEM_RAM)
-            continue;
-        for (unsigned int s = 0; s < nr_spans && from < end; s++) {
-            if (spans[s].end <= from)
-                continue;
-            if (spans[s].start >= end)
-                break;
-            if (spans[s].start > from)
-                fn(paddr_to_mfn(from), paddr_to_mfn(spans[s].start));
-            from = spans[s].end;
-        }
-        if (from < end)
-            fn(paddr_to_mfn(from), paddr_to_mfn(end));
+        if (from < spans[i].end)
+            fn(paddr_to_mfn(from), paddr_to_mfn(spans[i].end));
     }
-    nr_spans = 1;
-    spans[0] = (struct span){0, PADDR_END};
+    nr_spans = 0;
 }
 
 u64 memmap_ram(void)

@@ -14,13 +14,14 @@
  */
 int memmap_sanitise(const struct mem_range *in, unsigned int nr, struct mem_range *out, unsigned int max);
 
-/* Marks [start, start + size) as not free for boot_alloc and the heap. Panics when there are too
- * many such places. */
+/* From here on the RAM of boot_info, but the first page, is free to be taken. */
+void memmap_start(void);
+/* Marks [start, start + size) as not free. Panics when that makes too many pieces. */
 void memmap_reserve(paddr_t start, u64 size);
 
 /*
  * Takes size bytes of RAM (whole pages, aligned to align, a power of two) below limit, from the
- * top; never below 1 MB. Not zeroed. Panics when there is none. Until memmap_to_heap.
+ * top; never below 1 MB. Not zeroed. Panics when there is none. Until memmap_hand_over.
  */
 paddr_t memmap_alloc(u64 size, u64 align, paddr_t limit);
 /* The same from the bottom, below 640 kB, one page. */

@@ -166,7 +166,7 @@ const void *boot_memory(paddr_t pa, size_t size)
 /* What is in memory besides us and must stay. */
 static void __init reserve_all(void)
 {
-    memmap_reserve(0, PAGE_SIZE);
+    memmap_start();
     memmap_reserve(image_start_paddr, __bss_end - __image_start);
     for (unsigned int i = 0; i < boot_info.nr_modules; i++)
         memmap_reserve(boot_info.module[i].start, boot_info.module[i].size);
@@ -201,14 +201,13 @@ static void __init memory_map_start(void)
 void __init boot_entry(u32 magic, paddr_t info, paddr_t image)
 {
     const char *trouble;
-    int rc;
 
     memset(cpu_info(), 0, sizeof(struct cpu_info));
     image_start_paddr = image;
-    rc = multiboot_parse(magic, info, &boot_info, &trouble);
+    trouble = multiboot_parse(magic, info, &boot_info);
     boot_params_parse(boot_info.cmdline);
     console_start();
-    if (rc)
+    if (trouble)
         panic("%s", trouble);
     memory_map_start();
     memory_init();

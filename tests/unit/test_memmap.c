@@ -118,7 +118,7 @@ static void early_memory(void **state)
     boot_info.range[0] = (struct mem_range){0, 0x9f000, MEM_RAM};
     boot_info.range[1] = (struct mem_range){0x100000, 0x700000, MEM_RAM};
     boot_info.range[2] = (struct mem_range){1UL << 32, 0x400000, MEM_RAM};
-    memmap_reserve(0, 1);
+    memmap_start();
     memmap_reserve(0x200123, 0x100000); /* to 0x301000 */
     memmap_reserve(0x700000, 0x100000);
     a = memmap_alloc(0x1000, 0x1000, ~0UL);
