@@ -6,6 +6,7 @@
 #define BOOT_BOOT_H
 
 #include <lib/types.h>
+#include <xen/xen.h>
 
 /* Types of memory ranges, numbered as in E820 (ACPI 6, table 15-1). */
 enum mem_type { MEM_RAM = 1, MEM_RESERVED, MEM_ACPI, MEM_NVS, MEM_UNUSABLE };
@@ -23,15 +24,6 @@ struct boot_module {
     const char *cmdline; /* without the file's name; "" when there is none */
 };
 
-struct boot_video {
-    bool text; /* VGA text console */
-    bool lfb;  /* linear frame buffer, as the ABI's dom0_vga_console_info tells it */
-    u16 columns, rows;
-    u64 lfb_base;
-    u32 lfb_size, width, height, pitch;
-    u8 bpp, red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
-};
-
 struct boot_info {
     const char *loader;
     const char *cmdline;
@@ -39,11 +31,11 @@ struct boot_info {
     bool ranges_lost;                            /* more than BOOT_MAX_RANGES were given */
     struct mem_range range[BOOT_MAX_RANGES];     /* sorted, not overlapping */
     struct boot_module module[BOOT_MAX_MODULES]; /* 0: dom0's kernel, 1: its ramdisk */
-    struct boot_video video;
-    paddr_t rsdp;             /* ACPI root pointer from the loader; 0: search the BIOS area */
-    paddr_t efi_system_table; /* 0: not booted by EFI */
+    dom0_vga_console_info_t video;               /* as dom0 is told; video_type 0: none */
+    paddr_t rsdp;                                /* ACPI root pointer from the loader; 0: search the BIOS area */
+    paddr_t efi_system_table;                    /* 0: not booted by EFI */
     paddr_t efi_memmap;
-    u32 efi_memmap_size, efi_desc_size, efi_desc_version;
+    u32 efi_memmap_size, efi_desc_size;
 };
 
 /* Filled before the first phase; constant afterwards. */
@@ -63,9 +55,8 @@ void boot_start(void) __noreturn;
 void dom0_create(void);
 
 /*
- * boot/decompress.c: unpacks `in` (gzip, xz, lzma, zstd or lz4, told by its magic) into `out`.
- * Returns the number of bytes written, -EINVAL for damaged data, -ENOSPC when out is too small,
- * -EOPNOTSUPP for an unknown format. Boot context, interrupts on, one caller.
+ * boot/decompress.c: unpacks `in`, which is_compressed() (gzip, xz, lzma, zstd or lz4, told by its magic), into `out`.
+ * Returns the number of bytes written; -EINVAL for damaged data or when out is too small. Boot context, one caller.
  */
 ssize_t decompress(const void *in, size_t in_size, void *out, size_t out_size);
 /* Has it the magic of one of these formats? */

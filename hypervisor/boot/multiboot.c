@@ -12,18 +12,11 @@
 struct mb1_info {
     u32 flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
     u32 mmap_length, mmap_addr, drives_length, drives_addr, config_table, boot_loader_name, apm_table;
-    u32 vbe_control_info, vbe_mode_info;
-    u16 vbe_mode, vbe_interface_seg, vbe_interface_off, vbe_interface_len;
-    u64 fb_addr;
-    u32 fb_pitch, fb_width, fb_height;
-    u8 fb_bpp, fb_type, color[6];
-} __packed;
-#define MB1_MEMORY      (1U << 0)
+};
 #define MB1_CMDLINE     (1U << 2)
 #define MB1_MODULES     (1U << 3)
 #define MB1_MMAP        (1U << 6)
 #define MB1_LOADER_NAME (1U << 9)
-#define MB1_FRAMEBUFFER (1U << 12)
 
 struct mb1_module {
     u32 start, end, string, reserved;
@@ -108,8 +101,7 @@ static const char *text_at(paddr_t pa)
 
     while (pa && n < 2048 && (c = boot_memory(pa + n, 1)) && *c)
         n++;
-    c = n ? boot_memory(pa, n) : NULL;
-    return c ? text_keep(c, n) : "";
+    return n ? text_keep(boot_memory(pa, n), n) : "";
 }
 
 /*
@@ -118,21 +110,19 @@ static const char *text_at(paddr_t pa)
  */
 static const char *behind_name(const char *text, bool always)
 {
-    size_t n = 0, equals, slash;
+    const char *equals;
+    size_t n = 0;
 
     while (*text == ' ')
         text++;
     while (text[n] && text[n] != ' ')
         n++;
-    for (equals = 0; equals < n && text[equals] != '='; equals++)
-        ;
-    for (slash = 0; slash < n && text[slash] != '/'; slash++)
-        ;
-    if (!always && slash >= equals && !(n == 11 && strncmp(text, "placeholder", n) == 0))
+    equals = memchr(text, '=', n);
+    if (!always && !memchr(text, '/', equals ? (size_t)(equals - text) : n) &&
+        !(n == 11 && strncmp(text, "placeholder", n) == 0))
         return text;
-    text += n;
-    while (*text == ' ')
-        text++;
+    for (text += n; *text == ' '; text++)
+        ;
     return text;
 }
 
@@ -153,37 +143,12 @@ static int module_add(struct boot_info *out, paddr_t start, paddr_t end, const c
     return 0;
 }
 
-static void video_set(struct boot_video *v, u64 addr, u32 pitch, u32 width, u32 height, u8 bpp, u8 type,
-                      const u8 *color)
+static void text_video(dom0_vga_console_info_t *v, u32 columns, u32 rows)
 {
-    v->text = type == FB_TEXT;
-    v->lfb = type == FB_RGB;
-    if (v->text) {
-        v->columns = width;
-        v->rows = height;
-        return;
-    }
-    if (!v->lfb)
-        return;
-    v->lfb_base = addr;
-    v->pitch = pitch;
-    v->width = width;
-    v->height = height;
-    v->bpp = bpp;
-    v->lfb_size = pitch * height;
-    v->red_pos = color[0];
-    v->red_size = color[1];
-    v->green_pos = color[2];
-    v->green_size = color[3];
-    v->blue_pos = color[4];
-    v->blue_size = color[5];
-}
-
-static void text_video(struct boot_video *v)
-{
-    v->text = true;
-    v->columns = 80;
-    v->rows = 25;
+    v->video_type = XEN_VGATYPE_TEXT_MODE_3;
+    v->u.text_mode_3.font_height = 16;
+    v->u.text_mode_3.columns = columns;
+    v->u.text_mode_3.rows = rows;
 }
 
 /* ---- Multiboot 1 ---- */
@@ -202,7 +167,7 @@ static void mb1_memory(const struct mb1_info *mbi, struct boot_info *out)
     }
 }
 
-static int mb1_modules(const struct mb1_info *mbi, bool names, struct boot_info *out)
+static const char *mb1_modules(const struct mb1_info *mbi, bool names, struct boot_info *out)
 {
     u32 count = min(mbi->mods_count, (u32)BOOT_MAX_MODULES);
 
@@ -210,41 +175,28 @@ static int mb1_modules(const struct mb1_info *mbi, bool names, struct boot_info 
         const struct mb1_module *m = boot_memory((paddr_t)mbi->mods_addr + i * sizeof(*m), sizeof(*m));
 
         if (!m || module_add(out, m->start, m->end, behind_name(text_at(m->string), names)))
-            return -EINVAL;
+            return "Multiboot modules are damaged";
     }
-    return 0;
+    return NULL;
 }
 
-static int mb1_parse(paddr_t info, struct boot_info *out, const char **why)
+/* The screen is in text mode: our header does not ask for another. */
+static const char *mb1_parse(paddr_t info, struct boot_info *out)
 {
     const struct mb1_info *mbi = boot_memory(info, sizeof(*mbi));
     bool qemu;
 
-    if (!mbi) {
-        *why = "Multiboot information out of reach";
-        return -EINVAL;
-    }
+    if (!mbi)
+        return "Multiboot information out of reach";
     if (mbi->flags & MB1_LOADER_NAME)
         out->loader = text_at(mbi->boot_loader_name);
     qemu = strcmp(out->loader, "qemu") == 0;
     if (mbi->flags & MB1_CMDLINE)
         out->cmdline = behind_name(text_at(mbi->cmdline), qemu);
-    if (mbi->flags & MB1_MMAP) {
+    if (mbi->flags & MB1_MMAP)
         mb1_memory(mbi, out);
-    } else if (mbi->flags & MB1_MEMORY) {
-        range_add(out, 0, (u64)mbi->mem_lower << 10, MEM_RAM);
-        range_add(out, 0x100000, (u64)mbi->mem_upper << 10, MEM_RAM);
-    }
-    if (mbi->flags & MB1_FRAMEBUFFER)
-        video_set(&out->video, mbi->fb_addr, mbi->fb_pitch, mbi->fb_width, mbi->fb_height, mbi->fb_bpp, mbi->fb_type,
-                  mbi->color);
-    else
-        text_video(&out->video);
-    if (mbi->flags & MB1_MODULES && mb1_modules(mbi, qemu, out)) {
-        *why = "Multiboot modules are damaged";
-        return -EINVAL;
-    }
-    return 0;
+    text_video(&out->video, 80, 25);
+    return mbi->flags & MB1_MODULES ? mb1_modules(mbi, qemu, out) : NULL;
 }
 
 /* ---- Multiboot 2 ---- */
@@ -261,6 +213,32 @@ static void mb2_memory(const struct mb2_mmap *m, struct boot_info *out)
         memcpy(&r, p, sizeof(r));
         range_add(out, r.start, r.size, r.type);
     }
+}
+
+static void mb2_video(const struct mb2_framebuffer *fb, dom0_vga_console_info_t *v)
+{
+    if (fb->tag.size < __builtin_offsetof(struct mb2_framebuffer, color))
+        return;
+    if (fb->type == FB_TEXT)
+        text_video(v, fb->width, fb->height);
+    if (fb->type != FB_RGB || fb->tag.size < sizeof(*fb))
+        return;
+    v->video_type = XEN_VGATYPE_VESA_LFB;
+    v->u.vesa_lfb = (__typeof__(v->u.vesa_lfb)){
+        .width = fb->width,
+        .height = fb->height,
+        .bytes_per_line = fb->pitch,
+        .bits_per_pixel = fb->bpp,
+        .lfb_base = fb->addr,
+        .ext_lfb_base = fb->addr >> 32,
+        .lfb_size = DIV_ROUND_UP(fb->pitch * fb->height, 1U << 16),
+        .red_pos = fb->color[0],
+        .red_size = fb->color[1],
+        .green_pos = fb->color[2],
+        .green_size = fb->color[3],
+        .blue_pos = fb->color[4],
+        .blue_size = fb->color[5],
+    };
 }
 
 /* The loader's copy of the RSDP (ACPI 6, 5.2.5.3) is kept in the image; a new one is preferred to
@@ -283,13 +261,11 @@ static void mb2_efi_map(const struct mb2_efi_mmap *m, paddr_t pa, struct boot_in
     out->efi_memmap = pa + sizeof(*m);
     out->efi_memmap_size = m->tag.size - sizeof(*m);
     out->efi_desc_size = m->desc_size;
-    out->efi_desc_version = m->desc_version;
 }
 
 /* One tag of tag->size bytes, which are readable. pa: where it is. */
 static int mb2_tag_parse(const struct mb2_tag *tag, paddr_t pa, struct boot_info *out)
 {
-    const struct mb2_framebuffer *fb = (const void *)tag;
     const struct mb2_module *mod = (const void *)tag;
     const char *text = (const char *)(tag + 1);
     size_t n = tag->size - sizeof(*tag);
@@ -303,11 +279,7 @@ static int mb2_tag_parse(const struct mb2_tag *tag, paddr_t pa, struct boot_info
         text = text_keep(mod->cmdline, tag->size - sizeof(*mod));
         return module_add(out, mod->start, mod->end, behind_name(text, false));
     case MB2_MMAP: mb2_memory((const void *)tag, out); break;
-    case MB2_FRAMEBUFFER:
-        if (tag->size >= __builtin_offsetof(struct mb2_framebuffer, color) &&
-            (fb->type == FB_TEXT || tag->size >= sizeof(*fb)))
-            video_set(&out->video, fb->addr, fb->pitch, fb->width, fb->height, fb->bpp, fb->type, fb->color);
-        break;
+    case MB2_FRAMEBUFFER: mb2_video((const void *)tag, &out->video); break;
     case MB2_EFI64:
         if (n >= sizeof(u64))
             memcpy(&out->efi_system_table, text, sizeof(u64));
@@ -319,48 +291,39 @@ static int mb2_tag_parse(const struct mb2_tag *tag, paddr_t pa, struct boot_info
     return 0;
 }
 
-static int mb2_parse(paddr_t info, struct boot_info *out, const char **why)
+static const char *mb2_parse(paddr_t info, struct boot_info *out)
 {
     const u32 *head = info % 8 ? NULL : boot_memory(info, 8);
     u32 total = head ? head[0] : 0, at = 8;
     const char *base = total >= 16 && total <= 1 << 20 ? boot_memory(info, total) : NULL;
 
-    if (!base) {
-        *why = "Multiboot 2 information out of reach";
-        return -EINVAL;
-    }
+    if (!base)
+        return "Multiboot 2 information out of reach";
     while (at + sizeof(struct mb2_tag) <= total) {
         const struct mb2_tag *tag = (const void *)(base + at);
 
         if (tag->type == MB2_END)
             break;
-        if (tag->size < sizeof(*tag) || tag->size > total - at || mb2_tag_parse(tag, info + at, out)) {
-            *why = "Multiboot 2 information is damaged";
-            return -EINVAL;
-        }
+        if (tag->size < sizeof(*tag) || tag->size > total - at || mb2_tag_parse(tag, info + at, out))
+            return "Multiboot 2 information is damaged";
         at += ROUNDUP(tag->size, 8U);
     }
-    if (!out->video.text && !out->video.lfb && !out->efi_system_table)
-        text_video(&out->video);
-    return 0;
+    if (!out->video.video_type && !out->efi_system_table)
+        text_video(&out->video, 80, 25);
+    return NULL;
 }
 
-int multiboot_parse(u32 magic, paddr_t info, struct boot_info *out, const char **why)
+const char *multiboot_parse(u32 magic, paddr_t info, struct boot_info *out)
 {
-    int rc = -EINVAL;
+    const char *why = "not started by a Multiboot loader";
 
     *out = (struct boot_info){.loader = "", .cmdline = ""};
     texts_used = 0;
-    *why = "not started by a Multiboot loader";
     if (magic == MULTIBOOT1_BOOT_MAGIC)
-        rc = mb1_parse(info, out, why);
+        why = mb1_parse(info, out);
     else if (magic == MULTIBOOT2_BOOT_MAGIC)
-        rc = mb2_parse(info, out, why);
-    if (rc)
-        return rc;
-    if (out->ranges_lost || out->nr_ranges == 0) {
-        *why = out->nr_ranges ? "the memory map is too long" : "the loader gave no memory map";
-        return -EINVAL;
-    }
-    return 0;
+        why = mb2_parse(info, out);
+    if (!why && !out->nr_ranges)
+        why = "the loader gave no memory map";
+    return why ? why : out->ranges_lost ? "the memory map is too long" : NULL;
 }

@@ -20,8 +20,8 @@ const void *boot_memory(paddr_t pa, size_t size);
 
 /*
  * Fills *out from the information at physical address info: ranges unsorted as the firmware gave
- * them (at most BOOT_MAX_RANGES), texts copied. 0; -EINVAL with *why set when it is unusable.
+ * them (at most BOOT_MAX_RANGES), texts copied. NULL, or why it is unusable.
  */
-int multiboot_parse(u32 magic, paddr_t info, struct boot_info *out, const char **why);
+const char *multiboot_parse(u32 magic, paddr_t info, struct boot_info *out);
 
 #endif

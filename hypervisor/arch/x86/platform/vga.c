@@ -30,10 +30,10 @@ BOOT_PARAM_CUSTOM("vga", vga, vga_parse);
 
 static bool __init vga_init(void)
 {
-    if (!boot_info.video.text)
+    if (boot_info.video.video_type != XEN_VGATYPE_TEXT_MODE_3)
         return false;
-    columns = boot_info.video.columns;
-    rows = boot_info.video.rows;
+    columns = boot_info.video.u.text_mode_3.columns;
+    rows = boot_info.video.u.text_mode_3.rows;
     if (columns < 40 || columns > 160 || rows < 20 || rows > 60)
         return false;
     screen = paddr_to_virt(VGA_TEXT_PADDR);

@@ -324,33 +324,6 @@ static void __init build_tables(struct builder *b)
     BUG_ON(b->next_table > b->tables.pfn + b->tables.nr);
 }
 
-static void __init video_info(dom0_vga_console_info_t *vga)
-{
-    const struct boot_video *v = &boot_info.video;
-
-    if (v->lfb) {
-        vga->video_type = XEN_VGATYPE_VESA_LFB;
-        vga->u.vesa_lfb.width = v->width;
-        vga->u.vesa_lfb.height = v->height;
-        vga->u.vesa_lfb.bytes_per_line = v->pitch;
-        vga->u.vesa_lfb.bits_per_pixel = v->bpp;
-        vga->u.vesa_lfb.lfb_base = (u32)v->lfb_base;
-        vga->u.vesa_lfb.ext_lfb_base = v->lfb_base >> 32;
-        vga->u.vesa_lfb.lfb_size = DIV_ROUND_UP(v->lfb_size, 1U << 16);
-        vga->u.vesa_lfb.red_pos = v->red_pos;
-        vga->u.vesa_lfb.red_size = v->red_size;
-        vga->u.vesa_lfb.green_pos = v->green_pos;
-        vga->u.vesa_lfb.green_size = v->green_size;
-        vga->u.vesa_lfb.blue_pos = v->blue_pos;
-        vga->u.vesa_lfb.blue_size = v->blue_size;
-    } else if (v->text) {
-        vga->video_type = XEN_VGATYPE_TEXT_MODE_3;
-        vga->u.text_mode_3.font_height = 16;
-        vga->u.text_mode_3.rows = v->rows;
-        vga->u.text_mode_3.columns = v->columns;
-    }
-}
-
 static void __init fill_start_info(struct builder *b)
 {
     start_info_t *si = pfn_to_virt(b, b->start_info.pfn);
@@ -373,10 +346,10 @@ static void __init fill_start_info(struct builder *b)
         si->flags |= b->ramdisk_by_pfn ? SIF_MOD_START_PFN : 0;
     }
     strlcpy((char *)si->cmd_line, b->images->cmdline, sizeof(si->cmd_line));
-    if (boot_info.video.text || boot_info.video.lfb) {
+    if (boot_info.video.video_type) {
         si->console.dom0.info_off = sizeof(*si);
-        si->console.dom0.info_size = sizeof(dom0_vga_console_info_t);
-        video_info((dom0_vga_console_info_t *)(si + 1));
+        si->console.dom0.info_size = sizeof(boot_info.video);
+        memcpy(si + 1, &boot_info.video, sizeof(boot_info.video));
     }
 }
 
