@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unpacking kernel images, with the decoders that the distribution ships as static libraries
- * (docs/dependencies.md). They are linked into boot-only memory. What they expect of a C library is
- * in boot/decompress_libc.c.
+ * (docs/dependencies.md). They are linked into boot-only memory, and compiled for user space: with SSE, which the boot
+ * CPU has on, with stack protectors, which read a word behind the FS base, and with a red zone below the stack pointer,
+ * which an interrupt would overwrite. What they expect of a C library is in boot/decompress_libc.c.
  */
-#include <arch/arch.h>
+#include <asm/system.h>
+#include <asm/trapnr.h>
 #include <boot/boot.h>
-#include <boot/decompress_libc.h>
 #include <lib/lib.h>
+#include <lib/spinlock.h>
 
 /*
  * The few declarations that we need of zlib.h, lzma.h, zstd.h and lz4.h: those headers want a
@@ -34,13 +36,7 @@ int inflate(struct z_stream_s *strm, int flush);
 int inflateEnd(struct z_stream_s *strm);
 #define Z_FINISH     4
 #define Z_STREAM_END 1
-#define Z_BUF_ERROR  (-5)
 
-typedef struct {
-    void *(*alloc)(void *opaque, size_t nmemb, size_t size);
-    void (*free)(void *opaque, void *ptr);
-    void *opaque;
-} lzma_allocator;
 typedef struct {
     const u8 *next_in;
     size_t avail_in;
@@ -48,33 +44,23 @@ typedef struct {
     u8 *next_out;
     size_t avail_out;
     u64 total_out;
-    const lzma_allocator *allocator;
-    void *internal;
+    void *allocator, *internal;
     void *reserved_ptr[4];
     u64 seek_pos, reserved_int2;
     size_t reserved_int3, reserved_int4;
     int reserved_enum1, reserved_enum2;
 } lzma_stream;
-int lzma_stream_buffer_decode(u64 *memlimit, u32 flags, const lzma_allocator *allocator, const u8 *in, size_t *in_pos,
-                              size_t in_size, u8 *out, size_t *out_pos, size_t out_size);
-int lzma_alone_decoder(lzma_stream *strm, u64 memlimit);
+int lzma_auto_decoder(lzma_stream *strm, u64 memlimit, u32 flags);
 int lzma_code(lzma_stream *strm, int action);
 void lzma_end(lzma_stream *strm);
 #define LZMA_OK         0
 #define LZMA_STREAM_END 1
-#define LZMA_BUF_ERROR  10
 #define LZMA_RUN        0
 
 size_t ZSTD_decompress(void *dst, size_t capacity, const void *src, size_t size);
 unsigned int ZSTD_isError(size_t code);
 size_t ZSTD_findFrameCompressedSize(const void *src, size_t size);
 int LZ4_decompress_safe(const char *src, char *dst, int src_size, int capacity);
-
-static void *lzma_calloc(void *opaque __unused, size_t n, size_t size) { return calloc(n, size); }
-
-static void lzma_free(void *opaque __unused, void *p) { free(p); }
-
-static const lzma_allocator allocator = {lzma_calloc, lzma_free, NULL};
 
 static ssize_t __init unpack_gzip(const void *in, size_t in_size, void *out, size_t out_size)
 {
@@ -85,34 +71,19 @@ static ssize_t __init unpack_gzip(const void *in, size_t in_size, void *out, siz
         return -EINVAL;
     rc = inflate(&s, Z_FINISH);
     inflateEnd(&s);
-    if (rc == Z_STREAM_END)
-        return s.total_out;
-    return rc == Z_BUF_ERROR && !s.avail_out ? -ENOSPC : -EINVAL;
+    return rc == Z_STREAM_END ? (ssize_t)s.total_out : -EINVAL;
 }
 
-static ssize_t __init unpack_xz(const void *in, size_t in_size, void *out, size_t out_size)
-{
-    size_t in_pos = 0, out_pos = 0;
-    u64 limit = ~0UL;
-    int rc = lzma_stream_buffer_decode(&limit, 0, &allocator, in, &in_pos, in_size, out, &out_pos, out_size);
-
-    if (rc == LZMA_OK)
-        return out_pos;
-    return rc == LZMA_BUF_ERROR ? -ENOSPC : -EINVAL;
-}
-
+/* xz and its predecessor. */
 static ssize_t __init unpack_lzma(const void *in, size_t in_size, void *out, size_t out_size)
 {
-    lzma_stream s = {
-        .next_in = in, .avail_in = in_size, .next_out = out, .avail_out = out_size, .allocator = &allocator};
-    int rc = lzma_alone_decoder(&s, ~0UL);
+    lzma_stream s = {.next_in = in, .avail_in = in_size, .next_out = out, .avail_out = out_size};
+    int rc = lzma_auto_decoder(&s, ~0UL, 0);
 
     while (rc == LZMA_OK)
         rc = lzma_code(&s, LZMA_RUN);
     lzma_end(&s);
-    if (rc == LZMA_STREAM_END)
-        return s.total_out;
-    return rc == LZMA_BUF_ERROR && !s.avail_out ? -ENOSPC : -EINVAL;
+    return rc == LZMA_STREAM_END ? (ssize_t)s.total_out : -EINVAL;
 }
 
 /* The kernel appends the unpacked size to the frame: only the frame itself is the decoder's. */
@@ -149,34 +120,33 @@ static ssize_t __init unpack_lz4(const void *in, size_t in_size, void *out, size
     return done ? (ssize_t)done : -EINVAL;
 }
 
-static const struct {
+static const struct format {
     const char *magic;
     u8 length;
     ssize_t (*unpack)(const void *in, size_t in_size, void *out, size_t out_size);
-} formats[] __initdata = {
-    {"\x1f\x8b\x08", 3, unpack_gzip},    {"\3757zXZ", 6, unpack_xz},       {"\x28\xb5\x2f\xfd", 4, unpack_zstd},
+} formats[] __section(".init.rodata") = {
+    {"\x1f\x8b\x08", 3, unpack_gzip},    {"\3757zXZ", 6, unpack_lzma},     {"\x28\xb5\x2f\xfd", 4, unpack_zstd},
     {"\x02\x21\x4c\x18", 4, unpack_lz4}, {"\x5d\x00\x00", 3, unpack_lzma},
 };
 
-bool __init is_compressed(const void *in, size_t in_size)
+static const struct format *__init format_of(const void *in, size_t in_size)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(formats); i++)
         if (in_size > formats[i].length && !memcmp(in, formats[i].magic, formats[i].length))
-            return true;
-    return false;
+            return &formats[i];
+    return NULL;
 }
+
+bool __init is_compressed(const void *in, size_t in_size) { return format_of(in, in_size); }
 
 ssize_t __init decompress(const void *in, size_t in_size, void *out, size_t out_size)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(formats); i++) {
-        ssize_t n;
+    static u8 thread_area[64] __initdata __aligned(16);
+    ssize_t n;
 
-        if (in_size <= formats[i].length || memcmp(in, formats[i].magic, formats[i].length))
-            continue;
-        decompress_libc_enter();
-        n = formats[i].unpack(in, in_size, out, out_size);
-        decompress_libc_leave();
-        return n;
-    }
-    return -EOPNOTSUPP;
+    irq_guard();
+    wrmsr(MSR_FS_BASE, (u64)thread_area);
+    n = format_of(in, in_size)->unpack(in, in_size, out, out_size);
+    wrmsr(MSR_FS_BASE, 0);
+    return n;
 }

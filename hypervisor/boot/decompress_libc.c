@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory for the decoders (whole pages, freed after the boot), and the entry points by which a
- * hardened build of theirs reports damage. They come compiled for user space: with SSE, which the
- * boot CPU has on, and with stack protectors, which read a word behind the FS base, and with a red
- * zone below the stack pointer, which an interrupt would overwrite.
+ * The bit of a C library that the decoders of boot/decompress.c need, for them only: memory (whole pages, freed after
+ * the boot), and the entry points by which a hardened build of theirs reports damage.
  */
-#include <asm/system.h>
-#include <asm/trapnr.h>
-#include <boot/decompress_libc.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
 
@@ -16,6 +11,7 @@ struct header {
     u64 order, unused;
 };
 
+void *malloc(size_t size);
 void *__init malloc(size_t size)
 {
     unsigned int order = 0;
@@ -30,6 +26,7 @@ void *__init malloc(size_t size)
     return h + 1;
 }
 
+void *calloc(size_t n, size_t size);
 void *__init calloc(size_t n, size_t size)
 {
     size_t bytes;
@@ -37,28 +34,13 @@ void *__init calloc(size_t n, size_t size)
     return __builtin_mul_overflow(n, size, &bytes) ? NULL : malloc(bytes);
 }
 
+void free(void *p);
 void __init free(void *p)
 {
     struct header *h = p;
 
     if (p)
         page_free(h - 1, h[-1].order);
-}
-
-static u8 thread_area[64] __initdata __aligned(16);
-
-static unsigned long irq_flags_outside __initdata;
-
-void __init decompress_libc_enter(void)
-{
-    irq_flags_outside = irq_save();
-    wrmsr(MSR_FS_BASE, (u64)thread_area);
-}
-
-void __init decompress_libc_leave(void)
-{
-    wrmsr(MSR_FS_BASE, 0);
-    irq_restore(irq_flags_outside);
 }
 
 /* zstd's hooks for tracing; 0: not this time. */

@@ -28,27 +28,8 @@ static unsigned int max_vcpus __initdata, min_vcpus __initdata = 1;
 
 static const char *__init parse_amount(const char *s, struct amount *a)
 {
-    const char *end;
-
     a->all_but = *s == '-';
-    if (a->all_but)
-        s++;
-    a->bytes = str_to_u64(s, &end, 0);
-    if (end == s)
-        return NULL;
-    switch (*end) {
-    case 'T':
-    case 't': a->bytes <<= 10; fallthrough;
-    case 'G':
-    case 'g': a->bytes <<= 10; fallthrough;
-    case 'M':
-    case 'm': a->bytes <<= 10; fallthrough;
-    case 'K':
-    case 'k': a->bytes <<= 10; return end + 1;
-    case 'B':
-    case 'b': return end + 1;
-    default: a->bytes <<= 10; return end; /* a bare number is in KB */
-    }
+    return param_parse_size(s + a->all_but, &s, &a->bytes) ? NULL : s;
 }
 
 static int __init parse_dom0_mem(const char *s)
@@ -72,17 +53,13 @@ BOOT_PARAM_CUSTOM("dom0_mem", dom0_mem, parse_dom0_mem);
 static int __init parse_max_vcpus(const char *s)
 {
     const char *end;
-    u64 n = str_to_u64(s, &end, 0);
 
+    max_vcpus = str_to_u64(s, &end, 0);
     if (end == s)
         return -EINVAL;
-    max_vcpus = n;
     if (*end == '-') {
-        min_vcpus = n;
-        s = end + 1;
-        max_vcpus = *s ? str_to_u64(s, &end, 0) : NR_CPUS;
-        if (!*s)
-            end = s;
+        min_vcpus = max_vcpus;
+        max_vcpus = *++end ? str_to_u64(end, &end, 0) : NR_CPUS;
     }
     return *end || !max_vcpus || min_vcpus > max_vcpus ? -EINVAL : 0;
 }

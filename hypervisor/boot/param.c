@@ -76,7 +76,6 @@ static int param_set(const struct boot_param *p, const char *value)
             *(bool *)p->var = on;
         return on < 0 ? on : 0;
     case PARAM_UINT: return value ? set_uint(p->var, value) : -EINVAL;
-    case PARAM_SIZE: return value ? param_parse_size(value, NULL, p->var) : -EINVAL;
     case PARAM_CUSTOM: return p->parse(value ? value : "");
     case PARAM_IGNORED: return 0;
     }
@@ -95,24 +94,18 @@ static const struct boot_param *param_find(const struct boot_param *start, const
 /* option: one word, changed in place. */
 static int option_parse(const struct boot_param *start, const struct boot_param *stop, char *option)
 {
-    char *value = strchr(option, '=');
+    char *equals = strchr(option, '=');
+    const char *value = equals ? equals + 1 : NULL;
     const struct boot_param *p;
 
-    if (value)
-        *value++ = '\0';
+    if (equals)
+        *equals = '\0';
     p = param_find(start, stop, option);
-    if (p)
-        return param_set(p, value);
-    if (!value && strncmp(option, "no-", 3) == 0) {
+    if (!p && !value && strncmp(option, "no-", 3) == 0) {
         p = param_find(start, stop, option + 3);
-        if (p && p->type == PARAM_BOOL) {
-            *(bool *)p->var = false;
-            return 0;
-        }
-        if (p && p->type == PARAM_CUSTOM)
-            return p->parse("no");
+        value = "no";
     }
-    return -ENOENT;
+    return p ? param_set(p, value) : -ENOENT;
 }
 
 int params_parse_table(const struct boot_param *start, const struct boot_param *stop, const char *cmdline, char *bad,

@@ -11,8 +11,8 @@
 
 struct boot_param {
     const char *name;
-    enum { PARAM_STRING, PARAM_BOOL, PARAM_UINT, PARAM_SIZE, PARAM_CUSTOM, PARAM_IGNORED } type;
-    void *var; /* char[len], bool, unsigned int, u64 (bytes; suffixes B K M G T) */
+    enum { PARAM_STRING, PARAM_BOOL, PARAM_UINT, PARAM_CUSTOM, PARAM_IGNORED } type;
+    void *var; /* char[len], bool, unsigned int */
     size_t len;
     int (*parse)(const char *value); /* PARAM_CUSTOM: 0 or -EINVAL; an option without "=" gives "" */
 };
@@ -24,7 +24,6 @@ struct boot_param {
 /* `name`, `name=yes|on|true|1|enable`, `name=no|...`, `no-name` */
 #define BOOT_PARAM_BOOL(nm, ident, v)    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_BOOL, .var = &(v))
 #define BOOT_PARAM_UINT(nm, ident, v)    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_UINT, .var = &(v))
-#define BOOT_PARAM_SIZE(nm, ident, v)    BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_SIZE, .var = &(v))
 #define BOOT_PARAM_CUSTOM(nm, ident, fn) BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_CUSTOM, .parse = fn)
 /* Accepted and without effect here (placeholder, no-real-mode, edd=...). */
 #define BOOT_PARAM_IGNORED(nm, ident) BOOT_PARAM_ENTRY(ident, .name = nm, .type = PARAM_IGNORED)

@@ -15,7 +15,6 @@
 static char text[8];
 static bool flag;
 static unsigned int number;
-static u64 size;
 static char custom[32];
 
 static int custom_parse(const char *s)
@@ -31,7 +30,6 @@ static const struct boot_param table[] = {
     {.name = "text", .type = PARAM_STRING, .var = text, .len = sizeof(text)},
     {.name = "flag", .type = PARAM_BOOL, .var = &flag},
     {.name = "number", .type = PARAM_UINT, .var = &number},
-    {.name = "size", .type = PARAM_SIZE, .var = &size},
     {.name = "custom", .type = PARAM_CUSTOM, .parse = custom_parse},
     {.name = "old", .type = PARAM_IGNORED},
 };
@@ -46,11 +44,10 @@ static void good(void **state)
     char bad[64];
 
     (void)state;
-    assert_int_equal(parse("  text=abc flag number=0x10 size=4M custom=a,b=c old=1 old", bad, sizeof(bad)), 0);
+    assert_int_equal(parse("  text=abc flag number=0x10 custom=a,b=c old=1 old", bad, sizeof(bad)), 0);
     assert_string_equal(text, "abc");
     assert_true(flag);
     assert_int_equal(number, 16);
-    assert_int_equal(size, 4 << 20);
     assert_string_equal(custom, "a,b=c");
     assert_int_equal(parse("no-flag no-custom text=muchtoolong", bad, sizeof(bad)), 0);
     assert_false(flag);
@@ -58,8 +55,8 @@ static void good(void **state)
     assert_string_equal(text, "muchtoo");
     assert_int_equal(parse("flag=on flag=0 flag=enable", bad, sizeof(bad)), 0);
     assert_true(flag);
-    assert_int_equal(parse("size=512 -- flag=off nonsense", bad, sizeof(bad)), 0);
-    assert_int_equal(size, 512 << 10);
+    assert_int_equal(parse("number=512 -- flag=off nonsense", bad, sizeof(bad)), 0);
+    assert_int_equal(number, 512);
     assert_true(flag);
 }
 
@@ -69,13 +66,12 @@ static void bad_words(void **state)
 
     (void)state;
     flag = true;
-    assert_int_equal(parse("nonsense flag=maybe number=12x number size=3Q size custom=!", bad, sizeof(bad)), 7);
-    assert_string_equal(bad, " nonsense flag=maybe number=12x number size=3Q size custom=!");
+    assert_int_equal(parse("nonsense flag=maybe number=12x number custom=!", bad, sizeof(bad)), 5);
+    assert_string_equal(bad, " nonsense flag=maybe number=12x number custom=!");
     assert_true(flag);
     assert_int_equal(parse("verylongword x", tiny, sizeof(tiny)), 2);
     assert_string_equal(tiny, " x");
     assert_int_equal(parse("number=99999999999", bad, sizeof(bad)), 1);
-    assert_int_equal(parse("size=99999999999999G", bad, sizeof(bad)), 1);
 }
 
 static void long_word(void **state)
@@ -101,7 +97,11 @@ static void sizes(void **state)
     assert_string_equal(end, ",max:4G");
     assert_int_equal(param_parse_size("100b", NULL, &n), 0);
     assert_int_equal(n, 100);
+    assert_int_equal(param_parse_size("512", NULL, &n), 0);
+    assert_int_equal(n, 512 << 10);
     assert_int_equal(param_parse_size("", NULL, &n), -EINVAL);
+    assert_int_equal(param_parse_size("3Q", NULL, &n), -EINVAL);
+    assert_int_equal(param_parse_size("99999999999999G", NULL, &n), -EINVAL);
     assert_int_equal(param_parse_size("5Tx", NULL, &n), -EINVAL);
 }
 
