@@ -9,7 +9,6 @@
 #include <asm/irq.h>
 #include <core/rangeset.h>
 #include <core/continuation.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 
@@ -47,46 +46,38 @@ bool evtchn_port_is_valid(struct domain *d, u32 port) { return port_find(d, port
 
 bool evtchn_port_is_pending(struct domain *d, u32 port)
 {
-    unsigned long flags = irq_save();
-    bool pending =
-        READ_ONCE(d->evtchn->fifo) ? fifo_is_pending(d, port) : test_bit(port, d->shared_info->evtchn_pending);
-
-    irq_restore(flags);
-    return pending;
+    irq_guard();
+    return READ_ONCE(d->evtchn->fifo) ? fifo_is_pending(d, port) : test_bit(port, d->shared_info->evtchn_pending);
 }
 
-/* Interrupts off. */
 static void port_unmask(struct domain *d, struct port *p, u32 port)
 {
-    if (READ_ONCE(d->evtchn->fifo)) {
+    irq_guard();
+    if (READ_ONCE(d->evtchn->fifo))
         fifo_unmask(d, p, port);
-        return;
-    }
-    if (test_and_clear_bit(port, d->shared_info->evtchn_mask) && test_bit(port, d->shared_info->evtchn_pending))
+    else if (test_and_clear_bit(port, d->shared_info->evtchn_mask) && test_bit(port, d->shared_info->evtchn_pending))
         two_level_notify(d, port_vcpu(d, p), port);
 }
 
 /* ---- the table ---- */
 
-/* Both tables of a channel, the lower id first; rd may be NULL or d itself. */
+/* Both tables of a channel, the one of the lower id first; rd may be NULL or d itself. */
 static void tables_lock(struct domain *d, struct domain *rd)
 {
-    if (!rd || rd == d) {
-        spin_lock(&d->evtchn->lock);
-    } else {
-        spin_lock(d->id < rd->id ? &d->evtchn->lock : &rd->evtchn->lock);
-        spin_lock_peer(d->id < rd->id ? &rd->evtchn->lock : &d->evtchn->lock);
-    }
+    struct domain *low = rd && rd->id < d->id ? rd : d, *high = low == d ? rd : d;
+
+    spin_lock(&low->evtchn->lock);
+    if (high && high != low)
+        spin_lock_peer(&high->evtchn->lock);
 }
 
 static void tables_unlock(struct domain *d, struct domain *rd)
 {
-    if (!rd || rd == d) {
-        spin_unlock(&d->evtchn->lock);
-    } else {
-        spin_unlock_peer(d->id < rd->id ? &rd->evtchn->lock : &d->evtchn->lock);
-        spin_unlock(d->id < rd->id ? &d->evtchn->lock : &rd->evtchn->lock);
-    }
+    struct domain *low = rd && rd->id < d->id ? rd : d, *high = low == d ? rd : d;
+
+    if (high && high != low)
+        spin_unlock_peer(&high->evtchn->lock);
+    spin_unlock(&low->evtchn->lock);
 }
 
 static int table_grow(struct evtchn_table *t)
@@ -104,47 +95,43 @@ static int table_grow(struct evtchn_table *t)
     return 0;
 }
 
-/* The lowest free port, which stays free until the caller opens it. Table locked. -ENOSPC, -ENOMEM. */
+/* The lowest free port. Table locked. -EINVAL closed, -ENOSPC, -ENOMEM. */
 static int port_pick(struct domain *d, u32 *out)
 {
     struct evtchn_table *t = d->evtchn;
-    u32 limit = t->fifo ? EVTCHN_FIFO_NR_CHANNELS - 1 : EVTCHN_2L_NR_CHANNELS - 1;
-    u32 port = t->first_free;
+    u32 limit = min(t->max_port, (t->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1U);
+    int rc;
 
     if (t->closed)
         return -EINVAL;
-    for (limit = min(limit, t->max_port); port <= limit; port++) {
-        if (port >= t->nr_ports) {
-            int rc = table_grow(t);
-
-            if (rc)
-                return rc;
-        }
-        if (port_find(d, port)->state == EVTCHNSTAT_closed) {
-            t->first_free = port;
-            *out = port;
+    for (; t->first_free <= limit; t->first_free++) {
+        if (t->first_free >= t->nr_ports && (rc = table_grow(t)))
+            return rc;
+        if (port_find(d, t->first_free)->state == EVTCHNSTAT_closed) {
+            *out = t->first_free;
             return 0;
         }
     }
-    t->first_free = port;
     return -ENOSPC;
 }
 
-/* A free port is made ready to tell vCPU `vcpu`. Table locked; the caller fills in the union and
- * then calls port_ready. */
-static struct port *port_open(struct domain *d, u32 port, unsigned int vcpu)
+/* Opens a free port that tells vCPU `vcpu`. Table locked. */
+static int port_open(struct domain *d, u8 state, unsigned int vcpu, union port_use use, u32 *port)
 {
-    struct port *p = port_find(d, port);
+    int rc = port_pick(d, port);
+    struct port *p;
 
-    p->vcpu = vcpu;
-    p->fifo_vcpu = vcpu;
+    if (rc)
+        return rc;
+    p = port_find(d, *port);
+    p->vcpu = p->fifo_vcpu = vcpu;
     p->priority = p->fifo_priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     p->pending_early = false;
-    return p;
+    p->use = use;
+    /* Last, because guests may send to any number at any time. */
+    __atomic_store_n(&p->state, state, __ATOMIC_RELEASE);
+    return 0;
 }
-
-/* Last, because guests may send to any number at any time. */
-static void port_ready(struct port *p, u8 state) { __atomic_store_n(&p->state, state, __ATOMIC_RELEASE); }
 
 static void port_free(struct domain *d, struct port *p, u32 port)
 {
@@ -189,43 +176,42 @@ static u32 *pirq_slot(struct evtchn_table *t, u32 pirq, bool make)
 static long port_send(struct domain *d, u32 port)
 {
     struct port *p = port_find(d, port);
-    long rc = 0;
 
     if (unlikely(!p))
         return -EINVAL;
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     if (likely(p->state == EVTCHNSTAT_interdomain)) {
-        struct domain *rd = p->remote.domain;
+        struct domain *rd = p->use.remote.domain;
 
-        port_set_pending(rd, port_find(rd, p->remote.port), p->remote.port);
+        port_set_pending(rd, port_find(rd, p->use.remote.port), p->use.remote.port);
     } else if (p->state == EVTCHNSTAT_ipi) {
         port_set_pending(d, p, port);
     } else if (p->state != EVTCHNSTAT_unbound) {
-        rc = -EINVAL;
+        return -EINVAL;
     }
-    spin_unlock(&p->lock);
-    return rc;
+    return 0;
 }
 
 /* An event that comes from outside the guests: no lock, the port may be closed at this moment; see
  * the head of the private header. */
 static void port_raise(struct domain *d, const u32 *slot, u8 state)
 {
-    unsigned long flags = irq_save();
-    u32 port = READ_ONCE(*slot);
-    struct port *p = port ? port_find(d, port) : NULL;
+    struct port *p;
+    u32 port;
 
+    irq_guard();
+    port = READ_ONCE(*slot);
+    p = port ? port_find(d, port) : NULL;
     if (p && READ_ONCE(p->state) == state)
         port_set_pending(d, p, port);
-    irq_restore(flags);
 }
 
 void evtchn_send_vcpu_virq(struct vcpu *v, u32 virq) { port_raise(v->domain, &v->virq_port[virq], EVTCHNSTAT_virq); }
 
-void evtchn_send_domain_virq(struct domain *d, u32 virq)
+void evtchn_send_global_virq(u32 virq)
 {
-    if (d->max_vcpus && d->vcpu[0])
-        port_raise(d, &d->vcpu[0]->virq_port[virq], EVTCHNSTAT_virq);
+    if (dom0 && dom0->vcpu[0])
+        evtchn_send_vcpu_virq(dom0->vcpu[0], virq);
 }
 
 void evtchn_send_pirq(struct domain *d, u32 pirq)
@@ -236,100 +222,34 @@ void evtchn_send_pirq(struct domain *d, u32 pirq)
         port_raise(d, slot, EVTCHNSTAT_pirq);
 }
 
-/* Who handles a host VIRQ instead of dom0, each with a reference. */
-static struct domain *virq_handler[NR_VIRQS];
-static DEFINE_SPINLOCK(virq_lock, LOCK_VIRQ);
-
-void evtchn_send_global_virq(u32 virq)
-{
-    unsigned long flags = spin_lock_irqsave(&virq_lock);
-    struct domain *d = virq_handler[virq] ? virq_handler[virq] : dom0;
-
-    if (d)
-        evtchn_send_domain_virq(d, virq);
-    spin_unlock_irqrestore(&virq_lock, flags);
-}
-
-int evtchn_set_global_virq_handler(struct domain *d, u32 virq)
-{
-    struct domain *old;
-    unsigned long flags;
-
-    if (virq >= NR_VIRQS || virq_is_per_vcpu(virq))
-        return -EINVAL;
-    if (d == dom0)
-        d = NULL;
-    if (d && !domain_get(d))
-        return -EINVAL;
-    flags = spin_lock_irqsave(&virq_lock);
-    old = virq_handler[virq];
-    virq_handler[virq] = d;
-    spin_unlock_irqrestore(&virq_lock, flags);
-    if (old)
-        domain_put(old);
-    return 0;
-}
-
-static void virq_handler_drop(struct domain *d)
-{
-    for (u32 virq = 0; virq < NR_VIRQS; virq++)
-        if (READ_ONCE(virq_handler[virq]) == d)
-            evtchn_set_global_virq_handler(dom0, virq);
-}
-
 /* ---- opening ---- */
-
-int evtchn_alloc_unbound(struct domain *d, domid_t remote, u32 *port)
-{
-    struct port *p;
-    int rc;
-
-    spin_lock(&d->evtchn->lock);
-    rc = port_pick(d, port);
-    if (!rc) {
-        p = port_open(d, *port, 0);
-        p->allow = remote == DOMID_SELF ? current->domain->id : remote;
-        port_ready(p, EVTCHNSTAT_unbound);
-    }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
-}
 
 static int bind_interdomain(struct domain *d, struct domain *rd, u32 rport, u32 *port)
 {
-    struct port *p, *rp;
-    int rc = -EINVAL;
+    struct port *rp = port_find(rd, rport);
+    int rc;
 
-    tables_lock(d, rd);
-    rp = port_find(rd, rport);
-    if (!rp || rd->evtchn->closed || rp->state != EVTCHNSTAT_unbound || rp->allow != d->id)
-        goto out;
-    rc = port_pick(d, port);
+    if (!rp || rd->evtchn->closed || rp->state != EVTCHNSTAT_unbound || rp->use.allow != d->id)
+        return -EINVAL;
+    rc = port_open(d, EVTCHNSTAT_interdomain, 0, (union port_use){.remote = {rd, rport}}, port);
     if (rc)
-        goto out;
-    p = port_open(d, *port, 0);
-    p->remote.domain = rd;
-    p->remote.port = rport;
-    port_ready(p, EVTCHNSTAT_interdomain);
+        return rc;
     spin_lock(&rp->lock);
-    rp->remote.domain = d;
-    rp->remote.port = *port;
+    rp->use.remote.domain = d;
+    rp->use.remote.port = *port;
     rp->state = EVTCHNSTAT_interdomain;
     spin_unlock(&rp->lock);
     /* Events that the other side sent before this moment went nowhere. (xen/event_channel.h) */
-    spin_lock(&p->lock);
-    port_set_pending(d, p, *port);
-    spin_unlock(&p->lock);
-out:
-    tables_unlock(d, rd);
-    return rc;
+    spin_lock(&port_find(d, *port)->lock);
+    port_set_pending(d, port_find(d, *port), *port);
+    spin_unlock(&port_find(d, *port)->lock);
+    return 0;
 }
 
 static struct vcpu *vcpu_find(struct domain *d, u32 id) { return id < d->max_vcpus ? d->vcpu[id] : NULL; }
 
 static int bind_virq(struct domain *d, u32 virq, u32 vcpu, u32 *port)
 {
-    struct port *p;
     u32 *slot;
     int rc;
 
@@ -338,36 +258,25 @@ static int bind_virq(struct domain *d, u32 virq, u32 vcpu, u32 *port)
     if (!vcpu_find(d, vcpu))
         return -ENOENT;
     slot = virq_slot(d, virq, vcpu);
-    spin_lock(&d->evtchn->lock);
-    rc = *slot ? -EEXIST : port_pick(d, port);
-    if (!rc) {
-        p = port_open(d, *port, vcpu);
-        p->virq = virq;
-        port_ready(p, EVTCHNSTAT_virq);
+    spin_guard(&d->evtchn->lock);
+    if (*slot)
+        return -EEXIST;
+    rc = port_open(d, EVTCHNSTAT_virq, vcpu, (union port_use){.virq = virq}, port);
+    if (!rc)
         WRITE_ONCE(*slot, *port);
-    }
-    spin_unlock(&d->evtchn->lock);
     return rc;
 }
 
 static int bind_ipi(struct domain *d, u32 vcpu, u32 *port)
 {
-    int rc;
-
     if (!vcpu_find(d, vcpu))
         return -ENOENT;
-    spin_lock(&d->evtchn->lock);
-    rc = port_pick(d, port);
-    if (!rc)
-        port_ready(port_open(d, *port, vcpu), EVTCHNSTAT_ipi);
-    spin_unlock(&d->evtchn->lock);
-    return rc;
+    spin_guard(&d->evtchn->lock);
+    return port_open(d, EVTCHNSTAT_ipi, vcpu, (union port_use){}, port);
 }
 
 static int bind_pirq(struct domain *d, u32 pirq, u32 flags, u32 *port)
 {
-    struct evtchn_table *t = d->evtchn;
-    struct port *p;
     u32 *slot;
     int rc;
 
@@ -375,22 +284,19 @@ static int bind_pirq(struct domain *d, u32 pirq, u32 flags, u32 *port)
         return -EINVAL;
     if (!d->is_hardware && !rangeset_contains(d->irq_caps, pirq, pirq))
         return -EPERM;
-    spin_lock(&t->lock);
-    slot = pirq_slot(t, pirq, true);
-    rc = !slot ? -ENOMEM : *slot ? -EEXIST : port_pick(d, port);
+    spin_guard(&d->evtchn->lock);
+    slot = pirq_slot(d->evtchn, pirq, true);
+    if (!slot || *slot)
+        return slot ? -EEXIST : -ENOMEM;
+    rc = port_open(d, EVTCHNSTAT_pirq, 0, (union port_use){.pirq = pirq}, port);
     if (rc)
-        goto out;
-    p = port_open(d, *port, 0);
-    p->pirq = pirq;
-    port_ready(p, EVTCHNSTAT_pirq);
+        return rc;
     WRITE_ONCE(*slot, *port);
     rc = pirq_guest_bind(d->vcpu[0], pirq, flags & BIND_PIRQ__WILL_SHARE);
     if (rc) {
         WRITE_ONCE(*slot, 0);
-        port_free(d, p, *port);
+        port_free(d, port_find(d, *port), *port);
     }
-out:
-    spin_unlock(&t->lock);
     return rc;
 }
 
@@ -400,17 +306,17 @@ out:
 static void port_close_locked(struct domain *d, struct port *p, u32 port)
 {
     if (p->state == EVTCHNSTAT_interdomain) {
-        struct port *rp = port_find(p->remote.domain, p->remote.port);
+        struct port *rp = port_find(p->use.remote.domain, p->use.remote.port);
 
         spin_lock(&rp->lock);
         rp->state = EVTCHNSTAT_unbound;
-        rp->allow = d->id;
+        rp->use.allow = d->id;
         spin_unlock(&rp->lock);
     } else if (p->state == EVTCHNSTAT_virq) {
-        WRITE_ONCE(*virq_slot(d, p->virq, p->vcpu), 0);
+        WRITE_ONCE(*virq_slot(d, p->use.virq, p->vcpu), 0);
     } else if (p->state == EVTCHNSTAT_pirq) {
-        pirq_guest_unbind(d, p->pirq);
-        WRITE_ONCE(*pirq_slot(d->evtchn, p->pirq, false), 0);
+        pirq_guest_unbind(d, p->use.pirq);
+        WRITE_ONCE(*pirq_slot(d->evtchn, p->use.pirq, false), 0);
     }
     spin_lock(&p->lock);
     port_free(d, p, port);
@@ -431,7 +337,7 @@ static int port_close(struct domain *d, u32 port)
         p = port_find(d, port);
         if (!p || p->state == EVTCHNSTAT_closed)
             break;
-        peer = p->state == EVTCHNSTAT_interdomain ? p->remote.domain : d;
+        peer = p->state == EVTCHNSTAT_interdomain ? p->use.remote.domain : d;
         if (peer == d || peer == rd) {
             port_close_locked(d, p, port);
             rc = 0;
@@ -454,32 +360,20 @@ static int port_close(struct domain *d, u32 port)
 static int port_bind_vcpu(struct domain *d, u32 port, u32 vcpu)
 {
     struct vcpu *v = vcpu_find(d, vcpu);
-    struct port *p;
-    int rc = 0;
+    struct port *p = port_find(d, port);
 
     if (!v)
         return -ENOENT;
-    p = port_find(d, port);
     if (!p)
         return -EINVAL;
-    spin_lock(&d->evtchn->lock);
-    switch (p->state) {
-    case EVTCHNSTAT_virq:
-        if (virq_is_per_vcpu(p->virq))
-            rc = -EINVAL;
-        else
-            WRITE_ONCE(p->vcpu, vcpu);
-        break;
-    case EVTCHNSTAT_pirq:
-        WRITE_ONCE(p->vcpu, vcpu);
-        pirq_set_affinity(d, p->pirq, v);
-        break;
-    case EVTCHNSTAT_unbound:
-    case EVTCHNSTAT_interdomain: WRITE_ONCE(p->vcpu, vcpu); break;
-    default: rc = -EINVAL; break;
-    }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
+    spin_guard(&d->evtchn->lock);
+    if (p->state == EVTCHNSTAT_closed || p->state == EVTCHNSTAT_ipi ||
+        (p->state == EVTCHNSTAT_virq && virq_is_per_vcpu(p->use.virq)))
+        return -EINVAL;
+    WRITE_ONCE(p->vcpu, vcpu);
+    if (p->state == EVTCHNSTAT_pirq)
+        pirq_set_affinity(d, p->use.pirq, v);
+    return 0;
 }
 
 static int port_status(struct domain *d, struct evtchn_status *st)
@@ -488,27 +382,25 @@ static int port_status(struct domain *d, struct evtchn_status *st)
 
     if (!p)
         return -EINVAL;
-    spin_lock(&d->evtchn->lock);
+    spin_guard(&d->evtchn->lock);
     st->status = p->state;
     st->vcpu = p->vcpu;
     switch (p->state) {
-    case EVTCHNSTAT_unbound: st->u.unbound.dom = p->allow; break;
+    case EVTCHNSTAT_unbound: st->u.unbound.dom = p->use.allow; break;
     case EVTCHNSTAT_interdomain:
-        st->u.interdomain.dom = p->remote.domain->id;
-        st->u.interdomain.port = p->remote.port;
+        st->u.interdomain.dom = p->use.remote.domain->id;
+        st->u.interdomain.port = p->use.remote.port;
         break;
-    case EVTCHNSTAT_pirq: st->u.pirq = p->pirq; break;
-    case EVTCHNSTAT_virq: st->u.virq = p->virq; break;
+    case EVTCHNSTAT_pirq: st->u.pirq = p->use.pirq; break;
+    case EVTCHNSTAT_virq: st->u.virq = p->use.virq; break;
     }
-    spin_unlock(&d->evtchn->lock);
     return 0;
 }
 
 static void table_open(struct evtchn_table *t, u8 why, bool open)
 {
-    spin_lock(&t->lock);
+    spin_guard(&t->lock);
     t->closed = open ? t->closed & ~why : t->closed | why;
-    spin_unlock(&t->lock);
 }
 
 /* EVTCHNOP_reset: 0 or -ERESTART. Ports that the guest opens meanwhile are refused. */
@@ -550,7 +442,6 @@ int evtchn_domain_destroy(struct domain *d)
     struct evtchn_table *t = d->evtchn;
 
     table_open(t, CLOSED_DYING, false);
-    virq_handler_drop(d);
     while (t->close_next < t->nr_ports) {
         port_close(d, t->close_next++);
         if (!(t->close_next % 64) && hypercall_preempt_check())
@@ -615,154 +506,128 @@ union evtchn_any {
     struct evtchn_set_priority set_priority;
 };
 
-/* Size of the argument, and whether it goes back to the guest. */
-static const struct {
-    u8 size;
-    bool back;
-} shape[] = {
-#define SHAPE(op, back) [EVTCHNOP_##op] = {sizeof(struct evtchn_##op), back}
-    SHAPE(alloc_unbound, true), SHAPE(bind_interdomain, true), SHAPE(bind_virq, true),     SHAPE(bind_ipi, true),
-    SHAPE(bind_pirq, true),     SHAPE(close, false),           SHAPE(status, true),        SHAPE(bind_vcpu, false),
-    SHAPE(reset, false),        SHAPE(init_control, true),     SHAPE(expand_array, false), SHAPE(set_priority, false),
-#undef SHAPE
-};
-
-/* The domain that an operation names, with a reference: oneself, or any for a privileged caller. */
-static int target(domid_t id, struct domain **out)
+static long op_alloc_unbound(union evtchn_any *op)
 {
-    struct domain *d = domain_get_by_id_or_self(id);
-
-    *out = d;
-    if (!d)
-        return -ESRCH;
-    if (d == current->domain || current->domain->is_privileged)
-        return 0;
-    domain_put(d);
-    return -EPERM;
-}
-
-/* Those that name a domain. */
-static long op_on_domain(int cmd, union evtchn_any *op, u32 *port)
-{
-    domid_t id = cmd == EVTCHNOP_alloc_unbound ? op->alloc_unbound.dom
-                 : cmd == EVTCHNOP_status      ? op->status.dom
-                                               : op->reset.dom;
-    struct domain *d;
-    long rc = target(id, &d);
+    struct evtchn_alloc_unbound *a = &op->alloc_unbound;
+    domid_t allow = a->remote_dom == DOMID_SELF ? current->domain->id : a->remote_dom;
+    domain_ref d = NULL;
+    int rc = domain_get_target(a->dom, &d);
 
     if (rc)
         return rc;
-    switch (cmd) {
-    case EVTCHNOP_alloc_unbound:
-        rc = evtchn_alloc_unbound(d, op->alloc_unbound.remote_dom, port);
-        op->alloc_unbound.port = *port;
-        break;
-    case EVTCHNOP_status: rc = port_status(d, &op->status); break;
-    default: rc = reset(d); break;
-    }
-    domain_put(d);
-    return rc;
+    spin_guard(&d->evtchn->lock);
+    return port_open(d, EVTCHNSTAT_unbound, 0, (union port_use){.allow = allow}, &a->port);
 }
 
-static long op_bind_interdomain(struct evtchn_bind_interdomain *op, u32 *port)
+static long op_bind_interdomain(union evtchn_any *op)
 {
-    struct domain *rd = domain_get_by_id_or_self(op->remote_dom);
-    long rc;
+    struct evtchn_bind_interdomain *b = &op->bind_interdomain;
+    domain_ref rd = domain_get_by_id_or_self(b->remote_dom);
+    int rc;
 
     if (!rd)
         return -ESRCH;
-    rc = bind_interdomain(current->domain, rd, op->remote_port, port);
-    op->local_port = *port;
-    domain_put(rd);
+    tables_lock(current->domain, rd);
+    rc = bind_interdomain(current->domain, rd, b->remote_port, &b->local_port);
+    tables_unlock(current->domain, rd);
     return rc;
 }
 
-static long set_priority(struct domain *d, const struct evtchn_set_priority *op)
+static long op_bind_virq(union evtchn_any *op)
 {
-    struct port *p = port_find(d, op->port);
+    return bind_virq(current->domain, op->bind_virq.virq, op->bind_virq.vcpu, &op->bind_virq.port);
+}
 
-    if (!p || op->priority > EVTCHN_FIFO_PRIORITY_MIN)
+static long op_bind_ipi(union evtchn_any *op)
+{
+    return bind_ipi(current->domain, op->bind_ipi.vcpu, &op->bind_ipi.port);
+}
+
+static long op_bind_pirq(union evtchn_any *op)
+{
+    return bind_pirq(current->domain, op->bind_pirq.pirq, op->bind_pirq.flags, &op->bind_pirq.port);
+}
+
+static long op_close(union evtchn_any *op) { return port_close(current->domain, op->close.port); }
+
+static long op_status(union evtchn_any *op)
+{
+    domain_ref d = NULL;
+    int rc = domain_get_target(op->status.dom, &d);
+
+    return rc ? rc : port_status(d, &op->status);
+}
+
+static long op_bind_vcpu(union evtchn_any *op)
+{
+    return port_bind_vcpu(current->domain, op->bind_vcpu.port, op->bind_vcpu.vcpu);
+}
+
+static long op_reset(union evtchn_any *op)
+{
+    domain_ref d = NULL;
+    int rc = domain_get_target(op->reset.dom, &d);
+
+    return rc ? rc : reset(d);
+}
+
+static long op_init_control(union evtchn_any *op) { return fifo_init_control(current->domain, &op->init_control); }
+
+static long op_expand_array(union evtchn_any *op)
+{
+    return fifo_expand_array(current->domain, op->expand_array.array_gfn);
+}
+
+static long op_set_priority(union evtchn_any *op)
+{
+    struct port *p = port_find(current->domain, op->set_priority.port);
+
+    if (!p || op->set_priority.priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
-    if (!d->evtchn->fifo)
+    if (!current->domain->evtchn->fifo)
         return -ENOSYS;
-    WRITE_ONCE(p->priority, op->priority);
+    WRITE_ONCE(p->priority, op->set_priority.priority);
     return 0;
 }
 
-/* *port: where one was opened. */
-static long op_run(int cmd, union evtchn_any *op, u32 *port)
-{
-    struct domain *d = current->domain;
-    long rc;
+/* What runs it, the size of the argument, and whether that goes back to the guest. */
+static const struct {
+    long (*fn)(union evtchn_any *op);
+    u8 size;
+    bool back;
+} ops[] = {
+#define OP(name, back) [EVTCHNOP_##name] = {op_##name, sizeof(struct evtchn_##name), back}
+    OP(alloc_unbound, true), OP(bind_interdomain, true), OP(bind_virq, true),     OP(bind_ipi, true),
+    OP(bind_pirq, true),     OP(close, false),           OP(status, true),        OP(bind_vcpu, false),
+    OP(reset, false),        OP(init_control, true),     OP(expand_array, false), OP(set_priority, false),
+#undef OP
+};
 
-    switch (cmd) {
-    case EVTCHNOP_bind_interdomain: return op_bind_interdomain(&op->bind_interdomain, port);
-    case EVTCHNOP_bind_virq:
-        rc = bind_virq(d, op->bind_virq.virq, op->bind_virq.vcpu, port);
-        op->bind_virq.port = *port;
-        return rc;
-    case EVTCHNOP_bind_ipi:
-        rc = bind_ipi(d, op->bind_ipi.vcpu, port);
-        op->bind_ipi.port = *port;
-        return rc;
-    case EVTCHNOP_bind_pirq:
-        rc = bind_pirq(d, op->bind_pirq.pirq, op->bind_pirq.flags, port);
-        op->bind_pirq.port = *port;
-        return rc;
-    case EVTCHNOP_close: return port_close(d, op->close.port);
-    case EVTCHNOP_bind_vcpu: return port_bind_vcpu(d, op->bind_vcpu.port, op->bind_vcpu.vcpu);
-    case EVTCHNOP_init_control: return fifo_init_control(d, &op->init_control);
-    case EVTCHNOP_expand_array: return fifo_expand_array(d, op->expand_array.array_gfn);
-    case EVTCHNOP_set_priority: return set_priority(d, &op->set_priority);
-    default: return op_on_domain(cmd, op, port);
-    }
-}
-
-/* Closes a port that was opened for a guest which cannot learn its number. */
-static void op_undo(int cmd, const union evtchn_any *op, u32 port)
-{
-    struct domain *d = domain_get_by_id_or_self(cmd == EVTCHNOP_alloc_unbound ? op->alloc_unbound.dom : DOMID_SELF);
-
-    if (!d)
-        return;
-    port_close(d, port);
-    domain_put(d);
-}
-
-/* What a running guest does rarely. */
+/* What a running guest does rarely. A guest that cannot read the answer can still close what it opened. */
 static __noinline long op_rare(int cmd, void __guest *arg)
 {
     union evtchn_any op;
-    u32 port = 0;
     long rc;
 
-    if ((unsigned int)cmd >= ARRAY_SIZE(shape) || !shape[cmd].size)
+    if ((unsigned int)cmd >= ARRAY_SIZE(ops) || !ops[cmd].fn)
         return hypercall_unknown("event_channel_op", cmd, -ENOSYS);
-    if (copy_from_guest(&op, arg, shape[cmd].size))
+    if (copy_from_guest(&op, arg, ops[cmd].size))
         return -EFAULT;
-    rc = op_run(cmd, &op, &port);
+    rc = ops[cmd].fn(&op);
     if (rc == -ERESTART)
         return hypercall_again(2, (unsigned long)cmd, (unsigned long)arg);
-    if (!rc && shape[cmd].back && copy_to_guest(arg, &op, shape[cmd].size)) {
-        if (port)
-            op_undo(cmd, &op, port);
-        rc = -EFAULT;
-    }
-    return rc;
+    return !rc && ops[cmd].back && copy_to_guest(arg, &op, ops[cmd].size) ? -EFAULT : rc;
 }
 
 static __noinline long op_send(void __guest *arg)
 {
     u32 port;
 
-    if (copy_from_guest(&port, arg, sizeof(port)))
-        return -EFAULT;
-    return port_send(current->domain, port);
+    return copy_from_guest(&port, arg, sizeof(port)) ? -EFAULT : port_send(current->domain, port);
 }
 
 static __noinline long op_unmask(void __guest *arg)
 {
-    unsigned long flags;
     struct port *p;
     u32 port;
 
@@ -771,9 +636,7 @@ static __noinline long op_unmask(void __guest *arg)
     p = port_find(current->domain, port);
     if (!p)
         return -EINVAL;
-    flags = irq_save();
     port_unmask(current->domain, p, port);
-    irq_restore(flags);
     return 0;
 }
 

@@ -26,20 +26,11 @@ long do_event_channel_op(int cmd, void __guest *arg);
 
 /* Raises a per-vCPU VIRQ (timer, debug, xenoprof). Any context, interrupts too. */
 void evtchn_send_vcpu_virq(struct vcpu *v, u32 virq);
-/* Raises a VIRQ that exists once per domain (console ring, dom_exc ...) at d's bound vCPU. Any
- * context. */
-void evtchn_send_domain_virq(struct domain *d, u32 virq);
-/* Raises a host VIRQ (VIRQ_DOM_EXC, VIRQ_CON_RING, VIRQ_ENOMEM...) at whoever handles it (dom0 by
- * default). */
+/* Raises a host VIRQ (VIRQ_DOM_EXC, VIRQ_CON_RING, VIRQ_CONSOLE...) at dom0. Any context. */
 void evtchn_send_global_virq(u32 virq);
-int evtchn_set_global_virq_handler(struct domain *d, u32 virq);
 
 /* A physical interrupt bound to d (arch irq code): port of pirq, 0 not bound. */
 void evtchn_send_pirq(struct domain *d, u32 pirq);
-
-/* Ports that the hypervisor itself owns at dom's side (console, store allocate by toolstack through
- * alloc_unbound). */
-int evtchn_alloc_unbound(struct domain *d, domid_t remote, u32 *port);
 
 /* Has an event pending, or the guest's upcall mask does not matter for waking (block). */
 bool evtchn_port_is_pending(struct domain *d, u32 port);

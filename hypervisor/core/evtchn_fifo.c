@@ -17,7 +17,6 @@
  */
 #include <core/evtchn_private.h>
 #include <arch/arch.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define WORD_PENDING (1U << EVTCHN_FIFO_PENDING)
@@ -99,15 +98,13 @@ static void queue_leave(struct domain *d, struct port *p, u32 port)
 {
     struct vcpu *v = d->vcpu[p->fifo_vcpu];
     struct fifo_queue *q;
-    unsigned long flags;
 
     if (!v->fifo)
         return;
     q = &v->fifo->queue[p->fifo_priority];
-    flags = spin_lock_irqsave(&q->lock);
+    spin_guard_irqsave(&q->lock);
     if (q->tail == port)
         q->tail = 0;
-    spin_unlock_irqrestore(&q->lock, flags);
 }
 
 static void word_link(struct domain *d, struct port *p, event_word_t *word, u32 port)
@@ -181,15 +178,9 @@ bool fifo_is_pending(struct domain *d, u32 port)
 /* A page that the guest gives for us to write to; NULL when it is not one of its own. */
 static void *guest_page_get(struct domain *d, u64 gfn)
 {
-    struct frame *f = mfn_get(arch_gfn_to_mfn(d, _gfn(gfn)), d);
+    struct frame *f = mfn_get_writable(arch_gfn_to_mfn(d, _gfn(gfn)), d);
 
-    if (!f)
-        return NULL;
-    if (frame_get_type(f, FT_WRITABLE)) {
-        frame_put(f);
-        return NULL;
-    }
-    return mfn_to_virt(frame_mfn(f));
+    return f ? mfn_to_virt(frame_mfn(f)) : NULL;
 }
 
 static void guest_page_put(void *page) { frame_put_and_type(virt_frame(page)); }
@@ -227,61 +218,48 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
     page = guest_page_get(d, op->control_gfn);
     if (!page)
         return -EINVAL;
+    spin_guard(&d->evtchn->lock);
     fv = mem_alloc_object(struct evtchn_fifo_vcpu);
-    if (!fv) {
-        guest_page_put(page);
-        return -ENOMEM;
-    }
-    fv->control = (void *)(page + op->offset);
-    for (unsigned int i = 0; i < EVTCHN_FIFO_MAX_QUEUES; i++)
-        spin_lock_init(&fv->queue[i].lock, LOCK_EVTCHN_FIFO);
-    spin_lock(&d->evtchn->lock);
-    rc = v->fifo ? -EINVAL : fifo_start(d);
-    if (!rc)
-        __atomic_store_n(&v->fifo, fv, __ATOMIC_RELEASE);
-    spin_unlock(&d->evtchn->lock);
+    rc = v->fifo ? -EINVAL : !fv ? -ENOMEM : fifo_start(d);
     if (rc) {
         mem_free(fv);
         guest_page_put(page);
         return rc;
     }
+    fv->control = (void *)(page + op->offset);
+    for (unsigned int i = 0; i < EVTCHN_FIFO_MAX_QUEUES; i++)
+        spin_lock_init(&fv->queue[i].lock, LOCK_EVTCHN_FIFO);
+    __atomic_store_n(&v->fifo, fv, __ATOMIC_RELEASE);
     op->link_bits = EVTCHN_FIFO_LINK_BITS;
     return 0;
 }
 
 int fifo_expand_array(struct domain *d, u64 gfn)
 {
-    struct evtchn_table *t = d->evtchn;
+    struct evtchn_fifo *f;
     event_word_t *page;
-    int rc = 0;
+    u32 port, end;
 
-    if (!t->fifo)
-        return -EOPNOTSUPP;
+    spin_guard(&d->evtchn->lock);
+    f = d->evtchn->fifo;
+    if (!f || f->nr_pages == FIFO_PAGES)
+        return f ? -ENOSPC : -EOPNOTSUPP;
     page = guest_page_get(d, gfn);
     if (!page)
         return -EINVAL;
-    spin_lock(&t->lock);
-    if (!t->fifo || t->fifo->nr_pages == FIFO_PAGES) {
-        rc = t->fifo ? -ENOSPC : -EOPNOTSUPP;
-    } else {
-        u32 port = t->fifo->nr_pages * FIFO_WORDS, end = port + FIFO_WORDS;
+    port = f->nr_pages * FIFO_WORDS;
+    end = min(port + (u32)FIFO_WORDS, d->evtchn->nr_ports);
+    f->page[f->nr_pages] = page;
+    __atomic_store_n(&f->nr_pages, f->nr_pages + 1, __ATOMIC_RELEASE);
+    for (; port < end; port++) {
+        struct port *p = port_find(d, port);
 
-        t->fifo->page[t->fifo->nr_pages] = page;
-        __atomic_store_n(&t->fifo->nr_pages, t->fifo->nr_pages + 1, __ATOMIC_RELEASE);
-        for (; port < min(end, t->nr_ports); port++) {
-            struct port *p = port_find(d, port);
-
-            spin_lock(&p->lock);
-            if (p->pending_early && p->state != EVTCHNSTAT_closed)
-                fifo_set_pending(d, p, port);
-            p->pending_early = false;
-            spin_unlock(&p->lock);
-        }
+        spin_guard(&p->lock);
+        if (p->pending_early && p->state != EVTCHNSTAT_closed)
+            fifo_set_pending(d, p, port);
+        p->pending_early = false;
     }
-    spin_unlock(&t->lock);
-    if (rc)
-        guest_page_put(page);
-    return rc;
+    return 0;
 }
 
 static void answer(void *arg) { (void)arg; }

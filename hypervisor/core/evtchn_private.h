@@ -14,9 +14,7 @@
 
 #include <core/domain.h>
 #include <core/evtchn.h>
-#include <lib/bitops.h>
-#include <lib/errno.h>
-#include <lib/spinlock.h>
+#include <lib/lib.h>
 #include <sched/sched.h>
 
 struct port {
@@ -27,7 +25,7 @@ struct port {
     u16 fifo_vcpu; /* FIFO: the queue where it was linked last */
     u8 fifo_priority;
     bool pending_early; /* FIFO: an event came before there was a word for it */
-    union {
+    union port_use {
         struct {
             struct domain *domain; /* lives while the channel does: its end would close this first */
             u32 port;
@@ -35,7 +33,7 @@ struct port {
         domid_t allow; /* EVTCHNSTAT_unbound: who may bind */
         u32 virq;
         u32 pirq;
-    };
+    } use;
 };
 _Static_assert(sizeof(struct port) == 32, "128 ports a page");
 

@@ -272,7 +272,6 @@ static long domain_op(struct xen_domctl *op, struct domain *d, bool *copyback)
     case XEN_DOMCTL_scheduler_op: return scheduler_op(d, &op->u.scheduler_op, copyback);
     case XEN_DOMCTL_iomem_permission: return iomem_permission(d, &op->u.iomem_permission);
     case XEN_DOMCTL_irq_permission: return irq_permission(d, &op->u.irq_permission);
-    case XEN_DOMCTL_set_virq_handler: return evtchn_set_global_virq_handler(d, op->u.set_virq_handler.virq);
     case XEN_DOMCTL_setnodeaffinity:
     case XEN_DOMCTL_getnodeaffinity: return node_affinity(op, copyback);
     default: return -ENOSYS;

@@ -26,7 +26,6 @@ enum lock_level {
     LOCK_IRQ,         /* interrupt descriptors and their guests */
     LOCK_HEAP,        /* the frame heap */
     LOCK_SLAB,        /* small allocations */
-    LOCK_VIRQ,        /* who handles the host's VIRQs */
     LOCK_EVTCHN_FIFO, /* one queue of a vCPU in the FIFO ABI */
     LOCK_SCHED,       /* a run queue; a second one is only ever tried */
     LOCK_TIMER,       /* a CPU's timers */

@@ -127,6 +127,12 @@ static inline bool frame_get_and_type(struct frame *f, const struct domain *d, u
     return false;
 }
 
+/* A frame of d that it may write to, with a reference as such; NULL: it is none. */
+static inline struct frame *mfn_get_writable(mfn_t mfn, const struct domain *d)
+{
+    return mfn_valid(mfn) && frame_get_and_type(mfn_frame(mfn), d, FT_WRITABLE) ? mfn_frame(mfn) : NULL;
+}
+
 static inline void frame_put_and_type(struct frame *f)
 {
     frame_put_type(f);

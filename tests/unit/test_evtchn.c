@@ -206,7 +206,7 @@ static void test_virq(void **state)
     assert_false(pending(d1, t1));
     assert_int_equal(virq(VIRQ_TIMER, 1, &p), 0);
     assert_int_equal(p, t1);
-    /* Host VIRQs: dom0's, until another is named. */
+    /* Host VIRQs are dom0's. */
     world_run(d0->vcpu[0]);
     assert_int_equal(virq(VIRQ_CONSOLE, 0, &con), 0);
     evtchn_send_global_virq(VIRQ_CONSOLE);
@@ -216,20 +216,6 @@ static void test_virq(void **state)
     evtchn_send_global_virq(VIRQ_CONSOLE);
     assert_int_equal(d0->vcpu[2]->info->evtchn_upcall_pending, 1);
     consume(d0, con);
-    assert_int_equal(evtchn_set_global_virq_handler(d1, VIRQ_TIMER), -EINVAL);
-    assert_int_equal(evtchn_set_global_virq_handler(d1, 99), -EINVAL);
-    assert_int_equal(evtchn_set_global_virq_handler(d1, VIRQ_CONSOLE), 0);
-    world_run(d1->vcpu[0]);
-    assert_int_equal(virq(VIRQ_CONSOLE, 0, &p), 0);
-    evtchn_send_global_virq(VIRQ_CONSOLE);
-    assert_false(pending(d0, con));
-    assert_true(pending(d1, p));
-    /* The handler dies: dom0's again. */
-    assert_int_equal(d1->refs, 2);
-    assert_int_equal(evtchn_domain_destroy(d1), 0);
-    assert_int_equal(d1->refs, 1);
-    evtchn_send_global_virq(VIRQ_CONSOLE);
-    assert_true(pending(d0, con));
     world_end();
 }
 
