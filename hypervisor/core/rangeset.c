@@ -1,133 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sets of ranges (rangeset.h): a sorted list, no two ranges touching. A domain has a few; most have
+ * Sets of ranges (rangeset.h), kept as the sorted list of numbers at which membership changes: the
+ * first range begins at edge[0] and ends before edge[1], and so on. A domain has a few; most have
  * none.
  */
 #include <core/rangeset.h>
 #include <lib/lib.h>
-#include <lib/list.h>
 #include <lib/spinlock.h>
 #include <mm/heap.h>
 
-struct range {
-    struct list link;
-    unsigned long first, last;
-};
-
 struct rangeset {
     struct spinlock lock;
-    struct list ranges;
+    unsigned int nr;
+    unsigned long *edge;
 };
 
 struct rangeset *rangeset_new(void)
 {
     struct rangeset *r = mem_alloc_object(struct rangeset);
 
-    if (r) {
+    if (r)
         spin_lock_init(&r->lock, LOCK_PAGES);
-        list_init(&r->ranges);
-    }
     return r;
 }
 
 void rangeset_free(struct rangeset *r)
 {
-    struct range *e, *tmp;
-
     if (!r)
         return;
-    list_for_each_safe (e, tmp, &r->ranges, link)
-        mem_free(e);
+    mem_free(r->edge);
     mem_free(r);
 }
 
-static void drop(struct range *e)
+/* How many edges are at or below n: odd when n is in the set. */
+static unsigned int edges_up_to(const struct rangeset *r, unsigned long n)
 {
-    list_del(&e->link);
-    mem_free(e);
+    unsigned int i = 0;
+
+    while (i < r->nr && r->edge[i] <= n)
+        i++;
+    return i;
 }
 
-int rangeset_add(struct rangeset *r, unsigned long first, unsigned long last)
+/* [first, last] in the set or out of it; nothing is above a `last` of ~0. */
+static int change(struct rangeset *r, unsigned long first, unsigned long last, bool in)
 {
-    struct range *n, *e, *tmp;
+    unsigned int before, after, nr;
+    unsigned long *edge;
 
     if (first > last)
         return -EINVAL;
-    n = mem_alloc_object(struct range);
-    if (!n)
+    spin_guard(&r->lock);
+    before = first ? edges_up_to(r, first - 1) : 0;
+    after = edges_up_to(r, last + 1 ? last + 1 : last);
+    edge = mem_alloc_array(unsigned long, r->nr + 2);
+    if (!edge)
         return -ENOMEM;
-    n->first = first;
-    n->last = last;
-    spin_lock(&r->lock);
-    list_for_each_safe (e, tmp, &r->ranges, link) {
-        if (e->last < n->first && e->last + 1 != n->first)
-            continue;
-        if (e->first > n->last && e->first - 1 != n->last)
-            break;
-        n->first = min(n->first, e->first);
-        n->last = max(n->last, e->last);
-        drop(e);
-    }
-    list_for_each (e, &r->ranges, link)
-        if (e->first > n->last)
-            break;
-    list_add_tail(&n->link, &e->link);
-    spin_unlock(&r->lock);
+    memcpy(edge, r->edge, before * sizeof(*edge));
+    nr = before;
+    if (before % 2 != in)
+        edge[nr++] = first;
+    if (last + 1 && after % 2 != in)
+        edge[nr++] = last + 1;
+    memcpy(edge + nr, r->edge + after, (r->nr - after) * sizeof(*edge));
+    r->nr = nr + r->nr - after;
+    mem_free(r->edge);
+    r->edge = edge;
     return 0;
 }
 
-/* A hole inside a range makes two of it: `spare` becomes the second. True when it was used. */
-static bool cut(struct range *e, unsigned long first, unsigned long last, struct range *spare)
-{
-    if (e->first < first && e->last > last) {
-        spare->first = last + 1;
-        spare->last = e->last;
-        e->last = first - 1;
-        list_add(&spare->link, &e->link);
-        return true;
-    }
-    if (e->first >= first && e->last <= last)
-        drop(e);
-    else if (e->first < first)
-        e->last = first - 1;
-    else
-        e->first = last + 1;
-    return false;
-}
+int rangeset_add(struct rangeset *r, unsigned long first, unsigned long last) { return change(r, first, last, true); }
 
 int rangeset_remove(struct rangeset *r, unsigned long first, unsigned long last)
 {
-    struct range *spare, *e, *tmp;
-    bool used = false;
-
-    if (first > last)
-        return -EINVAL;
-    spare = mem_alloc_object(struct range);
-    if (!spare)
-        return -ENOMEM;
-    spin_lock(&r->lock);
-    list_for_each_safe (e, tmp, &r->ranges, link)
-        if (e->last >= first && e->first <= last)
-            used |= cut(e, first, last, spare);
-    spin_unlock(&r->lock);
-    if (!used)
-        mem_free(spare);
-    return 0;
+    return change(r, first, last, false);
 }
 
 bool rangeset_contains(struct rangeset *r, unsigned long first, unsigned long last)
 {
-    bool found = false;
-    struct range *e;
+    unsigned int i;
 
     if (!r)
         return false;
-    spin_lock(&r->lock);
-    list_for_each (e, &r->ranges, link)
-        if (e->first <= first && e->last >= last) {
-            found = true;
-            break;
-        }
-    spin_unlock(&r->lock);
-    return found;
+    spin_guard(&r->lock);
+    i = edges_up_to(r, first);
+    return i % 2 && (i == r->nr || last < r->edge[i]);
 }

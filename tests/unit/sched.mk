@@ -17,9 +17,10 @@ UNITS += grant
 grant_SRCS := tests/unit/test_grant.c hypervisor/core/grant.c hypervisor/core/grant_map.c \
               hypervisor/core/grant_copy.c $(SCHED_BASE)
 
-# Event channels, and what a guest says to the scheduler, whole hypercalls.
-UNITS += evtchn sched_op
+# Event channels, and what a guest says to the scheduler, whole hypercalls; sets of ranges.
+UNITS += evtchn sched_op rangeset
 EVTCHN      := hypervisor/core/evtchn.c hypervisor/core/evtchn_fifo.c hypervisor/core/rangeset.c
 evtchn_SRCS := tests/unit/test_evtchn.c $(EVTCHN) $(SCHED_BASE)
+rangeset_SRCS := tests/unit/test_rangeset.c hypervisor/core/rangeset.c $(SCHED_BASE)
 sched_op_SRCS := tests/unit/test_sched_op.c hypervisor/hypercall/sched_op.c hypervisor/hypercall/vcpu_op.c \
                  $(EVTCHN) $(SCHED_BASE)
