@@ -6,13 +6,12 @@
  */
 #include <boot/param.h>
 #include <core/console.h>
+#include <core/domain.h>
 #include <core/evtchn.h>
 #include <core/keyhandler.h>
 #include <sched/softirq.h>
 #include <lib/lib.h>
 #include <lib/printf.h>
-#include <lib/spinlock.h>
-#include <time/timer.h>
 
 static DEFINE_SPINLOCK(console_lock, LOCK_CONSOLE);
 static bool forced;
@@ -152,39 +151,26 @@ struct log_filter {
 static struct log_filter host_filter = {LOG_INFO, LOG_INFO};
 static struct log_filter guest_filter = {-1, LOG_WARNING};
 
-static int __init level_parse(const char **s)
+static int __init level_parse(const char *s, size_t n)
 {
-    static const struct {
-        const char *name;
-        int level;
-    } names[] = {{"none", -1},       {"error", LOG_ERROR}, {"warning", LOG_WARNING},
-                 {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {"all", LOG_DEBUG}};
+    static const char *const names[] = {"none", "error", "warning", "info", "debug", "all"};
 
-    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
-        size_t n = strlen(names[i].name);
-
-        if (strncmp(*s, names[i].name, n) == 0) {
-            *s += n;
-            return names[i].level;
-        }
-    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+        if (strlen(names[i]) == n && strncmp(s, names[i], n) == 0)
+            return min((int)i - 1, (int)LOG_DEBUG);
     return -EINVAL;
 }
 
 /* <level>[/<rate-limited level>] */
 static int __init filter_parse(const char *s, struct log_filter *filter)
 {
-    struct log_filter f;
+    const char *slash = strchr(s, '/');
+    int always = level_parse(s, slash ? (size_t)(slash - s) : strlen(s));
+    int limited = slash ? level_parse(slash + 1, strlen(slash + 1)) : always;
 
-    f.always = f.limited = level_parse(&s);
-    if (*s == '/') {
-        s++;
-        f.limited = level_parse(&s);
-    }
-    if (*s || f.always < -1 || f.limited < -1)
+    if (always < -1 || limited < -1)
         return -EINVAL;
-    f.limited = max(f.always, f.limited);
-    *filter = f;
+    *filter = (struct log_filter){always, max(always, limited)};
     return 0;
 }
 
@@ -201,21 +187,17 @@ BOOT_PARAM_CUSTOM("guest_loglvl", guest_loglvl, guest_loglvl_parse);
 static bool rate_allows(void)
 {
     static s_time_t period_start;
-    static u32 shown, lost;
+    static u32 shown;
     unsigned long flags = console_enter();
     u32 missed = 0;
     bool allow;
 
     if (now() - period_start > RATE_PERIOD) {
         period_start = now();
-        missed = lost;
-        shown = lost = 0;
+        missed = shown > RATE_BURST ? shown - RATE_BURST : 0;
+        shown = 0;
     }
-    allow = shown < RATE_BURST;
-    if (allow)
-        shown++;
-    else
-        lost++;
+    allow = shown++ < RATE_BURST;
     console_leave(flags);
     if (missed)
         log_warning("%u messages about guests suppressed\n", missed);
@@ -273,67 +255,29 @@ void printk_guest(enum log_level level, const char *fmt, ...)
 
 /* ---- lines of guests ---- */
 
-/* A guest's unfinished line. There are few; the one that was used longest ago gives way. Under
- * console_lock. */
-struct guest_line {
-    u16 id;
-    u8 used;
-    u32 last_use;
-    char text[240];
-};
-static struct guest_line guest_lines[8];
-
-static void guest_line_end(struct guest_line *l)
+/* Under console_lock. */
+static void guest_line_end(struct domain *d)
 {
     char head[16];
 
     if (guest_filter.limited >= LOG_INFO) {
-        emit(head, snprintf(head, sizeof(head), "(d%u) ", l->id));
-        emit(l->text, l->used);
+        emit(head, snprintf(head, sizeof(head), "(d%u) ", d->id));
+        emit(d->console_line, d->console_used);
         emit("\n", 1);
     }
-    l->used = 0;
+    d->console_used = 0;
 }
 
-static struct guest_line *guest_line_of(u16 id)
-{
-    static u32 uses;
-    struct guest_line *oldest = &guest_lines[0];
-
-    uses++;
-    for (unsigned int i = 0; i < ARRAY_SIZE(guest_lines); i++) {
-        struct guest_line *l = &guest_lines[i];
-
-        if (l->id == id && l->last_use) {
-            l->last_use = uses;
-            return l;
-        }
-        if (l->last_use < oldest->last_use)
-            oldest = l;
-    }
-    if (oldest->used)
-        guest_line_end(oldest);
-    oldest->id = id;
-    oldest->last_use = uses;
-    return oldest;
-}
-
-void console_write_guest(u16 id, const char *text, size_t n)
+void console_write_guest(struct domain *d, const char *text, size_t n)
 {
     unsigned long flags = console_enter();
-    struct guest_line *l = guest_line_of(id);
 
     for (; n; n--, text++) {
-        if (*text == '\n') {
-            guest_line_end(l);
-            continue;
-        }
         /* Nothing that moves the cursor or hides what others said. */
-        if ((u8)*text < ' ' && *text != '\t')
-            continue;
-        l->text[l->used++] = *text;
-        if (l->used == sizeof(l->text))
-            guest_line_end(l);
+        if ((u8)*text >= ' ' || *text == '\t')
+            d->console_line[d->console_used++] = *text;
+        if (*text == '\n' || d->console_used == sizeof(d->console_line))
+            guest_line_end(d);
     }
     console_leave(flags);
 }
@@ -361,20 +305,10 @@ void console_give_to_dom0(void)
     input_told();
 }
 
-/* True when dom0 has to be told. */
-static bool input_put(char c)
-{
-    unsigned long flags = spin_lock_irqsave(&input_lock);
-    bool room = input_prod - input_cons < INPUT_SIZE;
-
-    if (room)
-        input[input_prod++ & (INPUT_SIZE - 1)] = c;
-    spin_unlock_irqrestore(&input_lock, flags);
-    return room;
-}
-
 void console_input(char c)
 {
+    unsigned long flags;
+
     if (c == SWITCH_KEY && ++switch_count == SWITCH_TIMES) {
         switch_count = 0;
         input_to_dom0 = !input_to_dom0;
@@ -383,19 +317,23 @@ void console_input(char c)
     }
     if (c != SWITCH_KEY)
         switch_count = 0;
-    if (!input_to_dom0)
+    if (!input_to_dom0) {
         key_handle(c);
-    else if (input_put(c))
-        evtchn_send_global_virq(VIRQ_CONSOLE);
+        return;
+    }
+    flags = spin_lock_irqsave(&input_lock);
+    if (input_prod - input_cons < INPUT_SIZE)
+        input[input_prod++ & (INPUT_SIZE - 1)] = c;
+    spin_unlock_irqrestore(&input_lock, flags);
+    evtchn_send_global_virq(VIRQ_CONSOLE);
 }
 
 size_t console_read_input(char *buf, size_t n)
 {
-    unsigned long flags = spin_lock_irqsave(&input_lock);
     size_t done = 0;
 
+    spin_guard_irqsave(&input_lock);
     while (done < n && input_cons != input_prod)
         buf[done++] = input[input_cons++ & (INPUT_SIZE - 1)];
-    spin_unlock_irqrestore(&input_lock, flags);
     return done;
 }

@@ -33,9 +33,10 @@ void console_softirq_init(void);
 
 /* n bytes as they are, no prefix: dom0's output. Any context without LOCK_CONSOLE. */
 void console_write(const char *text, size_t n);
-/* n bytes of a line of guest `id`, prefixed and filtered as a guest's; complete lines appear at
- * once, the rest when it ends. */
-void console_write_guest(u16 id, const char *text, size_t n);
+/* n bytes of a line of d's, prefixed and filtered as a guest's; complete lines appear at once, the
+ * rest when it ends. */
+struct domain;
+void console_write_guest(struct domain *d, const char *text, size_t n);
 
 /* A character was typed. Interrupt context. */
 void console_input(char c);

@@ -69,29 +69,25 @@ struct domain *domain_get_by_id_or_self(domid_t id)
 static int table_insert(struct domain *d)
 {
     struct domain ***leaf = &domain_table[d->id / TABLE_FANOUT], *e;
-    int rc = -EEXIST;
 
     if (!*leaf && !(*leaf = mem_alloc_array(struct domain *, TABLE_FANOUT)))
         return -ENOMEM;
-    spin_lock(&domlist_lock);
-    if (!(*leaf)[d->id % TABLE_FANOUT]) {
-        list_for_each (e, &domain_list, link)
-            if (e->id > d->id)
-                break;
-        list_add_tail(&d->link, &e->link);
-        (*leaf)[d->id % TABLE_FANOUT] = d;
-        rc = 0;
-    }
-    spin_unlock(&domlist_lock);
-    return rc;
+    spin_guard(&domlist_lock);
+    if ((*leaf)[d->id % TABLE_FANOUT])
+        return -EEXIST;
+    list_for_each (e, &domain_list, link)
+        if (e->id > d->id)
+            break;
+    list_add_tail(&d->link, &e->link);
+    (*leaf)[d->id % TABLE_FANOUT] = d;
+    return 0;
 }
 
 static void table_remove(struct domain *d)
 {
-    spin_lock(&domlist_lock);
+    spin_guard(&domlist_lock);
     list_del(&d->link);
     domain_table[d->id / TABLE_FANOUT][d->id % TABLE_FANOUT] = NULL;
-    spin_unlock(&domlist_lock);
 }
 
 /* ---- references ---- */
@@ -165,14 +161,14 @@ static void domain_init_fields(struct domain *d, domid_t id, bool privileged)
 
 static int domain_init_parts(struct domain *d, const struct xen_domctl_createdomain *c)
 {
-    int rc = -ENOMEM;
+    int rc;
 
     d->vcpu = mem_alloc_array(struct vcpu *, c->max_vcpus);
     d->iomem_caps = rangeset_new();
     d->irq_caps = rangeset_new();
     d->shared_info = page_alloc(0);
     if (!d->vcpu || !d->iomem_caps || !d->irq_caps || !d->shared_info)
-        return rc;
+        return -ENOMEM;
     frame_share(d->shared_info, d, true);
     rc = evtchn_domain_init(d, c->max_evtchn_port);
     if (!rc)
@@ -276,19 +272,15 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     if (!v)
         return NULL;
     vcpu_init_fields(v, d, id);
-    if (sched_vcpu_init(v))
-        goto fail;
-    if (arch_vcpu_create(v)) {
+    if (sched_vcpu_init(v) || arch_vcpu_create(v)) {
         sched_vcpu_free(v);
-        goto fail;
+        mem_free(v);
+        return NULL;
     }
     if (!v->is_idle)
         arch_vcpu_info_init(v);
     d->vcpu[id] = v;
     return v;
-fail:
-    mem_free(v);
-    return NULL;
 }
 
 /* ---- pausing ---- */
@@ -339,69 +331,51 @@ void domain_unpause(struct domain *d)
         vcpu_wake(v);
 }
 
-int domain_pause_by_controller(struct domain *d)
+void domain_pause_by_controller(struct domain *d)
 {
     spin_lock(&d->lock);
     d->controller_pauses++;
     spin_unlock(&d->lock);
     domain_pause(d);
-    return 0;
 }
 
 int domain_unpause_by_controller(struct domain *d)
 {
-    int rc = 0;
-
-    spin_lock(&d->lock);
-    if (d->controller_pauses)
-        d->controller_pauses--;
-    else
-        rc = -EINVAL;
-    spin_unlock(&d->lock);
-    if (!rc)
-        domain_unpause(d);
-    return rc;
+    spin_guard(&d->lock);
+    if (!d->controller_pauses)
+        return -EINVAL;
+    d->controller_pauses--;
+    domain_unpause(d);
+    return 0;
 }
 
 /* ---- the end ---- */
 
 void domain_shutdown(struct domain *d, u32 code)
 {
-    struct vcpu *v;
+    bool first;
 
     if (d->is_hardware)
         arch_host_shutdown(code);
     spin_lock(&d->lock);
-    if (d->is_shutting_down) {
-        spin_unlock(&d->lock);
-        return;
+    first = !d->is_shut_down;
+    if (first) {
+        d->is_shut_down = true;
+        d->shutdown_code = d->shutdown_latched ? d->shutdown_latched - 1 : code;
+        domain_pause_nosync(d);
     }
-    d->is_shutting_down = true;
-    d->shutdown_code = d->shutdown_latched ? d->shutdown_latched - 1 : code;
-    for_each_vcpu (d, v) {
-        v->paused_for_shutdown = true;
-        vcpu_pause_nosync(v);
-    }
-    d->is_shut_down = true;
     spin_unlock(&d->lock);
-    evtchn_send_global_virq(VIRQ_DOM_EXC);
+    if (first)
+        evtchn_send_global_virq(VIRQ_DOM_EXC);
 }
 
 void domain_resume(struct domain *d)
 {
-    struct vcpu *v;
-
-    domain_pause(d);
-    spin_lock(&d->lock);
-    d->is_shutting_down = d->is_shut_down = false;
+    spin_guard(&d->lock);
+    if (d->is_shut_down)
+        domain_unpause(d);
+    d->is_shut_down = false;
     d->shutdown_code = d->shutdown_latched = 0;
-    for_each_vcpu (d, v) {
-        if (v->paused_for_shutdown)
-            vcpu_unpause(v);
-        v->paused_for_shutdown = false;
-    }
-    spin_unlock(&d->lock);
-    domain_unpause(d);
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...)
@@ -412,7 +386,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);
-    if (!d->is_shutting_down) {
+    if (!d->is_shut_down) {
         strlcpy(d->crash_reason, reason, sizeof(d->crash_reason));
         log_error("d%d crashed: %s\n", d->id, reason);
         if (current->domain == d)
@@ -421,25 +395,22 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* Steps of domain_kill; each may be entered again. */
-enum { KILL_EVENTS, KILL_GRANTS, KILL_ARCH, KILL_DONE };
-
-static int kill_step(struct domain *d)
+static int relinquish_memory(struct domain *d)
 {
-    switch (d->kill_step) {
-    case KILL_EVENTS: return evtchn_domain_destroy(d);
-    case KILL_GRANTS: return grant_domain_release_mappings(d);
-    case KILL_ARCH: {
-        struct vcpu *v;
+    struct vcpu *v;
 
-        for_each_vcpu (d, v)
-            vcpu_unregister_info(v);
-        domain_claim(d, 0);
-        return arch_domain_relinquish(d);
-    }
-    default: return 0;
-    }
+    for_each_vcpu (d, v)
+        vcpu_unregister_info(v);
+    domain_claim(d, 0);
+    return arch_domain_relinquish(d);
 }
+
+/* Steps of domain_kill: 0 or -ERESTART, and then the step is entered again. */
+static int (*const kill_steps[])(struct domain *d) = {
+    evtchn_domain_destroy,
+    grant_domain_release_mappings,
+    relinquish_memory,
+};
 
 static void stop_timers(struct domain *d)
 {
@@ -468,8 +439,8 @@ int domain_kill(struct domain *d)
         WRITE_ONCE(d->dying, DOMDYING_DYING);
         stop_timers(d);
     }
-    for (; d->kill_step < KILL_DONE; d->kill_step++) {
-        rc = kill_step(d);
+    for (; d->kill_step < ARRAY_SIZE(kill_steps); d->kill_step++) {
+        rc = kill_steps[d->kill_step](d);
         if (rc)
             return rc;
     }
@@ -488,17 +459,11 @@ int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset)
 
     if (offset > PAGE_SIZE - sizeof(vcpu_info_t))
         return -ENXIO;
-    if (v->info_frame)
+    if (v->info_frame || (v != current && !test_bit(_VPF_DOWN, &v->pause_flags)))
         return -EINVAL;
-    if (v != current && !test_bit(_VPF_DOWN, &v->pause_flags))
-        return -EINVAL;
-    f = mfn_get(arch_gfn_to_mfn(v->domain, _gfn(gfn)), v->domain);
+    f = mfn_get_writable(arch_gfn_to_mfn(v->domain, _gfn(gfn)), v->domain);
     if (!f)
         return -EINVAL;
-    if (frame_get_type(f, FT_WRITABLE)) {
-        frame_put(f);
-        return -EINVAL;
-    }
     info = mfn_to_virt(frame_mfn(f)) + offset;
     if (v->info == &unregistered_info)
         memset(info, 0, sizeof(*info));

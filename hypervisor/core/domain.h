@@ -65,7 +65,6 @@ struct vcpu {
     struct evtchn_fifo_vcpu *fifo; /* private to core/evtchn_fifo.c */
 
     bool nmi_pending;
-    bool paused_for_shutdown;
 
     struct arch_vcpu arch;
 };
@@ -88,7 +87,7 @@ struct domain {
     /* Guarded by lock. */
     struct spinlock lock;
     enum domain_dying dying;
-    bool is_shutting_down, is_shut_down;
+    bool is_shut_down;      /* holds one pause */
     u32 shutdown_code;      /* SHUTDOWN_* */
     u32 shutdown_latched;   /* SCHEDOP_shutdown_code: that code + 1, used instead of what comes later;
                                0: none */
@@ -115,6 +114,10 @@ struct domain {
 
     s32 time_offset_seconds; /* of its wall clock */
     unsigned long vm_assist; /* VMASST_TYPE_* bits */
+
+    /* Its unfinished line on the host's console (core/console.c). */
+    u8 console_used;
+    char console_line[240];
 
     /* SCHEDOP_watchdog: ids are index + 1. */
     struct timer watchdog[2];
@@ -174,7 +177,7 @@ void vcpu_pause(struct vcpu *v);
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 /* Pauses that the toolstack holds: each once. 0 or -EINVAL (unpause without pause). */
-int domain_pause_by_controller(struct domain *d);
+void domain_pause_by_controller(struct domain *d);
 int domain_unpause_by_controller(struct domain *d);
 
 /* The guest ends (SHUTDOWN_*): all vCPUs stop, the toolstack is told by VIRQ_DOM_EXC. For dom0: the

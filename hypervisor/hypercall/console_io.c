@@ -23,7 +23,7 @@ static long console_write_op(unsigned int count, char __guest *buffer)
         if (d->is_hardware)
             console_write(text, n);
         else
-            console_write_guest(d->id, text, n);
+            console_write_guest(d, text, n);
         count -= n;
         buffer += n;
         /* The serial line is slow. */

@@ -253,7 +253,11 @@ static long domain_op(struct xen_domctl *op, struct domain *d, bool *copyback)
 {
     switch (op->cmd) {
     case XEN_DOMCTL_destroydomain: return domain_kill(d);
-    case XEN_DOMCTL_pausedomain: return d == current->domain ? -EINVAL : domain_pause_by_controller(d);
+    case XEN_DOMCTL_pausedomain:
+        if (d == current->domain)
+            return -EINVAL;
+        domain_pause_by_controller(d);
+        return 0;
     case XEN_DOMCTL_unpausedomain: return unpause(d);
     case XEN_DOMCTL_resumedomain:
         if (d == current->domain)

@@ -219,7 +219,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 
 void domain_shutdown(struct domain *d, u32 code)
 {
-    d->is_shutting_down = true;
+    d->is_shut_down = true;
     d->shutdown_code = code;
     world_shutdown_code = code;
 }
