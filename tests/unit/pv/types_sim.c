@@ -6,6 +6,7 @@
  * counting comes when they have met. Usage: types_sim [--steps N] [--seed N]; N steps one by one,
  * ten times as many at once.
  */
+#include "audit.h"
 #include "machine.h"
 #include <arch/arch.h>
 #include <arch/x86/pv/mmu.h>

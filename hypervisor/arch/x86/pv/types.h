@@ -154,11 +154,4 @@ void table_pin_mark(struct frame *f);
  * -ERESTART. */
 int type_forget(struct frame *f);
 
-/*
- * Recounts everything and logs what disagrees; returns how many faults. exact: nothing but page
- * tables, roots and descriptor windows holds counts (a test); else others may hold more. While no
- * guest runs. (audit.c)
- */
-unsigned int types_audit(bool exact);
-
 #endif

@@ -2,9 +2,9 @@
 /*
  * Counts by brute force what types.c counts as it goes: walks every page table, root, pin and
  * descriptor window of the machine, and compares. Slow, and only meaningful while no guest runs and
- * no operation on page tables is under way. Called by the simulation in tests/unit and by whoever
- * suspects the counts.
+ * no operation on page tables is under way.
  */
+#include "audit.h"
 #include <arch/x86/pv/types.h>
 #include <core/domain.h>
 #include <lib/lib.h>
