@@ -31,9 +31,13 @@ static bool wait_up(long state)
 
 static void check_up_down(void)
 {
+    static struct vcpu_guest_context rootless;
     struct vcpu_guest_context *c = page_alloc();
 
     check(sizeof(*c) <= 2 * PAGE_SIZE);
+    vcpu_context_fill(&rootless, 1);
+    rootless.ctrlreg[3] = 0;
+    check_eq(hc_vcpu_op(VCPUOP_initialise, 1, &rootless), -XEN_EINVAL);
     check_eq(hc_vcpu_op(VCPUOP_is_up, 0, 0), 1);
     check_eq(hc_vcpu_op(VCPUOP_is_up, 1, 0), 0);
     check_eq(hc_vcpu_op(VCPUOP_is_up, 99, 0), -XEN_ENOENT);

@@ -138,10 +138,14 @@ static bool addresses_ok(const vcpu_guest_context_t *c)
 
 static mfn_t context_root(unsigned long cr3) { return cr3 ? _mfn(xen_cr3_to_pfn(cr3)) : INVALID_MFN; }
 
+/* The mode that it starts in needs page tables. */
 static int take_tables(struct vcpu *v, const vcpu_guest_context_t *c)
 {
-    int rc = pv_set_gdt(v, c->gdt_frames, c->gdt_ents);
+    int rc;
 
+    if (!c->ctrlreg[3] || (!c->ctrlreg[1] && !(c->flags & VGCF_in_kernel)))
+        return -EINVAL;
+    rc = pv_set_gdt(v, c->gdt_frames, c->gdt_ents);
     if (rc)
         return rc;
     v->arch.pv.ldt_base = c->ldt_base;

@@ -87,7 +87,8 @@ bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2);
 bool pv_ldt_fault(struct vcpu *v, unsigned long cr2);
 /*
  * v's roots become these frames (INVALID_MFN: none), typed L4 and referenced; old ones are dropped.
- * For a vCPU that is not running. 0, -EINVAL, -ERESTART.
+ * For a vCPU that is not running; what it loads (v->arch.cr3) is the caller's to choose. 0, -EINVAL,
+ * -ERESTART.
  */
 int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user);
 /* The running guest changes its kernel page tables (MMUEXT_NEW_BASEPTR, MOV to CR3). 0, -EINVAL,

@@ -24,16 +24,22 @@ static void root_m2p(const struct domain *d, mfn_t root, bool user)
         WRITE_ONCE(*slot, 0);
 }
 
-static int root_get(struct domain *d, mfn_t mfn)
+/* A reference and a type for what becomes a root of v. INVALID_MFN needs none. */
+static int root_get(struct vcpu *v, mfn_t mfn, bool user)
 {
-    struct frame *f = mfn_get(mfn, d);
+    struct frame *f;
     int rc;
 
+    if (mfn_eq(mfn, INVALID_MFN))
+        return 0;
+    f = mfn_get(mfn, v->domain);
     if (!f)
         return -EINVAL;
     rc = type_get(f, FT_L4, !current->is_idle); /* while dom0 is built there is nothing to give way to */
     if (rc)
         frame_put(f);
+    else
+        root_m2p(v->domain, mfn, user);
     return rc;
 }
 
@@ -44,12 +50,9 @@ int pv_new_root(struct vcpu *v, unsigned long mfn, bool user)
     int rc;
 
     if (!mfn_eq(old, new)) {
-        if (!mfn_eq(new, INVALID_MFN)) {
-            rc = root_get(v->domain, new);
-            if (unlikely(rc))
-                return rc;
-            root_m2p(v->domain, new, user);
-        }
+        rc = root_get(v, new, user);
+        if (unlikely(rc))
+            return rc;
         *root = new;
     }
     if (!user) {
@@ -86,29 +89,20 @@ static int root_drop(mfn_t *root)
 
 int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
 {
-    int rc = 0;
+    int rc;
 
     if (pv_finish_puts(v) || root_drop(&v->arch.guest_table_user) || root_drop(&v->arch.guest_table))
         return -ERESTART;
     v->arch.cr3 = 0;
     pv_drop_ldt(v);
-    if (!mfn_eq(kernel, INVALID_MFN)) {
-        rc = root_get(v->domain, kernel);
-        if (rc)
-            return rc;
-        root_m2p(v->domain, kernel, false);
-        v->arch.guest_table = kernel;
-    }
-    if (!mfn_eq(user, INVALID_MFN)) {
-        rc = root_get(v->domain, user);
-        if (rc)
-            return rc;
-        root_m2p(v->domain, user, true);
+    rc = root_get(v, kernel, false);
+    if (rc)
+        return rc;
+    v->arch.guest_table = kernel;
+    rc = root_get(v, user, true);
+    if (!rc)
         v->arch.guest_table_user = user;
-    }
-    if (!mfn_eq(kernel, INVALID_MFN))
-        v->arch.cr3 = mfn_to_paddr(v->arch.pv.kernel_mode ? kernel : user);
-    return 0;
+    return rc;
 }
 
 /* ---- a domain ends ---- */
