@@ -6,15 +6,11 @@
  * checked here and change only through here. Loading GDTR and LDTR is the entry code's.
  */
 #include <arch/arch.h>
-#include <arch/x86/cpu/tlb.h>
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/pv/descriptor.h>
 #include <arch/x86/pv/mmu.h>
-#include <arch/x86/pv/pv.h>
 #include <sched/softirq.h>
-#include <hypercall/hypercall.h>
 #include <lib/lib.h>
-#include <mm/guest_access.h>
 
 /* Bits of a descriptor (AMD APM vol. 2, 4.7 and 4.8). */
 #define DESC_ACCESSED (1UL << 40)

@@ -6,7 +6,6 @@
  * (ABI: xen/grant_table.h, GNTMAP_*.)
  */
 #include <arch/arch.h>
-#include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/mmu.h>
 #include <lib/lib.h>
 #include <xen/grant_table.h>
@@ -14,26 +13,27 @@
 #define GUEST_AVAIL_SHIFT 16 /* of GNTMAP_guest_avail0 */
 #define PTE_AVAIL_SHIFT   9
 
-/* The level-1 entry that addr names, its table held. NULL: there is none. */
-static u64 *grant_entry(struct table_hold *h, u64 addr, bool is_pte)
+/* The level-1 entry that addr names, its table locked: grant_exchange() ends that. NULL: there is
+ * none. */
+static u64 *grant_entry(u64 addr, bool is_pte)
 {
-    unsigned long mfn = addr >> PAGE_SHIFT;
-    unsigned int index = (addr & ~PAGE_MASK) / 8;
+    u64 *p = is_pte ? (addr & 7 ? NULL : paddr_to_virt(addr)) : l1_find(current, addr);
+    struct frame *f = p ? l1_table(is_pte ? paddr_to_mfn(addr) : virt_to_mfn(p), current->domain) : NULL;
 
-    if (is_pte ? addr & 7 : !l1_find(current, addr, &mfn, &index))
-        return NULL;
-    if (table_hold(h, mfn))
-        return NULL;
-    if (h->level == 1)
-        return (u64 *)mfn_to_virt(_mfn(mfn)) + index;
-    table_release(h);
-    return NULL;
+    return f && l1_lock_of(f, current->domain) ? p : NULL;
+}
+
+static u64 grant_exchange(u64 *p, u64 new)
+{
+    u64 old = __atomic_exchange_n(p, new, __ATOMIC_SEQ_CST);
+
+    l1_unlock(virt_frame(p));
+    return old;
 }
 
 int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags)
 {
-    struct table_hold h = TABLE_HOLD(current->domain);
-    u64 *p = grant_entry(&h, host_addr, flags & GNTMAP_contains_pte);
+    u64 *p = grant_entry(host_addr, flags & GNTMAP_contains_pte);
     u64 e = mfn_to_paddr(mfn) | PTE_P | PTE_US | PTE_A | PTE_D;
 
     if (!p)
@@ -43,29 +43,23 @@ int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags)
     e |= (u64)(flags >> GUEST_AVAIL_SHIFT & 7) << PTE_AVAIL_SHIFT;
     if (mfn_valid(mfn) && mfn_frame(mfn)->owner != current->domain->id)
         __atomic_fetch_or(&mfn_frame(mfn)->type, FT_FOREIGN, __ATOMIC_SEQ_CST);
-    pte_put(__atomic_exchange_n(p, e, __ATOMIC_SEQ_CST));
-    table_release(&h);
+    pte_put(grant_exchange(p, e));
     return GNTST_okay;
 }
 
-/* Empties the entry if it maps mfn with the rights that the grant was mapped with. */
-static bool grant_take_out(u64 *p, mfn_t mfn, bool writable)
-{
-    u64 old = READ_ONCE(*p);
-
-    do {
-        if (!(old & PTE_P) || !mfn_eq(pte_mfn(old), mfn) || !!(old & PTE_RW) != writable)
-            return false;
-    } while (!__atomic_compare_exchange_n(p, &old, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-    return true;
-}
-
+/* Only if the entry maps mfn with the rights that the grant was mapped with. */
 int arch_grant_unmap(u64 host_addr, mfn_t mfn, unsigned int flags)
 {
-    struct table_hold h = TABLE_HOLD(current->domain);
-    u64 *p = grant_entry(&h, host_addr, flags & GNTMAP_contains_pte);
-    bool done = p && grant_take_out(p, mfn, !(flags & GNTMAP_readonly));
+    u64 *p = grant_entry(host_addr, flags & GNTMAP_contains_pte), e;
+    bool same;
 
-    table_release(&h);
-    return done ? GNTST_okay : GNTST_general_error;
+    if (!p)
+        return GNTST_general_error;
+    e = READ_ONCE(*p);
+    same = (e & PTE_P) && mfn_eq(pte_mfn(e), mfn) && !!(e & PTE_RW) == !(flags & GNTMAP_readonly);
+    if (same)
+        grant_exchange(p, 0);
+    else
+        l1_unlock(virt_frame(p));
+    return same ? GNTST_okay : GNTST_general_error;
 }

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The common ground of the hypercalls on page tables: domains that they name, tables held while
- * they change, the change of one entry, the way from an address to its entry. What an entry holds
+ * The common ground of the hypercalls on page tables: domains that they name, their arrays of
+ * requests, the change of one entry, the way from an address to its entry, flushes. What an entry holds
  * is types.c's; the hypercalls are mmu_update.c, mmuext.c, grant_map.c, ptwr.c.
  */
 #include <arch/arch.h>
-#include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/mmu.h>
-#include <arch/x86/pv/pv.h>
 #include <lib/lib.h>
-#include <mm/guest_access.h>
 
 /* ---- interrupted puts ---- */
 
@@ -79,141 +76,95 @@ void fd_put(struct domain *d)
         domain_put(d);
 }
 
-/* ---- tables ---- */
-
-int table_hold_slow(struct table_hold *h, unsigned long mfn)
+int owners_get(struct owners *o, unsigned int foreigndom)
 {
-    struct frame *f;
     int rc;
 
-    if (h->mfn != ~0UL)
-        table_release(h);
-    f = mfn_get(_mfn(mfn), h->d);
-    if (!f)
-        return -EINVAL;
-    h->level = type_join_table(f);
-    if (!h->level) {
-        rc = type_get(f, FT_WRITABLE, true);
-        if (rc) {
-            frame_put(f);
+    if (foreigndom >> 16) {
+        rc = fd_get((foreigndom >> 16) - 1, &o->table);
+        if (rc)
             return rc;
-        }
+        if (o->table == &domid_io || o->table == &domid_xen)
+            return -EINVAL;
     }
-    h->f = f;
-    h->mfn = mfn;
-    return 0;
+    rc = fd_get(foreigndom & 0xffff, &o->frame);
+    if (rc)
+        fd_put(o->table);
+    return rc;
 }
 
-void table_release(struct table_hold *h)
-{
-    if (h->mfn == ~0UL)
-        return;
-    pv_put_table(h->f);
-    h->mfn = ~0UL;
-}
+/* ---- entries ---- */
 
 static inline bool pte_cas(u64 *p, u64 *old, u64 next)
 {
     return __atomic_compare_exchange_n(p, old, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/* The entry that was there is out by this exchange, so what it held is the caller's. */
-static inline u64 pte_exchange(u64 *p, u64 next, bool keep_ad)
-{
-    u64 old;
+static inline u64 kept_ad(u64 old, enum exchange how) { return how == EXCHANGE_KEEP_AD ? old & (PTE_A | PTE_D) : 0; }
 
-    if (!keep_ad)
-        return __atomic_exchange_n(p, next, __ATOMIC_SEQ_CST);
-    old = READ_ONCE(*p);
-    while (!pte_cas(p, &old, next | (old & (PTE_A | PTE_D))))
-        ;
-    return old;
+/* The entry that was there, *old, is out by this exchange, so what it held is the caller's. False:
+ * it is not *old any more. */
+static inline bool pte_exchange(u64 *p, u64 *old, u64 next, enum exchange how)
+{
+    if (likely(how == EXCHANGE_PLAIN)) {
+        *old = __atomic_exchange_n(p, next, __ATOMIC_SEQ_CST);
+        return true;
+    }
+    while (!pte_cas(p, old, next | kept_ad(*old, how)))
+        if (how == EXCHANGE_IF_SAME)
+            return false;
+    return true;
 }
 
-/* A change that leaves what the entry holds as it is: true when it was one and is done. f is
- * locked. */
-static inline bool l1_change_kept(u64 *p, u64 next, bool keep_ad)
+/* A change outside of `held`, the bits that say what the entry holds: true when it was one and is
+ * done. */
+static inline bool pte_change_kept(u64 *p, u64 old, u64 next, u64 held, enum exchange how)
 {
-    u64 old = READ_ONCE(*p);
-
-    while (!((old ^ next) & PTE_KEPT_MASK))
-        if (likely(pte_cas(p, &old, keep_ad ? next | (old & (PTE_A | PTE_D)) : next)))
+    while (!((old ^ next) & held)) {
+        if (likely(pte_cas(p, &old, next | kept_ad(old, how))))
             return true;
+        if (how == EXCHANGE_IF_SAME)
+            return false;
+    }
     return false;
 }
 
-int l1_update(struct frame *f, u64 *p, u64 next, struct domain *owner, struct domain *fd, bool keep_ad)
+int l1_update(struct frame *f, u64 *p, u64 old, u64 next, const struct owners *o, enum exchange how)
 {
-    u64 old = READ_ONCE(*p);
-    int rc;
+    struct domain *owner = o->table;
+    bool done;
 
     if (likely(next & PTE_P)) {
+        int rc;
+
         next = pte_adjust(next);
         if (!((old ^ next) & PTE_KEPT_MASK)) {
-            bool done;
-
-            if (unlikely(!l1_lock(f)))
+            if (unlikely(!l1_lock_of(f, owner)))
                 return -EAGAIN;
-            done = f->owner == owner->id && l1_change_kept(p, next, keep_ad);
+            done = pte_change_kept(p, old, next, PTE_KEPT_MASK, how);
             l1_unlock(f);
             if (likely(done))
                 return 0;
         }
-        rc = pte_get(next, owner, fd, true);
-        if (unlikely(rc)) {
-            if (rc < 0)
-                return rc;
+        rc = pte_get(next, owner, o->frame, true);
+        if (unlikely(rc < 0))
+            return rc;
+        if (unlikely(rc == PTE_GET_READONLY))
             next &= ~PTE_RW;
-        }
     } else if (unlikely(next && !pte_absent_ok(next, owner))) {
         return -EINVAL;
     }
-    if (unlikely(!l1_lock(f)))
-        goto no_table;
-    if (unlikely(f->owner != owner->id)) {
+    if (likely(l1_lock_of(f, owner))) {
+        done = pte_exchange(p, &old, next, how);
         l1_unlock(f);
-        goto no_table;
+        pte_put(likely(done) ? old : next);
+        return done ? 0 : -EAGAIN;
     }
-    old = pte_exchange(p, next, keep_ad);
-    l1_unlock(f);
-    pte_put(old);
-    return 0;
-
-no_table:
     pte_put(next);
     return -EAGAIN;
 }
 
-bool l1_compare_update(u64 *p, u64 old, u64 next, struct domain *owner, int *rc)
-{
-    bool same;
-
-    *rc = -EINVAL;
-    if (next & PTE_P) {
-        next = pte_adjust(next);
-    } else if (next && !pte_absent_ok(next, owner)) {
-        return true;
-    }
-    same = !((old ^ next) & PTE_KEPT_MASK);
-    if (!same && (next & PTE_P)) {
-        *rc = pte_get(next, owner, owner, true);
-        if (*rc < 0)
-            return true;
-        if (*rc == PTE_GET_READONLY)
-            next &= ~PTE_RW;
-    }
-    *rc = 0;
-    if (pte_cas(p, &old, next)) {
-        if (!same)
-            pte_put(old);
-        return true;
-    }
-    if (!same)
-        pte_put(next);
-    return false;
-}
-
-int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, bool keep_ad)
+int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, enum exchange how)
 {
     unsigned int slot = ((unsigned long)p & ~PAGE_MASK) / sizeof(*p);
     u64 old = READ_ONCE(*p);
@@ -225,16 +176,15 @@ int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, boo
         if (next & TABLE_FORBIDDEN)
             return -EINVAL;
         next = pte_adjust(next);
-        while (!((old ^ next) & (PTE_ADDR | PTE_P)))
-            if (pte_cas(p, &old, keep_ad ? next | (old & (PTE_A | PTE_D)) : next))
-                return 0;
+        if (pte_change_kept(p, old, next, PTE_ADDR | PTE_P, how))
+            return 0;
         rc = table_entry_get(next, level, owner, true);
         if (rc)
             return rc;
     } else if (next && !pte_absent_ok(next, owner)) {
         return -EINVAL;
     }
-    old = pte_exchange(p, next, keep_ad);
+    pte_exchange(p, &old, next, how);
     if (old & PTE_P) {
         /* Guests expect that a whole table goes at once, and Xen does them the favour. */
         flush_tlb_local();
@@ -246,42 +196,32 @@ int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, boo
 /* ---- from an address to its entry ---- */
 
 /* One level of the way: the table that the entry for va in *mfn leads to. */
-static __always_inline bool table_step(unsigned long *mfn, unsigned long va, unsigned int level)
+static __always_inline bool table_step(mfn_t *mfn, unsigned long va, unsigned int level)
 {
-    u64 e;
+    u64 e = READ_ONCE(((u64 *)mfn_to_virt(*mfn))[pt_index(va, level)]);
 
-    e = READ_ONCE(((u64 *)mfn_to_virt(_mfn(*mfn)))[pt_index(va, level)]);
-    *mfn = mfn_x(pte_mfn(e));
+    *mfn = pte_mfn(e);
     return (e & (PTE_P | PTE_PS)) == PTE_P;
 }
 
-bool l1_find(const struct vcpu *v, unsigned long va, unsigned long *table_mfn, unsigned int *index)
+u64 *l1_find(const struct vcpu *v, unsigned long va)
 {
-    unsigned long mfn = mfn_x(v->arch.guest_table);
+    mfn_t mfn = v->arch.guest_table;
 
     /*
      * The root is held, so it leads to a frame of RAM. From there on another vCPU may take tables
      * away meanwhile, and anything may stand in what was one: it must not lead us out of RAM.
      */
     if (unlikely(!guest_address_ok(va)) || unlikely(!table_step(&mfn, va, 4)) || unlikely(!table_step(&mfn, va, 3)) ||
-        unlikely(!mfn_valid(_mfn(mfn))) || unlikely(!table_step(&mfn, va, 2)))
-        return false;
-    *table_mfn = mfn;
-    *index = pt_index(va, 1);
-    return true;
+        unlikely(!mfn_valid(mfn)) || unlikely(!table_step(&mfn, va, 2)) || unlikely(!mfn_valid(mfn)))
+        return NULL;
+    return (u64 *)mfn_to_virt(mfn) + pt_index(va, 1);
 }
 
-u64 l1_read(const struct vcpu *v, unsigned long va)
-{
-    unsigned long mfn;
-    unsigned int index;
+/* ---- flushes ---- */
 
-    if (!l1_find(v, va, &mfn, &index) || !mfn_valid(_mfn(mfn)))
-        return 0;
-    return READ_ONCE(((u64 *)mfn_to_virt(_mfn(mfn)))[index]);
-}
-
-int vcpus_to_cpus(const struct domain *d, const void __guest *bitmap, struct cpumask *m)
+/* CPUs that may hold mappings of the vCPUs in the guest's bitmap. 0 or -EFAULT. */
+static int vcpus_to_cpus(const struct domain *d, const void __guest *bitmap, struct cpumask *m)
 {
     cpumask_clear(m);
     for (unsigned int base = 0; base < d->max_vcpus; base += 64) {
@@ -289,15 +229,28 @@ int vcpus_to_cpus(const struct domain *d, const void __guest *bitmap, struct cpu
 
         if (copy_from_guest(&word, (const u64 __guest *)bitmap + base / 64, sizeof(word)))
             return -EFAULT;
-        while (word) {
+        for (; word; word &= word - 1) {
             unsigned int id = base + ffs64(word);
 
-            word &= word - 1;
             if (id < d->max_vcpus && d->vcpu[id])
                 cpumask_set(m, READ_ONCE(d->vcpu[id]->processor));
         }
     }
     *m = cpumask_and(m, &d->arch.dirty_cpus);
+    return 0;
+}
+
+int guest_flush_remote(const struct domain *d, enum flush_who who, const void __guest *bitmap, bool one,
+                       unsigned long va)
+{
+    struct cpumask m = d->arch.dirty_cpus;
+
+    if (who == FLUSH_BITMAP && vcpus_to_cpus(d, bitmap, &m))
+        return -EFAULT;
+    if (one)
+        flush_tlb_one_mask(&m, va);
+    else
+        flush_tlb_mask(&m);
     return 0;
 }
 

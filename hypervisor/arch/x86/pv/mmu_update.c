@@ -5,48 +5,48 @@
  * mmu.c's, the rule types.c's. (ABI: xen/xen.h, "MMU_*", "UVMF_*".)
  */
 #include <arch/arch.h>
-#include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/mmu.h>
-#include <hypercall/hypercall.h>
 #include <lib/lib.h>
-#include <mm/guest_access.h>
-
-/* In the count of a continued call: *done counts already. */
-#define COUNT_CONTINUED (1U << 31)
 
 /* Requests copied in at once. */
 #define BATCH 8
 
-/* Whose tables, whose frames. */
-struct owners {
-    struct table_hold table;
-    struct domain *fd;
+/*
+ * A frame that is written to and is no level-1 table, held meanwhile: counted as what it is now, a
+ * table of level 1..4 (level 1 by a race only), or level 0: an ordinary frame, counted as writable.
+ * The next request is often for the same one.
+ */
+struct held {
+    struct frame *f; /* NULL: none */
+    unsigned int level;
 };
 
-static int owners_get(struct owners *o, unsigned int foreigndom)
+static void held_put(struct held *h)
 {
-    struct domain *d = current->domain;
-    int rc;
-
-    if (unlikely(foreigndom >> 16)) {
-        rc = fd_get((foreigndom >> 16) - 1, &d);
-        if (rc)
-            return rc;
-        if (d == &domid_io || d == &domid_xen)
-            return -EINVAL;
-    }
-    o->table = TABLE_HOLD(d);
-    rc = fd_get(foreigndom & 0xffff, &o->fd);
-    if (rc)
-        fd_put(d);
-    return rc;
+    if (h->f)
+        pv_put_table(h->f);
+    h->f = NULL;
 }
 
-static void owners_put(struct owners *o)
+/* 0; -EINVAL: not d's, or of a type that may not be written; -ERESTART. */
+static int held_get(struct held *h, mfn_t mfn, const struct domain *d)
 {
-    table_release(&o->table);
-    fd_put(o->table.d);
-    fd_put(o->fd);
+    struct frame *f;
+    int rc;
+
+    if (h->f == mfn_frame(mfn))
+        return 0;
+    held_put(h);
+    f = mfn_get(mfn, d);
+    if (!f)
+        return -EINVAL;
+    h->level = type_join_table(f);
+    rc = h->level ? 0 : type_get(f, FT_WRITABLE, true);
+    if (rc)
+        frame_put(f);
+    else
+        h->f = f;
+    return rc;
 }
 
 static int m2p_update(struct domain *fd, u64 ptr, u64 val)
@@ -63,50 +63,48 @@ static int m2p_update(struct domain *fd, u64 ptr, u64 val)
 
 /* What is not a change of a level-1 entry: of the tables above, or of a frame that is no table
  * (yet). */
-static __noinline int update_held(struct owners *o, u64 ptr, u64 val, bool keep_ad)
+static __noinline int update_held(struct held *h, const struct owners *o, u64 ptr, u64 val, enum exchange how)
 {
     u64 *p = paddr_to_virt(ptr);
-    int rc = table_hold(&o->table, ptr >> PAGE_SHIFT);
+    int rc = held_get(h, paddr_to_mfn(ptr), o->table);
 
     if (rc)
         return rc;
-    if (o->table.level == 1)
-        return l1_update(o->table.f, p, val, o->table.d, o->fd, keep_ad);
-    if (!o->table.level) {
+    if (h->level == 1)
+        return l1_update(h->f, p, READ_ONCE(*p), val, o, how);
+    if (!h->level) {
         WRITE_ONCE(*p, val);
         return 0;
     }
-    if (o->fd != o->table.d && (val & PTE_P))
+    if (o->frame != o->table && (val & PTE_P))
         return -EINVAL;
-    return table_update(p, o->table.level, val, o->table.d, keep_ad);
+    return table_update(p, h->level, val, o->table, how);
 }
 
-static inline int update_one(struct owners *o, u64 ptr, u64 val)
+static inline int update_one(struct held *h, const struct owners *o, u64 ptr, u64 val)
 {
     unsigned int cmd = ptr & 7;
-    bool keep_ad = cmd == MMU_PT_UPDATE_PRESERVE_AD;
+    enum exchange how = cmd == MMU_PT_UPDATE_PRESERVE_AD ? EXCHANGE_KEEP_AD : EXCHANGE_PLAIN;
     struct frame *f;
 
     ptr &= ~7UL;
     if (unlikely(cmd == MMU_MACHPHYS_UPDATE))
-        return m2p_update(o->fd, ptr, val);
+        return m2p_update(o->frame, ptr, val);
     if (unlikely(cmd > MMU_PT_UPDATE_NO_TRANSLATE))
         return -ENOSYS;
-    if (unlikely(!mfn_valid(paddr_to_mfn(ptr))))
-        return -EINVAL;
-    f = mfn_frame(paddr_to_mfn(ptr));
-    if (likely((READ_ONCE(f->type) & FT_MASK) == FT_L1 && f->owner == o->table.d->id)) {
-        int rc = l1_update(f, paddr_to_virt(ptr), val, o->table.d, o->fd, keep_ad);
+    f = l1_table(paddr_to_mfn(ptr), o->table);
+    if (likely(f)) {
+        u64 *p = paddr_to_virt(ptr);
+        int rc = l1_update(f, p, READ_ONCE(*p), val, o, how);
 
         if (likely(rc != -EAGAIN))
             return rc;
     }
-    return update_held(o, ptr, val, keep_ad);
+    return update_held(h, o, ptr, val, how);
 }
 
-/* Does requests until one fails, all are done or it is time to give way. Returns how many are done;
- * *rc 0 or the error. */
-static unsigned int update_some(struct owners *o, const mmu_update_t __guest *reqs, unsigned int count, long *rc)
+static unsigned int update_some(struct held *h, const struct owners *o, const mmu_update_t __guest *reqs,
+                                unsigned int count, long *rc)
 {
     struct mmu_update req[BATCH];
     struct frame **pending = current->arch.puts_pending;
@@ -119,7 +117,7 @@ static unsigned int update_some(struct owners *o, const mmu_update_t __guest *re
         unsigned int good = n - DIV_ROUND_UP(left, sizeof(req[0]));
 
         for (unsigned int i = 0; i < good; i++, done++) {
-            *rc = update_one(o, req[i].ptr, req[i].val);
+            *rc = update_one(h, o, req[i].ptr, req[i].val);
             if (unlikely(*rc))
                 return done;
             if (unlikely(*pending)) {
@@ -139,86 +137,48 @@ static unsigned int update_some(struct owners *o, const mmu_update_t __guest *re
     return done;
 }
 
+static unsigned int updates(const struct owners *o, const void __guest *reqs, unsigned int count, long *rc)
+{
+    struct held h = {};
+    unsigned int done = update_some(&h, o, reqs, count, rc);
+
+    held_put(&h);
+    return done;
+}
+
 long do_mmu_update(void __guest *reqs, unsigned int count, unsigned int __guest *udone, unsigned int foreigndom)
 {
-    const mmu_update_t __guest *req = reqs;
-    unsigned int done, before = 0;
-    struct owners o;
-    long rc;
-
-    if (unlikely(pv_finish_puts(current)))
-        return hypercall_again(4, reqs, (unsigned long)count, udone, (unsigned long)foreigndom);
-    if (unlikely(count & COUNT_CONTINUED)) {
-        count &= ~COUNT_CONTINUED;
-        if (udone && copy_from_guest(&before, udone, sizeof(before)))
-            return -EFAULT;
-    }
-    rc = owners_get(&o, foreigndom);
-    if (unlikely(rc))
-        return rc;
-    done = update_some(&o, req, count, &rc);
-    owners_put(&o);
-
-    before += done;
-    if (udone)
-        (void)raw_copy_to_guest(udone, &before, sizeof(before)); /* what was done is done */
-    if (unlikely(rc == -ERESTART)) {
-        if (done == count)
-            return 0; /* only a put is left, for the next time */
-        return hypercall_again(4, req + done, (unsigned long)((count - done) | COUNT_CONTINUED), udone,
-                               (unsigned long)foreigndom);
-    }
-    return rc;
+    return requests_run(updates, reqs, sizeof(mmu_update_t), count, udone, foreigndom);
 }
 
 /* ---- by virtual address ---- */
 
-static int uvm_flush(struct domain *d, unsigned long va, unsigned long flags)
+static int uvm_flush(const struct domain *d, unsigned long va, unsigned long flags)
 {
     unsigned long type = flags & UVMF_FLUSHTYPE_MASK, who = flags & ~UVMF_FLUSHTYPE_MASK;
-    struct cpumask m;
-    int rc = 0;
 
     if (type != UVMF_TLB_FLUSH && type != UVMF_INVLPG)
         return 0;
-    if (who == UVMF_LOCAL || (who == UVMF_ALL && cpus_only_self(&d->arch.dirty_cpus))) {
-        if (type == UVMF_INVLPG)
-            flush_tlb_one_local(va);
-        else
-            flush_tlb_local();
-        return 0;
-    }
-    if (who == UVMF_ALL)
-        m = d->arch.dirty_cpus;
-    else
-        rc = vcpus_to_cpus(d, (const void __guest *)who, &m);
-    if (rc)
-        return rc;
-    if (type == UVMF_INVLPG)
-        flush_tlb_one_mask(&m, va);
-    else
-        flush_tlb_mask(&m);
-    return 0;
+    return guest_flush(d,
+                       who == UVMF_LOCAL ? FLUSH_LOCAL
+                       : who == UVMF_ALL ? FLUSH_ALL
+                                         : FLUSH_BITMAP,
+                       (const void __guest *)who, type == UVMF_INVLPG, va);
 }
 
 static long update_va_mapping(unsigned long va, u64 val, unsigned long flags, struct domain *fd)
 {
-    struct vcpu *v = current;
-    struct domain *d = v->domain;
-    unsigned long mfn;
-    unsigned int index;
-    struct frame *f;
+    struct owners o = {current->domain, fd};
+    u64 *p = l1_find(current, va);
+    struct frame *f = p ? l1_table(virt_to_mfn(p), o.table) : NULL;
     int rc;
 
-    if (unlikely(!l1_find(v, va, &mfn, &index) || !mfn_valid(_mfn(mfn))))
+    if (unlikely(!f))
         return -EINVAL;
-    f = mfn_frame(_mfn(mfn));
-    if (unlikely((READ_ONCE(f->type) & FT_MASK) != FT_L1 || f->owner != d->id))
-        return -EINVAL;
-    rc = l1_update(f, (u64 *)mfn_to_virt(_mfn(mfn)) + index, val, d, fd, false);
+    rc = l1_update(f, p, READ_ONCE(*p), val, &o, EXCHANGE_PLAIN);
     if (unlikely(rc))
         return rc == -EAGAIN ? -EINVAL : rc;
-    return flags ? uvm_flush(d, va, flags) : 0;
+    return flags ? uvm_flush(o.table, va, flags) : 0;
 }
 
 long do_update_va_mapping(unsigned long va, u64 val, unsigned long flags)

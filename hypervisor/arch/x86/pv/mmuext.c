@@ -4,15 +4,9 @@
  * copying of frames. One function per kind of operation. (ABI: xen/xen.h, "MMUEXT_*".)
  */
 #include <arch/arch.h>
-#include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/descriptor.h>
 #include <arch/x86/pv/mmu.h>
-#include <arch/x86/pv/pv.h>
-#include <hypercall/hypercall.h>
 #include <lib/lib.h>
-#include <mm/guest_access.h>
-
-#define COUNT_CONTINUED (1U << 31)
 
 static int op_pin(struct domain *fd, unsigned long mfn, unsigned int level)
 {
@@ -42,34 +36,9 @@ static int op_unpin(struct domain *fd, unsigned long mfn)
     return rc;
 }
 
-static int op_flush_local(const struct mmuext_op *op, bool one)
+static int op_flush(const struct domain *d, const struct mmuext_op *op, enum flush_who who, bool one)
 {
-    if (!one)
-        flush_tlb_local();
-    else if (guest_address_ok(op->arg1.linear_addr))
-        flush_tlb_one_local(op->arg1.linear_addr);
-    return 0;
-}
-
-static int op_flush(const struct vcpu *v, const struct mmuext_op *op)
-{
-    const struct domain *d = v->domain;
-    unsigned long va = op->arg1.linear_addr;
-    bool one = op->cmd == MMUEXT_INVLPG_MULTI || op->cmd == MMUEXT_INVLPG_ALL;
-    bool all = op->cmd == MMUEXT_TLB_FLUSH_ALL || op->cmd == MMUEXT_INVLPG_ALL;
-    struct cpumask m;
-
-    if (all && cpus_only_self(&d->arch.dirty_cpus))
-        return op_flush_local(op, one);
-    if (all)
-        m = d->arch.dirty_cpus;
-    else if (vcpus_to_cpus(d, op->arg2.vcpumask.p, &m))
-        return -EINVAL;
-    if (!one)
-        flush_tlb_mask(&m);
-    else if (guest_address_ok(va))
-        flush_tlb_one_mask(&m, va);
-    return 0;
+    return guest_flush(d, who, op->arg2.vcpumask.p, one, op->arg1.linear_addr) ? -EINVAL : 0;
 }
 
 static int op_cache(const struct domain *d, bool all)
@@ -115,15 +84,12 @@ static long op_own(struct vcpu *v, const struct mmuext_op *op)
     switch (op->cmd) {
     case MMUEXT_NEW_BASEPTR: return pv_new_root(v, op->arg1.mfn, false);
     case MMUEXT_NEW_USER_BASEPTR: return pv_new_root(v, op->arg1.mfn, true);
-    case MMUEXT_TLB_FLUSH_LOCAL: flush_tlb_local(); return 0;
-    case MMUEXT_INVLPG_LOCAL:
-        if (guest_address_ok(op->arg1.linear_addr))
-            flush_tlb_one_local(op->arg1.linear_addr);
-        return 0;
-    case MMUEXT_TLB_FLUSH_MULTI:
-    case MMUEXT_INVLPG_MULTI:
-    case MMUEXT_TLB_FLUSH_ALL:
-    case MMUEXT_INVLPG_ALL: return op_flush(v, op);
+    case MMUEXT_TLB_FLUSH_LOCAL: return op_flush(v->domain, op, FLUSH_LOCAL, false);
+    case MMUEXT_INVLPG_LOCAL: return op_flush(v->domain, op, FLUSH_LOCAL, true);
+    case MMUEXT_TLB_FLUSH_MULTI: return op_flush(v->domain, op, FLUSH_BITMAP, false);
+    case MMUEXT_INVLPG_MULTI: return op_flush(v->domain, op, FLUSH_BITMAP, true);
+    case MMUEXT_TLB_FLUSH_ALL: return op_flush(v->domain, op, FLUSH_ALL, false);
+    case MMUEXT_INVLPG_ALL: return op_flush(v->domain, op, FLUSH_ALL, true);
     case MMUEXT_FLUSH_CACHE: return op_cache(v->domain, false);
     case MMUEXT_FLUSH_CACHE_GLOBAL: return op_cache(v->domain, true);
     case MMUEXT_SET_LDT: return pv_set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
@@ -147,43 +113,27 @@ static long mmuext_one(struct vcpu *v, struct domain *fd, const struct mmuext_op
     }
 }
 
-long do_mmuext_op(void __guest *uops, unsigned int count, unsigned int __guest *udone, unsigned int foreigndom)
+static unsigned int operations(const struct owners *o, const void __guest *ops, unsigned int count, long *rc)
 {
-    const mmuext_op_t __guest *ops = uops;
-    unsigned int i, before = 0;
     struct vcpu *v = current;
-    struct domain *fd;
-    long rc;
+    unsigned int done;
 
-    if (unlikely(pv_finish_puts(v)))
-        return hypercall_again(4, uops, (unsigned long)count, udone, (unsigned long)foreigndom);
-    if (unlikely(count & COUNT_CONTINUED)) {
-        count &= ~COUNT_CONTINUED;
-        if (udone && copy_from_guest(&before, udone, sizeof(before)))
-            return -EFAULT;
-    }
-    rc = fd_get(foreigndom, &fd);
-    if (unlikely(rc))
-        return rc;
-    for (i = 0; i < count; i++) {
+    for (done = 0; done < count; done++) {
         struct mmuext_op op;
 
-        if (unlikely(v->arch.puts_pending[0] || (i && hypercall_preempt_check())))
-            rc = -ERESTART;
-        else if (unlikely(copy_from_guest(&op, ops + i, sizeof(op))))
-            rc = -EFAULT;
+        if (unlikely(v->arch.puts_pending[0] || (done && hypercall_preempt_check())))
+            *rc = -ERESTART;
+        else if (unlikely(copy_from_guest(&op, (const mmuext_op_t __guest *)ops + done, sizeof(op))))
+            *rc = -EFAULT;
         else
-            rc = mmuext_one(v, fd, &op);
-        if (unlikely(rc))
+            *rc = mmuext_one(v, o->frame, &op);
+        if (unlikely(*rc))
             break;
     }
-    fd_put(fd);
+    return done;
+}
 
-    before += i;
-    if (udone)
-        (void)raw_copy_to_guest(udone, &before, sizeof(before)); /* what was done is done */
-    if (unlikely(rc == -ERESTART))
-        return hypercall_again(4, ops + i, (unsigned long)((count - i) | COUNT_CONTINUED), udone,
-                               (unsigned long)foreigndom);
-    return rc;
+long do_mmuext_op(void __guest *uops, unsigned int count, unsigned int __guest *udone, unsigned int foreigndom)
+{
+    return requests_run(operations, uops, sizeof(mmuext_op_t), count, udone, foreigndom & 0xffff);
 }

@@ -8,10 +8,8 @@
  */
 #include <arch/x86/emulate/decode.h>
 #include <arch/x86/pv/mmu.h>
-#include <arch/x86/pv/pv.h>
 #include <asm/trapnr.h>
 #include <lib/lib.h>
-#include <mm/guest_access.h>
 
 /* Single-step bit of DR6 (SDM vol. 3, 17.2.3). */
 #define DR6_SINGLE_STEP (1UL << 14)
@@ -236,47 +234,30 @@ static void store_finish(const struct store *s, struct cpu_user_regs *regs, cons
     regs->rip += i->length;
 }
 
-/* Does the store to the entry p. 0, -ERESTART, or an error of the update. */
-static int store_entry(struct store *s, struct cpu_user_regs *regs, const struct insn *i, u64 *p, struct domain *d)
-{
-    unsigned int shift = (s->ea & 7) * 8;
-    u64 mask = mask_of(s->bytes), flags, entry, old, new;
-    bool written;
-    int rc = 0;
-
-    do {
-        entry = READ_ONCE(*p);
-        old = entry >> shift & mask;
-        flags = regs->rflags;
-        written = store_execute(s, regs, old, &new, &flags);
-        if (!written)
-            break;
-        new = (entry & ~(mask << shift)) | new << shift;
-    } while (!l1_compare_update(p, entry, new, d, &rc));
-    if (rc)
-        return rc;
-    regs->rflags = flags;
-    store_finish(s, regs, i, old, written);
-    return 0;
-}
-
-/* Any store that is known, to the entry p of the table f. Errors as store_entry. */
+/* Any store that is known, to the entry p of the table f. Errors as l1_update; -EINVAL: it is none. */
 static __noinline int store_emulate(struct cpu_user_regs *regs, unsigned long cr2, struct frame *f, u64 *p,
-                                    struct domain *d)
+                                    const struct owners *o)
 {
-    struct table_hold h = TABLE_HOLD(d);
+    u64 mask, flags = regs->rflags, entry = READ_ONCE(*p), old, new;
+    unsigned int shift = (cr2 & 7) * 8;
     struct store s;
     struct insn i;
-    int rc;
+    bool written;
 
     if (!pv_fetch_insn(regs, &i) || !store_decode(regs, &i, &s) || s.ea != cr2 || (s.ea & 7) + s.bytes > 8)
         return -EINVAL;
-    rc = table_hold(&h, mfn_x(frame_mfn(f)));
-    if (rc)
-        return rc;
-    rc = h.level == 1 ? store_entry(&s, regs, &i, p, d) : -EAGAIN;
-    table_release(&h);
-    return rc;
+    mask = mask_of(s.bytes);
+    old = entry >> shift & mask;
+    written = store_execute(&s, regs, old, &new, &flags);
+    if (written) {
+        int rc = l1_update(f, p, entry, (entry & ~(mask << shift)) | new << shift, o, EXCHANGE_IF_SAME);
+
+        if (rc)
+            return rc;
+    }
+    regs->rflags = flags;
+    store_finish(&s, regs, &i, old, written);
+    return 0;
 }
 
 /*
@@ -316,32 +297,31 @@ bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
-    struct frame *f;
+    struct owners o = {d, d};
     unsigned int length;
+    struct frame *f;
     u64 e, val, *p;
     int rc;
 
     if (!(d->vm_assist >> VMASST_TYPE_writable_pagetables & 1) && !d->is_hardware)
         return false;
     e = l1_read(v, cr2);
-    if ((e & (PTE_P | PTE_RW)) != PTE_P || mfn_is_io(pte_mfn(e)))
-        return false;
-    f = mfn_frame(pte_mfn(e));
-    if ((READ_ONCE(f->type) & FT_MASK) != FT_L1 || f->owner != d->id)
+    f = (e & (PTE_P | PTE_RW)) == PTE_P ? l1_table(pte_mfn(e), d) : NULL;
+    if (!f)
         return false;
     if (pv_finish_puts(v))
         return true; /* the guest comes again */
     p = (u64 *)mfn_to_virt(pte_mfn(e)) + (cr2 & ~PAGE_MASK) / 8;
     length = whole_move(regs, cr2, &val);
     if (likely(length)) {
-        rc = l1_update(f, p, val, d, d, false);
+        rc = l1_update(f, p, READ_ONCE(*p), val, &o, EXCHANGE_PLAIN);
         if (!rc)
             regs->rip += length;
     } else {
-        rc = store_emulate(regs, cr2, f, p, d);
+        rc = store_emulate(regs, cr2, f, p, &o);
     }
     if (!rc)
         store_retired(v, regs);
-    /* Interrupted, or the table is none any more: the guest finds out by doing it again. */
+    /* Interrupted, or the table or the entry is another now: the guest finds out by doing it again. */
     return !rc || rc == -ERESTART || rc == -EAGAIN;
 }

@@ -5,10 +5,7 @@
  * control operations that set a vCPU's context, by domain_kill.
  */
 #include <arch/arch.h>
-#include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/mmu.h>
-#include <arch/x86/pv/pv.h>
-#include <hypercall/hypercall.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
 
