@@ -16,32 +16,26 @@ void *device_map(paddr_t pa, size_t size)
 {
     paddr_t first = ROUNDDOWN(pa, PAGE_SIZE), last = ROUNDUP(pa + size, PAGE_SIZE);
     u64 align = last - first >= 1UL << 21 ? 1UL << 21 : PAGE_SIZE;
-    unsigned long va, irq;
-    int rc;
+    unsigned long va;
 
     if (size == 0 || pa + size < pa)
         return NULL;
-    irq = spin_lock_irqsave(&device_lock);
+    spin_guard_irqsave(&device_lock);
     /* The same place within 2 MB, so that large pages can be used. */
     va = ROUNDUP(next_va, align) + (first & (align - 1));
-    if (va + (last - first) > DEVICE_END) {
-        spin_unlock_irqrestore(&device_lock, irq);
+    if (va + (last - first) > DEVICE_END)
         return NULL;
-    }
     next_va = va + (last - first);
-    rc = map_range(hyp_l4, va, first, last - first, MAP_DEVICE);
-    spin_unlock_irqrestore(&device_lock, irq);
-    return rc ? NULL : (void *)(va + (pa - first));
+    return map_range(hyp_l4, va, first, last - first, MAP_DEVICE) ? NULL : (void *)(va + (pa - first));
 }
 
 void device_unmap(void *va, size_t size)
 {
     unsigned long first = ROUNDDOWN((unsigned long)va, PAGE_SIZE);
     unsigned long last = ROUNDUP((unsigned long)va + size, PAGE_SIZE);
-    unsigned long irq = spin_lock_irqsave(&device_lock);
 
+    spin_guard_irqsave(&device_lock);
     unmap_range(hyp_l4, first, last - first);
-    spin_unlock_irqrestore(&device_lock, irq);
 }
 
 const void *firmware_map(paddr_t pa, size_t size)

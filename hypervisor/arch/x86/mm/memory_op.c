@@ -6,11 +6,10 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/mm/memory_map.h>
-#include <asm/paging.h>
+#include <arch/x86/mm/tables.h>
 #include <boot/boot.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <hypercall/memory_op.h>
 #include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
@@ -18,68 +17,42 @@
 
 /* ---- memory maps ---- */
 
-/* Writes n entries to the caller's buffer and tells how many; -EINVAL when it is too small. */
-static long map_write(void __guest *arg, struct xen_memory_map *map, const struct e820_entry *entries, unsigned int n)
-{
-    if (map->nr_entries < n)
-        return -EINVAL;
-    map->nr_entries = n;
-    if (copy_to_guest((void __guest *)map->buffer.p, entries, n * sizeof(*entries)))
-        return -EFAULT;
-    return copy_to_guest(arg, map, sizeof(*map));
-}
-
-static long machine_memory_map(void __guest *arg)
+/* Writes n entries to the caller's buffer, the machine's if `entries` is NULL, and tells how many;
+ * -EINVAL when it is too small. */
+static long map_write(void __guest *arg, const struct e820_entry *entries, unsigned int n)
 {
     struct xen_memory_map map;
-    struct e820_entry *entries;
-    long rc;
 
-    if (!current->domain->is_privileged)
-        return -EPERM;
     if (copy_from_guest(&map, arg, sizeof(map)))
         return -EFAULT;
-    entries = mem_alloc_array(struct e820_entry, boot_info.nr_ranges);
-    if (!entries)
-        return -ENOMEM;
-    for (unsigned int i = 0; i < boot_info.nr_ranges; i++) {
+    if (!n)
+        return -ENOSYS;
+    if (map.nr_entries < n)
+        return -EINVAL;
+    map.nr_entries = n;
+    for (unsigned int i = 0; i < n; i++) {
         const struct mem_range *r = &boot_info.range[i];
+        struct e820_entry e = entries ? entries[i] : (struct e820_entry){r->start, r->size, r->type};
 
-        entries[i] = (struct e820_entry){.addr = r->start, .size = r->size, .type = r->type};
+        if (copy_to_guest((struct e820_entry __guest *)map.buffer.p + i, &e, sizeof(e)))
+            return -EFAULT;
     }
-    rc = map_write(arg, &map, entries, boot_info.nr_ranges);
-    mem_free(entries);
-    return rc;
+    return copy_to_guest(arg, &map, sizeof(map));
 }
 
 static long own_memory_map(void __guest *arg)
 {
     struct domain *d = current->domain;
-    struct e820_entry *entries;
-    struct xen_memory_map map;
-    unsigned int n;
-    long rc;
 
-    if (copy_from_guest(&map, arg, sizeof(map)))
-        return -EFAULT;
-    entries = mem_alloc_array(struct e820_entry, E820_MAX);
-    if (!entries)
-        return -ENOMEM;
-    spin_lock(&d->lock);
-    n = d->arch.nr_e820;
-    if (n)
-        memcpy(entries, d->arch.e820, n * sizeof(*entries));
-    spin_unlock(&d->lock);
-    rc = n ? map_write(arg, &map, entries, n) : -ENOSYS;
-    mem_free(entries);
-    return rc;
+    spin_guard(&d->lock);
+    return map_write(arg, d->arch.e820, d->arch.nr_e820);
 }
 
 static long set_memory_map(const void __guest *arg)
 {
     struct xen_foreign_memory_map fmap;
     struct e820_entry *entries, *old;
-    struct domain *d;
+    domain_ref d = NULL;
     long rc;
 
     if (copy_from_guest(&fmap, arg, sizeof(fmap)))
@@ -88,25 +61,23 @@ static long set_memory_map(const void __guest *arg)
         return -E2BIG;
     if (!current->domain->is_privileged)
         return -EPERM;
-    rc = memory_op_domain(fmap.domid, &d);
+    rc = domain_get_target(fmap.domid, &d);
     if (rc)
         return rc;
     entries = mem_alloc_array(struct e820_entry, max(fmap.map.nr_entries, 1U));
     if (!entries)
-        rc = -ENOMEM;
-    else if (copy_from_guest(entries, (const void __guest *)fmap.map.buffer.p, fmap.map.nr_entries * sizeof(*entries)))
-        rc = -EFAULT;
-    if (!rc) {
-        spin_lock(&d->lock);
-        old = d->arch.e820;
-        d->arch.e820 = entries;
-        d->arch.nr_e820 = fmap.map.nr_entries;
-        spin_unlock(&d->lock);
-        entries = old;
+        return -ENOMEM;
+    if (copy_from_guest(entries, (const void __guest *)fmap.map.buffer.p, fmap.map.nr_entries * sizeof(*entries))) {
+        mem_free(entries);
+        return -EFAULT;
     }
-    mem_free(entries);
-    domain_put(d);
-    return rc;
+    spin_lock(&d->lock);
+    old = d->arch.e820;
+    d->arch.e820 = entries;
+    d->arch.nr_e820 = fmap.map.nr_entries;
+    spin_unlock(&d->lock);
+    mem_free(old);
+    return 0;
 }
 
 void memory_map_free(struct domain *d)
@@ -124,19 +95,10 @@ void memory_map_free(struct domain *d)
 /* The frame behind an address of the guests' view of the table; 0: no RAM there. */
 static unsigned long m2p_frame(unsigned long va)
 {
-    u64 e = hyp_l4->e[pt_index(va, 4)];
     unsigned int level;
+    u64 e = *table_entry(hyp_l4, va, &level), span = TABLE_SPAN(level) - 1;
 
-    for (level = 3; level >= 1 && (e & PTE_P); level--) {
-        e = ((struct page_table *)mfn_to_virt(paddr_to_mfn(e & PTE_ADDR)))->e[pt_index(va, level)];
-        if (level > 1 && (e & PTE_PS))
-            break;
-    }
-    if (!(e & PTE_P))
-        return 0;
-    /* A large page has bit 12 for its caching. */
-    return level == 2 ? mfn_x(paddr_to_mfn(e & PTE_ADDR & ~(M2P_EXTENT - 1))) + pt_index(va, 1)
-                      : mfn_x(paddr_to_mfn(e & PTE_ADDR));
+    return e & PTE_P ? mfn_x(paddr_to_mfn((e & PTE_ADDR & ~span) | (va & span))) : 0;
 }
 
 void __init m2p_share(void)
@@ -186,24 +148,22 @@ static long machphys_mfn_list(void __guest *arg)
 /* PV domains have no physical map that frames could be put into. */
 static long add_to_physmap(const void __guest *arg)
 {
-    struct domain *d;
+    domain_ref d = NULL;
     domid_t id;
     long rc;
 
     /* All three structures begin with the domain's id. */
     if (copy_from_guest(&id, arg, sizeof(id)))
         return -EFAULT;
-    rc = memory_op_domain(id, &d);
-    if (rc)
-        return rc;
-    domain_put(d);
-    return -EACCES;
+    rc = domain_get_target(id, &d);
+    return rc ? rc : -EACCES;
 }
 
 long arch_memory_op(unsigned long cmd, void __guest *arg)
 {
     switch (cmd) {
-    case XENMEM_machine_memory_map: return machine_memory_map(arg);
+    case XENMEM_machine_memory_map:
+        return current->domain->is_privileged ? map_write(arg, NULL, boot_info.nr_ranges) : -EPERM;
     case XENMEM_memory_map: return own_memory_map(arg);
     case XENMEM_set_memory_map: return set_memory_map(arg);
     case XENMEM_machphys_mapping: return machphys_mapping(arg);

@@ -106,29 +106,26 @@ bool direct_mapped(paddr_t pa, size_t size)
 
 /* ---- tables over all frames ---- */
 
-/* Backs [va, end) with memory filled with `byte`, also at the other address if there is one; whole
- * 2 MB by large pages. */
-static void __init back_range(unsigned long va, unsigned long end, u8 byte, unsigned long other)
+/* Backs [va, end) with memory filled with `byte`, also so far behind for guests if not 0; whole 2 MB
+ * by large pages. */
+static void __init back_range(unsigned long va, unsigned long end, u8 byte, long guests)
 {
     const u64 large = 1UL << 21;
 
-    while (va < end) {
-        u64 size = min(ROUNDUP(va + 1, large), end) - va;
-        paddr_t pa = memmap_alloc(size, size == large ? large : PAGE_SIZE, ~0UL);
+    for (u64 size; va < end; va += size) {
+        paddr_t pa;
 
+        size = min(ROUNDUP(va + 1, large), end) - va;
+        pa = memmap_alloc(size, size == large ? large : PAGE_SIZE, ~0UL);
         memset(paddr_to_virt(pa), byte, size);
         map(va, pa, size, MAP_RW);
-        if (other) {
-            /* What guests read: their ring needs the user bit. */
-            map(other, pa, size, MAP_RO | PTE_US);
-            other += size;
-        }
-        va += size;
+        if (guests)
+            map(va + guests, pa, size, MAP_RO | PTE_US); /* what their ring reads */
     }
 }
 
 /* Backs a table of `size` bytes a frame at base wherever there is RAM, in pieces of `grain` bytes. */
-static void __init back_table(unsigned long base, unsigned int size, unsigned long grain, u8 byte, unsigned long other)
+static void __init back_table(unsigned long base, unsigned int size, unsigned long grain, u8 byte, long guests)
 {
     unsigned long done = base;
 
@@ -143,7 +140,7 @@ static void __init back_table(unsigned long base, unsigned int size, unsigned lo
         from = max(from, done);
         if (from >= to)
             continue;
-        back_range(from, to, byte, other ? other + (from - base) : 0);
+        back_range(from, to, byte, guests);
         done = to;
     }
 }
@@ -197,11 +194,10 @@ void __init memory_init(void)
 
         if (r->type == MEM_RAM && r->start + r->size > reach) {
             log_warning("memory from %#lx on is out of reach and not used\n", max(r->start, reach));
-            r->type = MEM_UNUSABLE;
-            if (r->start < reach) {
-                r->type = MEM_RAM;
+            if (r->start < reach)
                 r->size = reach - r->start;
-            }
+            else
+                r->type = MEM_UNUSABLE;
         }
     }
     max_frame = memmap_ram_end() >> PAGE_SHIFT;
@@ -215,7 +211,7 @@ void __init memory_init(void)
     mark_ram();
     back_table(FRAME_TABLE_START, sizeof(struct frame), PAGE_SIZE, 0, 0);
     /* Toolstacks map it by extents of 2 MB that lie in one piece (XENMEM_machphys_mfn_list). */
-    back_table(M2P_RW_START, sizeof(unsigned long), 1UL << 21, 0xff, M2P_RO_START);
+    back_table(M2P_RW_START, sizeof(unsigned long), 1UL << 21, 0xff, M2P_RO_START - M2P_RW_START);
     m2p_share();
     log_info("memory: %lu MB of RAM up to %#lx\n", memmap_ram() >> 20, memmap_ram_end());
 }

@@ -34,13 +34,10 @@ static bool has_1gb_pages(void)
     return known;
 }
 
-/* The entry for va in the table of `level`, tables above it made as needed; NULL: no memory. */
-static u64 *entry_at(struct page_table *root, unsigned long va, unsigned int level, u64 flags)
+u64 *table_entry_make(struct page_table *t, unsigned int top, unsigned long va, unsigned int level, u64 flags)
 {
-    struct page_table *t = root;
-
-    for (unsigned int l = 4; l > level; l--) {
-        u64 *e = &t->e[pt_index(va, l)];
+    for (; top > level; top--) {
+        u64 *e = &t->e[pt_index(va, top)];
 
         if (!(*e & PTE_P)) {
             struct page_table *below = table_alloc();
@@ -54,56 +51,46 @@ static u64 *entry_at(struct page_table *root, unsigned long va, unsigned int lev
     return &t->e[pt_index(va, level)];
 }
 
+u64 *table_entry(struct page_table *t, unsigned long va, unsigned int *level)
+{
+    for (*level = 4;; --*level) {
+        u64 *e = &t->e[pt_index(va, *level)];
+
+        if (*level == 1 || !(*e & PTE_P) || *e & PTE_PS)
+            return e;
+        t = paddr_to_virt(*e & PTE_ADDR);
+    }
+}
+
 static unsigned int level_for(unsigned long va, paddr_t pa, u64 size)
 {
-    if (((va | pa) & ((1UL << 30) - 1)) == 0 && size >= 1UL << 30 && has_1gb_pages())
-        return 3;
-    if (((va | pa) & ((1UL << 21) - 1)) == 0 && size >= 1UL << 21)
-        return 2;
-    return 1;
+    unsigned int level = has_1gb_pages() ? 3 : 2;
+
+    while (level > 1 && ((va | pa) & (TABLE_SPAN(level) - 1) || size < TABLE_SPAN(level)))
+        level--;
+    return level;
 }
 
 int map_range(struct page_table *root, unsigned long va, paddr_t pa, u64 size, u64 flags)
 {
     while (size) {
         unsigned int level = level_for(va, pa, size);
-        u64 step = 1UL << (12 + 9 * (level - 1));
-        u64 *e = entry_at(root, va, level, flags);
+        u64 *e = table_entry_make(root, 4, va, level, flags);
 
         if (!e)
             return -ENOMEM;
         *e = pa | flags | (level > 1 ? PTE_PS : 0);
-        va += step;
-        pa += step;
-        size -= step;
+        va += TABLE_SPAN(level);
+        pa += TABLE_SPAN(level);
+        size -= TABLE_SPAN(level);
     }
     return 0;
 }
 
-/* Bytes up to the next border of what one entry of the level maps. */
-static u64 to_border(unsigned long va, unsigned int level)
-{
-    u64 span = 1UL << (12 + 9 * (level - 1));
-
-    return span - (va & (span - 1));
-}
-
 void unmap_range(struct page_table *root, unsigned long va, u64 size)
 {
-    while (size) {
-        struct page_table *t = root;
-        unsigned int level = 4;
-        u64 *e, step;
+    unsigned int level;
 
-        for (;; level--) {
-            e = &t->e[pt_index(va, level)];
-            if (level == 1 || !(*e & PTE_P) || *e & PTE_PS)
-                break;
-            t = paddr_to_virt(*e & PTE_ADDR);
-        }
-        *e = 0;
-        step = to_border(va, level);
-        va += step;
-        size -= step < size ? step : size;
-    }
+    for (unsigned long end = va + size; va < end; va = ROUNDDOWN(va, TABLE_SPAN(level)) + TABLE_SPAN(level))
+        *table_entry(root, va, &level) = 0;
 }

@@ -17,6 +17,15 @@ extern char __image_start[], __init_text_end[], __init_end[], __text_start[], __
 struct page_table *table_alloc(void);
 void tables_use_heap(void);
 
+/* Bytes that one entry of a table of the level maps. */
+#define TABLE_SPAN(level) (PAGE_SIZE << 9 * ((level)-1))
+
+/* The entry for va in the table of `level` below t, which is one of level `top`; tables between are
+ * made as needed, for users if flags say so. NULL: no memory. */
+u64 *table_entry_make(struct page_table *t, unsigned int top, unsigned long va, unsigned int level, u64 flags);
+/* The entry below the root t that maps va, or that says that nothing does, and its level. */
+u64 *table_entry(struct page_table *t, unsigned long va, unsigned int *level);
+
 /*
  * Maps [va, va + size) to pa in root's tables with flags (MAP_*), by the largest pages that fit:
  * level 3 at most where the CPU knows them. Page aligned. Overwrites what is there, must not cut
