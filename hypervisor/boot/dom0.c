@@ -6,7 +6,6 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/pv/dom0_build.h>
-#include <arch/x86/pv/pv.h>
 #include <boot/boot.h>
 #include <boot/image.h>
 #include <boot/param.h>
@@ -158,9 +157,7 @@ void __init dom0_create(void)
     arch_dom0_grant_hardware(dom0);
     pages = dom0_pages(&max_pages);
     dom0->max_pages = max_pages;
-    rc = pv_dom0_build(dom0, &images, pages, &why);
-    if (rc)
-        panic("dom0: %s (error %d)", why, rc);
+    pv_dom0_build(dom0, &images, pages);
     kernel_image_close(&image);
     release_modules();
     log_info("dom0: %u vCPUs, %lu MB\n", vcpus, MB(pages));

@@ -14,4 +14,7 @@ struct dom0_images {
     const char *cmdline;
 };
 
+struct domain;
+void pv_dom0_build(struct domain *d, const struct dom0_images *images, unsigned long nr_pages);
+
 #endif

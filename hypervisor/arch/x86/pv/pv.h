@@ -74,10 +74,6 @@ int pv_msr_write(struct vcpu *v, u32 msr, u64 val);
 /* hypercall_page.c: fills one page of ours or the guest's. */
 void pv_hypercall_page_init(void *page);
 
-/* dom0_build.c: see there. */
-struct dom0_images;
-int pv_dom0_build(struct domain *d, const struct dom0_images *images, unsigned long nr_pages, const char **why);
-
 /* ---- page tables (types.c, mmu.c, descriptor.c, ptwr.c) ---- */
 
 /* The guest wrote to one of its page tables that is mapped read-only: true when the write was done
