@@ -22,16 +22,16 @@ static const struct sched_policy *const policy = &sched_fair;
 
 /* ---- queues ---- */
 
-struct run_queue *vcpu_lock_queue(struct vcpu *v, unsigned long *flags)
+struct irq_guard vcpu_lock_queue(struct vcpu *v)
 {
     for (;;) {
         unsigned int cpu = READ_ONCE(v->processor);
         struct run_queue *rq = &per_cpu(run_queue, cpu);
+        struct irq_guard held = {&rq->lock, spin_lock_irqsave(&rq->lock)};
 
-        *flags = spin_lock_irqsave(&rq->lock);
         if (likely(v->processor == cpu))
-            return rq;
-        spin_unlock_irqrestore(&rq->lock, *flags);
+            return held;
+        irq_guard_leave(&held);
     }
 }
 
@@ -102,14 +102,12 @@ static inline int runstate_waiting(const struct vcpu *v)
 
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
 {
-    unsigned long flags;
-    struct run_queue *rq = vcpu_lock_queue(v, &flags);
+    queue_guard(rq, v);
     s_time_t t = now();
 
     *out = v->runstate;
     if (t > (s_time_t)out->state_entry_time)
         out->time[out->state] += t - out->state_entry_time;
-    spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 u64 vcpu_cpu_time(struct vcpu *v)
@@ -123,11 +121,9 @@ u64 vcpu_cpu_time(struct vcpu *v)
 u64 sched_idle_time(unsigned int cpu)
 {
     struct run_queue *rq = &per_cpu(run_queue, cpu);
-    unsigned long flags = spin_lock_irqsave(&rq->lock);
-    u64 ns = rq->idle_time + (rq_is_idle(rq) ? now() - rq->idle_since : 0);
 
-    spin_unlock_irqrestore(&rq->lock, flags);
-    return ns;
+    spin_guard_irqsave(&rq->lock);
+    return rq->idle_time + (rq_is_idle(rq) ? now() - rq->idle_since : 0);
 }
 
 void vcpu_runstate_publish(struct vcpu *v)
@@ -171,44 +167,61 @@ static void wake_on(struct run_queue *rq, struct vcpu *v, struct run_queue *from
         sched_check_preempt(rq, t);
 }
 
+/*
+ * v (SCHED_OFF) gets the queue of the CPU that the policy finds for it, unless its registers are still on one, and
+ * waits there if it may run. Its queue, from, is locked before, its new one afterwards.
+ */
+static void vcpu_settle(struct vcpu *v, struct run_queue *from, struct irq_guard *held)
+{
+    struct run_queue *rq = from;
+
+    if (!v->is_running) {
+        rq = &per_cpu(run_queue, policy->place(v));
+        if (rq != from) {
+            v->processor = rq->cpu;
+            irq_guard_leave(held);
+            *held = vcpu_lock_queue(v);
+        }
+    }
+    if (v->sched->state == SCHED_OFF && vcpu_runnable(v))
+        wake_on(&per_cpu(run_queue, v->processor), v, from);
+    else
+        sched_kick(rq); /* place() took an idle CPU off the list in vain: it puts itself back */
+}
+
 void vcpu_wake(struct vcpu *v)
 {
-    unsigned long flags;
-    struct run_queue *rq = vcpu_lock_queue(v, &flags), *from = rq;
+    queue_guard(rq, v);
 
-    if (v->sched->state == SCHED_OFF && vcpu_runnable(v)) {
-        unsigned int cpu = policy->place(v);
-
-        if (cpu != rq->cpu && !v->is_running) {
-            v->processor = cpu;
-            spin_unlock_irqrestore(&rq->lock, flags);
-            rq = vcpu_lock_queue(v, &flags);
-        }
-        if (v->sched->state == SCHED_OFF && vcpu_runnable(v))
-            wake_on(rq, v, from);
-        else
-            sched_kick(rq); /* place() took an idle CPU off the list in vain: it puts itself back */
-    } else if (v->sched->state == SCHED_OFF) {
+    if (v->sched->state != SCHED_OFF)
+        return;
+    if (vcpu_runnable(v))
+        vcpu_settle(v, rq, &queue_held);
+    else
         runstate_set(v, runstate_waiting(v), now());
-    }
-    spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 void vcpu_sleep_nosync(struct vcpu *v)
 {
-    unsigned long flags;
-    struct run_queue *rq = vcpu_lock_queue(v, &flags);
+    queue_guard(rq, v);
 
-    if (!vcpu_runnable(v)) {
-        if (v->sched->state == SCHED_RUNNING) {
-            sched_kick(rq);
-        } else {
-            if (v->sched->state != SCHED_OFF)
-                policy->dequeue(rq, v->sched);
-            runstate_set(v, runstate_waiting(v), now());
-        }
+    if (vcpu_runnable(v))
+        return;
+    if (v->sched->state == SCHED_RUNNING) {
+        sched_kick(rq);
+        return;
     }
-    spin_unlock_irqrestore(&rq->lock, flags);
+    if (v->sched->state != SCHED_OFF)
+        policy->dequeue(rq, v->sched);
+    runstate_set(v, runstate_waiting(v), now());
+}
+
+static void vcpu_leave_queue(struct vcpu *v)
+{
+    queue_guard(rq, v);
+
+    if (v->sched->state != SCHED_OFF)
+        policy->dequeue(rq, v->sched);
 }
 
 void vcpu_sleep_sync(struct vcpu *v)
@@ -264,14 +277,12 @@ void vcpu_yield(void)
 
 void sched_unpark(struct vcpu *v)
 {
-    unsigned long flags;
-    struct run_queue *rq = vcpu_lock_queue(v, &flags);
+    queue_guard(rq, v);
 
     if (v->sched->state == SCHED_PARKED) {
         v->sched->state = SCHED_OFF;
         wake_on(rq, v, rq);
     }
-    spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 /* ---- affinity and moving ---- */
@@ -286,48 +297,38 @@ void sched_move(struct run_queue *from, struct run_queue *to, struct sched_vcpu 
 /* v waits, or is off, on a CPU where it may not be: finds it another. No locks. */
 static void vcpu_rehome(struct vcpu *v)
 {
-    unsigned long flags;
-    struct run_queue *from = vcpu_lock_queue(v, &flags), *to;
-    bool queued = v->sched->state == SCHED_QUEUED || v->sched->state == SCHED_PARKED;
+    queue_guard(rq, v);
 
-    if (v->sched->state == SCHED_RUNNING || v->is_running || cpumask_test(&v->hard_affinity, from->cpu)) {
-        spin_unlock_irqrestore(&from->lock, flags);
+    if (v->sched->state == SCHED_RUNNING || v->is_running || cpumask_test(&v->hard_affinity, rq->cpu))
         return;
+    if (v->sched->state != SCHED_OFF)
+        policy->dequeue(rq, v->sched);
+    vcpu_settle(v, rq, &queue_held);
+}
+
+/* True when v is not on a CPU: then it is the caller who moves it. */
+static bool hard_affinity_set(struct vcpu *v, const struct cpumask *m)
+{
+    queue_guard(rq, v);
+
+    if (v->affinity_broken) {
+        v->sched->saved_affinity = *m;
+        return false;
     }
-    if (queued)
-        policy->dequeue(from, v->sched);
-    to = &per_cpu(run_queue, policy->place(v));
-    v->processor = to->cpu;
-    spin_unlock_irqrestore(&from->lock, flags);
-    if (!queued)
-        return;
-    to = vcpu_lock_queue(v, &flags);
-    if (v->sched->state == SCHED_OFF && vcpu_runnable(v))
-        wake_on(to, v, from);
-    spin_unlock_irqrestore(&to->lock, flags);
+    v->hard_affinity = *m;
+    mb(); /* see sched_context_saved */
+    if (v->sched->state != SCHED_RUNNING && !v->is_running)
+        return true;
+    if (!cpumask_test(m, rq->cpu))
+        sched_kick(rq);
+    return false;
 }
 
 int vcpu_set_hard_affinity(struct vcpu *v, const struct cpumask *m)
 {
-    unsigned long flags;
-    struct run_queue *rq;
-    bool running;
-
     if (!cpumask_intersects(m, &cpu_online_map))
         return -EINVAL;
-    rq = vcpu_lock_queue(v, &flags);
-    if (v->affinity_broken) {
-        v->sched->saved_affinity = *m;
-        spin_unlock_irqrestore(&rq->lock, flags);
-        return 0;
-    }
-    v->hard_affinity = *m;
-    mb(); /* see sched_context_saved */
-    running = v->sched->state == SCHED_RUNNING || v->is_running;
-    if (running && !cpumask_test(m, rq->cpu))
-        sched_kick(rq);
-    spin_unlock_irqrestore(&rq->lock, flags);
-    if (!running)
+    if (hard_affinity_set(v, m))
         vcpu_rehome(v);
     return 0;
 }
@@ -355,14 +356,10 @@ int vcpu_pin_override(struct vcpu *v, int cpu)
 
 int vcpu_set_soft_affinity(struct vcpu *v, const struct cpumask *m)
 {
-    unsigned long flags;
-    struct run_queue *rq;
-
     if (!cpumask_intersects(m, &cpu_online_map))
         return -EINVAL;
-    rq = vcpu_lock_queue(v, &flags);
+    queue_guard(rq, v);
     v->soft_affinity = *m;
-    spin_unlock_irqrestore(&rq->lock, flags);
     return 0;
 }
 
@@ -517,15 +514,9 @@ int sched_vcpu_init(struct vcpu *v)
 
 void sched_vcpu_free(struct vcpu *v)
 {
-    unsigned long flags;
-    struct run_queue *rq;
-
     if (!v->sched)
         return;
-    rq = vcpu_lock_queue(v, &flags);
-    if (v->sched->state != SCHED_OFF)
-        policy->dequeue(rq, v->sched);
-    spin_unlock_irqrestore(&rq->lock, flags);
+    vcpu_leave_queue(v);
     mem_free(v->sched);
     v->sched = NULL;
 }
@@ -582,14 +573,13 @@ void sched_dump(void)
     log_info("scheduler: %s\n", policy->name);
     for_each_online_cpu (cpu) {
         struct run_queue *rq = &per_cpu(run_queue, cpu);
-        unsigned long flags = spin_lock_irqsave(&rq->lock);
 
+        spin_guard_irqsave(&rq->lock);
         if (rq_is_idle(rq))
             log_info("CPU%u: idle, %u wait\n", cpu, rq->nr_waiting);
         else
             log_info("CPU%u: d%uv%u for %ld us, %u wait\n", cpu, rq->curr->domain->id, rq->curr->id,
                      (now() - rq->curr_since) / 1000, rq->nr_waiting);
         policy->dump(rq);
-        spin_unlock_irqrestore(&rq->lock, flags);
     }
 }

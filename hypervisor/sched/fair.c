@@ -307,11 +307,11 @@ static struct run_queue *push_target(struct run_queue *from, struct sched_vcpu *
 
 static void fair_push(struct run_queue *rq)
 {
-    unsigned long flags = spin_lock_irqsave(&rq->lock);
-    unsigned int tried = 0;
-    s_time_t t = now();
     struct sched_vcpu *s, *next;
+    unsigned int tried = 0;
 
+    spin_guard_irqsave(&rq->lock);
+    s_time_t t = now();
     if (rq->nr_waiting)
         contended_clock = rq->vmin;
     list_for_each_safe (s, next, &rq->waiting, link) {
@@ -332,7 +332,6 @@ static void fair_push(struct run_queue *rq)
         }
         break;
     }
-    spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 /* Takes the first from `victim` that may run on rq's CPU. Both locked. */
@@ -404,6 +403,15 @@ static void weight_apply(struct sched_vcpu *s)
     s->grain = max(min((s64)GRAIN, most), least);
 }
 
+static void vcpu_weight_apply(struct vcpu *v)
+{
+    queue_guard(rq, v);
+
+    weight_apply(v->sched);
+    if (v->sched->state == SCHED_RUNNING)
+        sched_kick(rq);
+}
+
 static void fair_set_params(struct domain *d, unsigned int weight, unsigned int cap)
 {
     struct sched_domain *sd = d->sched;
@@ -413,13 +421,7 @@ static void fair_set_params(struct domain *d, unsigned int weight, unsigned int 
     WRITE_ONCE(sd->cap, cap);
     __atomic_store_n(&sd->budget, cap_quota(sd), __ATOMIC_RELAXED);
     for_each_vcpu (d, v) {
-        unsigned long flags;
-        struct run_queue *rq = vcpu_lock_queue(v, &flags);
-
-        weight_apply(v->sched);
-        if (v->sched->state == SCHED_RUNNING)
-            sched_kick(rq);
-        spin_unlock_irqrestore(&rq->lock, flags);
+        vcpu_weight_apply(v);
         sched_unpark(v);
     }
 }

@@ -105,8 +105,12 @@ extern const struct sched_policy sched_fair;
 
 /* ---- mechanism for the policy (core.c) ---- */
 
-/* The queue of v, locked; it may move while we wait. */
-struct run_queue *vcpu_lock_queue(struct vcpu *v, unsigned long *flags);
+/* Locks the queue of v, which may move while we wait. */
+struct irq_guard vcpu_lock_queue(struct vcpu *v);
+/* Declares rq, the queue of v, locked to the end of the block. */
+#define queue_guard(rq, v)                                                                      \
+    __attribute__((cleanup(irq_guard_leave))) struct irq_guard queue_held = vcpu_lock_queue(v); \
+    struct run_queue *const rq __unused = &per_cpu(run_queue, (v)->processor)
 /* Makes rq->cpu go through schedule(). Any locks. */
 void sched_kick(struct run_queue *rq);
 /* After something was put on rq: lets it run at once or arms the slice timer. Lock of rq held. */

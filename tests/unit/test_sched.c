@@ -205,6 +205,46 @@ static void test_spread(void **state)
     world_end();
 }
 
+/* An idle CPU stays known as idle when the vCPU that it was found for does not come to wait there. */
+static void test_idle_not_lost(void **state)
+{
+    struct cpumask zero = cpumask_of(0), one = cpumask_of(1);
+    struct domain *d;
+    struct vcpu *v;
+
+    (void)state;
+    world_init(2);
+    d = world_domain(1, 3, false);
+    assert_int_equal(vcpu_set_hard_affinity(d->vcpu[0], &zero), 0);
+    machine_add(d->vcpu[0], &acts[0], SECONDS(1000), 0);
+    machine_run(MILLISECS(1));
+    assert_false(cpumask_test(&sched_idle_cpus, 0));
+    assert_true(cpumask_test(&sched_idle_cpus, 1));
+
+    /* Woken while its registers are still on its CPU, which has gone on to another. */
+    v = d->vcpu[1];
+    v->processor = 0;
+    v->is_running = true;
+    vcpu_wake(v);
+    assert_int_equal(v->sched->state, SCHED_QUEUED);
+    assert_int_equal(v->processor, 0);
+    assert_true(cpumask_test(&sched_idle_cpus, 1));
+    v->is_running = false;
+    v->pause_count++;
+    vcpu_sleep_nosync(v);
+
+    /* Moved while it does not want to run. */
+    v = d->vcpu[2];
+    v->processor = 0;
+    v->pause_count++;
+    assert_int_equal(vcpu_set_hard_affinity(v, &one), 0);
+    assert_int_equal(v->processor, 1);
+    machine_run(MILLISECS(1));
+    assert_true(cpumask_test(&sched_idle_cpus, 1));
+    machine_clear();
+    world_end();
+}
+
 static void test_params(void **state)
 {
     struct domain *d;
@@ -272,7 +312,7 @@ int main(void)
         cmocka_unit_test(test_yield),          cmocka_unit_test(test_affinity),
         cmocka_unit_test(test_soft_affinity),  cmocka_unit_test(test_spread),
         cmocka_unit_test(test_params),         cmocka_unit_test(test_extreme_weights),
-        cmocka_unit_test(test_cap_taken_away),
+        cmocka_unit_test(test_cap_taken_away), cmocka_unit_test(test_idle_not_lost),
     };
 
     return cmocka_run_group_tests_name("sched", tests, NULL, NULL);
