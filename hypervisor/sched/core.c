@@ -18,8 +18,6 @@
 DEFINE_PER_CPU(struct run_queue, run_queue);
 struct cpumask sched_idle_cpus;
 
-static const struct sched_policy *const policy = &sched_fair;
-
 /* ---- queues ---- */
 
 struct irq_guard vcpu_lock_queue(struct vcpu *v)
@@ -63,7 +61,7 @@ void sched_check_preempt(struct run_queue *rq, s_time_t t)
         sched_kick(rq);
         return;
     }
-    left = policy->remaining(rq, t);
+    left = fair_remaining(rq, t);
     if (left <= 0)
         sched_kick(rq);
     else
@@ -74,7 +72,7 @@ static void slice_timer_fn(void *data)
 {
     struct run_queue *rq = data;
 
-    policy->push(rq);
+    fair_push(rq);
     sched_kick(rq);
 }
 
@@ -161,7 +159,7 @@ static void wake_on(struct run_queue *rq, struct vcpu *v, struct run_queue *from
     s_time_t t = now();
 
     v->sched->woken = true;
-    policy->enqueue(rq, v->sched, from, t);
+    fair_enqueue(rq, v->sched, from, t);
     runstate_set(v, RUNSTATE_runnable, t);
     if (v->sched->state == SCHED_QUEUED)
         sched_check_preempt(rq, t);
@@ -176,7 +174,7 @@ static void vcpu_settle(struct vcpu *v, struct run_queue *from, struct irq_guard
     struct run_queue *rq = from;
 
     if (!v->is_running) {
-        rq = &per_cpu(run_queue, policy->place(v));
+        rq = &per_cpu(run_queue, fair_place(v));
         if (rq != from) {
             v->processor = rq->cpu;
             irq_guard_leave(held);
@@ -212,7 +210,7 @@ void vcpu_sleep_nosync(struct vcpu *v)
         return;
     }
     if (v->sched->state != SCHED_OFF)
-        policy->dequeue(rq, v->sched);
+        fair_dequeue(rq, v->sched);
     runstate_set(v, runstate_waiting(v), now());
 }
 
@@ -221,7 +219,7 @@ static void vcpu_leave_queue(struct vcpu *v)
     queue_guard(rq, v);
 
     if (v->sched->state != SCHED_OFF)
-        policy->dequeue(rq, v->sched);
+        fair_dequeue(rq, v->sched);
 }
 
 void vcpu_sleep_sync(struct vcpu *v)
@@ -289,9 +287,9 @@ void sched_unpark(struct vcpu *v)
 
 void sched_move(struct run_queue *from, struct run_queue *to, struct sched_vcpu *s, s_time_t t)
 {
-    policy->dequeue(from, s);
+    fair_dequeue(from, s);
     s->vcpu->processor = to->cpu;
-    policy->enqueue(to, s, from, t);
+    fair_enqueue(to, s, from, t);
 }
 
 /* v waits, or is off, on a CPU where it may not be: finds it another. No locks. */
@@ -302,7 +300,7 @@ static void vcpu_rehome(struct vcpu *v)
     if (v->sched->state == SCHED_RUNNING || v->is_running || cpumask_test(&v->hard_affinity, rq->cpu))
         return;
     if (v->sched->state != SCHED_OFF)
-        policy->dequeue(rq, v->sched);
+        fair_dequeue(rq, v->sched);
     vcpu_settle(v, rq, &queue_held);
 }
 
@@ -390,17 +388,17 @@ void schedule(void)
     spin_lock(&rq->lock);
     t = now();
     if (prev != rq->idle) {
-        policy->charge(rq, t);
+        fair_charge(rq, t);
         may = vcpu_runnable(prev) && cpumask_test(&prev->hard_affinity, rq->cpu);
     }
     if (!may && !rq->nr_waiting && nr_cpu_ids > 1)
-        policy->pull(rq, t);
-    next = policy->pick(rq, may, t);
+        fair_pull(rq, t);
+    next = fair_pick(rq, may, t);
     if (!next) {
         next = rq->idle;
         cpumask_set(&sched_idle_cpus, rq->cpu);
     } else if (rq->nr_waiting || next->sched->domain->cap) {
-        arm_slice(rq, policy->remaining(rq, t), t);
+        arm_slice(rq, fair_remaining(rq, t), t);
     }
     if (next == prev) {
         spin_unlock(&rq->lock);
@@ -467,7 +465,7 @@ int sched_domain_init(struct domain *d)
     if (!d->sched)
         return -ENOMEM;
     d->sched->domain = d;
-    policy->domain_init(d);
+    fair_domain_init(d);
     return 0;
 }
 
@@ -475,7 +473,7 @@ void sched_domain_free(struct domain *d)
 {
     if (!d->sched)
         return;
-    policy->domain_free(d);
+    fair_domain_free(d);
     mem_free(d->sched);
     d->sched = NULL;
 }
@@ -508,7 +506,7 @@ int sched_vcpu_init(struct vcpu *v)
     v->runstate.state = RUNSTATE_offline;
     v->runstate.state_entry_time = now();
     if (!v->is_idle)
-        policy->vcpu_init(s);
+        fair_vcpu_init(s);
     return 0;
 }
 
@@ -525,7 +523,7 @@ int sched_set_params(struct domain *d, unsigned int weight, unsigned int cap)
 {
     if (!weight || weight > 65535 || cap > 100 * d->max_vcpus)
         return -EINVAL;
-    policy->set_params(d, weight, cap);
+    fair_set_params(d, weight, cap);
     return 0;
 }
 
@@ -551,7 +549,7 @@ int sched_cpu_init(unsigned int cpu)
     rq->idle_since = now();
     list_init(&rq->waiting);
     timer_init(&rq->slice_timer, slice_timer_fn, rq, cpu);
-    policy->cpu_init(rq);
+    fair_cpu_init(rq);
     if (cpu == smp_processor_id()) {
         current = idle;
         rq_start(rq);
@@ -570,7 +568,7 @@ void sched_dump(void)
 {
     unsigned int cpu;
 
-    log_info("scheduler: %s\n", policy->name);
+    log_info("scheduler: fair\n");
     for_each_online_cpu (cpu) {
         struct run_queue *rq = &per_cpu(run_queue, cpu);
 
@@ -580,6 +578,6 @@ void sched_dump(void)
         else
             log_info("CPU%u: d%uv%u for %ld us, %u wait\n", cpu, rq->curr->domain->id, rq->curr->id,
                      (now() - rq->curr_since) / 1000, rq->nr_waiting);
-        policy->dump(rq);
+        fair_dump(rq);
     }
 }

@@ -83,7 +83,7 @@ static void queue_insert(struct run_queue *rq, struct sched_vcpu *s)
     hint_head(rq);
 }
 
-static void fair_dequeue(struct run_queue *rq, struct sched_vcpu *s)
+void fair_dequeue(struct run_queue *rq, struct sched_vcpu *s)
 {
     if (s->state == SCHED_QUEUED) {
         list_del(&s->link);
@@ -124,7 +124,7 @@ static void cap_charge(struct sched_domain *sd, s64 ns, s_time_t t)
         timer_set(&sd->refill, t + CAP_PERIOD);
 }
 
-static void fair_charge(struct run_queue *rq, s_time_t t)
+void fair_charge(struct run_queue *rq, s_time_t t)
 {
     struct sched_vcpu *s = rq->curr->sched;
     s64 ran = t - rq->charged;
@@ -144,7 +144,7 @@ static void fair_charge(struct run_queue *rq, s_time_t t)
         rq->vmin = least;
 }
 
-static void fair_enqueue(struct run_queue *rq, struct sched_vcpu *s, struct run_queue *from, s_time_t t)
+void fair_enqueue(struct run_queue *rq, struct sched_vcpu *s, struct run_queue *from, s_time_t t)
 {
     if (out_of_budget(s)) {
         s->state = SCHED_PARKED;
@@ -156,7 +156,7 @@ static void fair_enqueue(struct run_queue *rq, struct sched_vcpu *s, struct run_
     queue_insert(rq, s);
 }
 
-static s_time_t fair_remaining(struct run_queue *rq, s_time_t t)
+s_time_t fair_remaining(struct run_queue *rq, s_time_t t)
 {
     struct sched_vcpu *s = rq->curr->sched;
     s_time_t left = STIME_MAX;
@@ -191,7 +191,7 @@ static struct sched_vcpu *take_first(struct run_queue *rq)
     return NULL;
 }
 
-static struct vcpu *fair_pick(struct run_queue *rq, bool may, s_time_t t)
+struct vcpu *fair_pick(struct run_queue *rq, bool may, s_time_t t)
 {
     struct sched_vcpu *s = rq_is_idle(rq) ? NULL : rq->curr->sched, *next;
     bool broke = s && out_of_budget(s);
@@ -240,7 +240,7 @@ static unsigned int claim_idle(const struct cpumask *set, unsigned int from)
     return NR_CPUS;
 }
 
-static unsigned int fair_place(struct vcpu *v)
+unsigned int fair_place(struct vcpu *v)
 {
     unsigned int cpu = v->processor, found;
     struct cpumask idle, set;
@@ -305,7 +305,7 @@ static struct run_queue *push_target(struct run_queue *from, struct sched_vcpu *
     return best;
 }
 
-static void fair_push(struct run_queue *rq)
+void fair_push(struct run_queue *rq)
 {
     struct sched_vcpu *s, *next;
     unsigned int tried = 0;
@@ -348,7 +348,7 @@ static bool pull_from(struct run_queue *rq, struct run_queue *victim, s_time_t t
     return false;
 }
 
-static void fair_pull(struct run_queue *rq, s_time_t t)
+void fair_pull(struct run_queue *rq, s_time_t t)
 {
     for (unsigned int i = 1; i < nr_cpu_ids; i++) {
         unsigned int cpu = (rq->cpu + i) % nr_cpu_ids;
@@ -386,15 +386,15 @@ static void cap_refill(void *data)
         timer_set(&sd->refill, sd->refill.expires + CAP_PERIOD);
 }
 
-static void fair_domain_init(struct domain *d)
+void fair_domain_init(struct domain *d)
 {
     d->sched->weight = WEIGHT_DEFAULT;
     timer_init(&d->sched->refill, cap_refill, d->sched, smp_processor_id());
 }
 
-static void fair_domain_free(struct domain *d) { timer_kill(&d->sched->refill); }
+void fair_domain_free(struct domain *d) { timer_kill(&d->sched->refill); }
 
-static void weight_apply(struct sched_vcpu *s)
+void fair_vcpu_init(struct sched_vcpu *s)
 {
     s64 weight = s->domain->weight;
     s64 least = GRAIN_MIN * WEIGHT_DEFAULT / weight, most = GRAIN_MAX * WEIGHT_DEFAULT / weight;
@@ -407,12 +407,12 @@ static void vcpu_weight_apply(struct vcpu *v)
 {
     queue_guard(rq, v);
 
-    weight_apply(v->sched);
+    fair_vcpu_init(v->sched);
     if (v->sched->state == SCHED_RUNNING)
         sched_kick(rq);
 }
 
-static void fair_set_params(struct domain *d, unsigned int weight, unsigned int cap)
+void fair_set_params(struct domain *d, unsigned int weight, unsigned int cap)
 {
     struct sched_domain *sd = d->sched;
     struct vcpu *v;
@@ -426,9 +426,9 @@ static void fair_set_params(struct domain *d, unsigned int weight, unsigned int 
     }
 }
 
-static void fair_cpu_init(struct run_queue *rq) { rq->hint_head = ~0UL; }
+void fair_cpu_init(struct run_queue *rq) { rq->hint_head = ~0UL; }
 
-static void fair_dump(struct run_queue *rq)
+void fair_dump(struct run_queue *rq)
 {
     struct sched_vcpu *s;
 
@@ -436,21 +436,3 @@ static void fair_dump(struct run_queue *rq)
         log_info("    d%uv%u lag %ld us, weight %u%s\n", s->domain->domain->id, s->vcpu->id,
                  (s64)(rq->vmin - s->vtime) / 1000, s->domain->weight, s->woken ? ", woken" : "");
 }
-
-const struct sched_policy sched_fair = {
-    .name = "fair",
-    .cpu_init = fair_cpu_init,
-    .domain_init = fair_domain_init,
-    .domain_free = fair_domain_free,
-    .vcpu_init = weight_apply,
-    .place = fair_place,
-    .enqueue = fair_enqueue,
-    .dequeue = fair_dequeue,
-    .charge = fair_charge,
-    .pick = fair_pick,
-    .remaining = fair_remaining,
-    .pull = fair_pull,
-    .push = fair_push,
-    .set_params = fair_set_params,
-    .dump = fair_dump,
-};

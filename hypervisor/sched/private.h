@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the mechanism (core.c) and the policy (fair.c) share: run queues, a vCPU's and a domain's
- * part in scheduling, and the table of functions by which the mechanism asks the policy. Included
- * by sched/ only.
+ * part in scheduling, and the functions by which each asks the other. Included by sched/ only.
  */
 #ifndef SCHED_PRIVATE_H
 #define SCHED_PRIVATE_H
@@ -70,38 +69,32 @@ extern struct cpumask sched_idle_cpus; /* CPUs that run their idle vCPU and were
 
 static inline bool rq_is_idle(const struct run_queue *rq) { return rq->curr == rq->idle; }
 
-/*
- * The policy. All with the lock of the queue in question held and interrupts off, unless said.
- */
-struct sched_policy {
-    const char *name;
-    void (*cpu_init)(struct run_queue *rq);
-    void (*domain_init)(struct domain *d);
-    void (*domain_free)(struct domain *d);
-    void (*vcpu_init)(struct sched_vcpu *s);
+/* ---- the policy (fair.c): all with the lock of the queue in question held and interrupts off, unless said ---- */
 
-    /* A good CPU for v to wake up on. Lock of the present queue held. */
-    unsigned int (*place)(struct vcpu *v);
-    /* v starts to wait on rq (SCHED_QUEUED or SCHED_PARKED afterwards); it was on `from` before. */
-    void (*enqueue)(struct run_queue *rq, struct sched_vcpu *s, struct run_queue *from, s_time_t t);
-    void (*dequeue)(struct run_queue *rq, struct sched_vcpu *s);
-    /* curr pays for its time up to t. */
-    void (*charge)(struct run_queue *rq, s_time_t t);
-    /* Who runs next, off the queue: curr itself when it may go on and should; NULL: idle. */
-    struct vcpu *(*pick)(struct run_queue *rq, bool curr_may, s_time_t t);
-    /* Somebody came: ns until curr must give way (0 or less: at once), STIME_MAX: nobody waits. */
-    s_time_t (*remaining)(struct run_queue *rq, s_time_t t);
-    /* rq's CPU would idle: takes work from another CPU's queue, if one can be locked without
-     * waiting. */
-    void (*pull)(struct run_queue *rq, s_time_t t);
-    /* No locks, from the slice timer: hands work on to CPUs that are ahead. */
-    void (*push)(struct run_queue *rq);
+void fair_cpu_init(struct run_queue *rq);
+void fair_domain_init(struct domain *d);
+void fair_domain_free(struct domain *d);
+/* Also after its domain's weight has changed. */
+void fair_vcpu_init(struct sched_vcpu *s);
 
-    void (*set_params)(struct domain *d, unsigned int weight, unsigned int cap); /* no locks */
-    void (*dump)(struct run_queue *rq);
-};
+/* A good CPU for v to wake up on; an idle one is taken off the list of those. Lock of the present queue held. */
+unsigned int fair_place(struct vcpu *v);
+/* v starts to wait on rq (SCHED_QUEUED or SCHED_PARKED afterwards); it was on `from` before. */
+void fair_enqueue(struct run_queue *rq, struct sched_vcpu *s, struct run_queue *from, s_time_t t);
+void fair_dequeue(struct run_queue *rq, struct sched_vcpu *s);
+/* curr pays for its time up to t. */
+void fair_charge(struct run_queue *rq, s_time_t t);
+/* Who runs next, off the queue: curr itself when it may go on and should; NULL: idle. */
+struct vcpu *fair_pick(struct run_queue *rq, bool curr_may, s_time_t t);
+/* Somebody came: ns until curr must give way (0 or less: at once), STIME_MAX: nobody waits. */
+s_time_t fair_remaining(struct run_queue *rq, s_time_t t);
+/* rq's CPU would idle: takes work from another CPU's queue, if one can be locked without waiting. */
+void fair_pull(struct run_queue *rq, s_time_t t);
+/* No locks, from the slice timer: hands work on to CPUs that are ahead. */
+void fair_push(struct run_queue *rq);
 
-extern const struct sched_policy sched_fair;
+void fair_set_params(struct domain *d, unsigned int weight, unsigned int cap); /* no locks */
+void fair_dump(struct run_queue *rq);
 
 /* ---- mechanism for the policy (core.c) ---- */
 

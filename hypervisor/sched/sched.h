@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The scheduler as others see it. Mechanism (sched/core.c) and policy (sched/fair.c) are told apart
- * by struct sched_policy; both link into the simulation of tests/unit over arch/host.
+ * The scheduler as others see it. Mechanism (sched/core.c) and policy (sched/fair.c) know each
+ * other by sched/private.h; both link into the simulation of tests/unit over arch/host.
  */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
