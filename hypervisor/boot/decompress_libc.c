@@ -14,12 +14,8 @@ struct header {
 void *malloc(size_t size);
 void *__init malloc(size_t size)
 {
-    unsigned int order = 0;
-    struct header *h;
-
-    while ((PAGE_SIZE << order) < size + sizeof(*h))
-        order++;
-    h = order <= HEAP_MAX_ORDER ? page_alloc(order) : NULL;
+    unsigned int order = size_order(size + sizeof(struct header));
+    struct header *h = order <= HEAP_MAX_ORDER ? page_alloc(order) : NULL;
     if (!h)
         return NULL;
     h->order = order;

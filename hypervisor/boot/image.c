@@ -52,8 +52,7 @@ static int __init unpack(struct kernel_image *k, const u8 *data, size_t size, co
     *why = "unpacked kernel would be larger than 1 GB, or is damaged";
     if (!room || room > 1UL << 30)
         return -EINVAL;
-    while ((PAGE_SIZE << k->order) < room)
-        k->order++;
+    k->order = size_order(room);
     *why = "no memory to unpack the kernel";
     k->unpacked = page_alloc_raw(k->order);
     if (!k->unpacked)

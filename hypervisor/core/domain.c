@@ -151,7 +151,7 @@ static void domain_init_fields(struct domain *d, domid_t id, bool privileged)
     d->is_privileged = d->is_hardware = privileged;
     d->pause_count = 1;
     d->controller_pauses = 1;
-    d->first_frame = d->last_frame = FRAME_NIL;
+    d->first_frame = FRAME_NIL;
     spin_lock_init(&d->lock, LOCK_DOMAIN);
     spin_lock_init(&d->page_lock, LOCK_PAGES);
     list_init(&d->link);

@@ -101,10 +101,9 @@ struct domain {
 
     /* Frames: guarded by page_lock. */
     struct spinlock page_lock;
-    u32 first_frame, last_frame; /* the list of owned frames, FRAME_NIL: empty */
+    u32 first_frame; /* the list of owned frames, FRAME_NIL: empty */
     unsigned long tot_pages, max_pages;
     unsigned long claimed_pages; /* promised by XENMEM_claim_pages and not allocated yet */
-    unsigned long hyp_pages;     /* FR_HYPERVISOR frames under its name */
 
     shared_info_t *shared_info;
     struct evtchn_table *evtchn; /* core/evtchn.c */

@@ -8,51 +8,49 @@
 #include <lib/lib.h>
 #include <mm/heap_internal.h>
 
-void frame_list_add(struct domain *d, struct frame *f)
+/* ---- lists ---- */
+
+void frame_list_add_tail(u32 *first, struct frame *f)
+{
+    u32 mfn = mfn_x(frame_mfn(f));
+    struct frame *head;
+
+    if (*first == FRAME_NIL) {
+        *first = f->next = f->prev = mfn;
+        return;
+    }
+    head = mfn_frame(_mfn(*first));
+    f->next = *first;
+    f->prev = head->prev;
+    mfn_frame(_mfn(head->prev))->next = mfn;
+    head->prev = mfn;
+}
+
+void frame_list_add(u32 *first, struct frame *f)
+{
+    frame_list_add_tail(first, f);
+    *first = mfn_x(frame_mfn(f));
+}
+
+void frame_list_del(u32 *first, struct frame *f)
 {
     u32 mfn = mfn_x(frame_mfn(f));
 
-    f->next = FRAME_NIL;
-    f->prev = d->last_frame;
-    if (d->last_frame == FRAME_NIL)
-        d->first_frame = mfn;
-    else
-        mfn_frame(_mfn(d->last_frame))->next = mfn;
-    d->last_frame = mfn;
-}
-
-void frame_list_del(struct domain *d, struct frame *f)
-{
-    if (f->prev == FRAME_NIL)
-        d->first_frame = f->next;
-    else
-        mfn_frame(_mfn(f->prev))->next = f->next;
-    if (f->next == FRAME_NIL)
-        d->last_frame = f->prev;
-    else
-        mfn_frame(_mfn(f->next))->prev = f->prev;
-    f->next = f->prev = FRAME_NIL;
-}
-
-struct frame *domain_first_frame(struct domain *d)
-{
-    return d->first_frame == FRAME_NIL ? NULL : mfn_frame(_mfn(d->first_frame));
+    mfn_frame(_mfn(f->next))->prev = f->prev;
+    mfn_frame(_mfn(f->prev))->next = f->next;
+    if (*first == mfn)
+        *first = f->next == mfn ? FRAME_NIL : f->next;
 }
 
 struct frame *domain_rotate_frames(struct domain *d)
 {
-    struct frame *f = domain_first_frame(d);
+    struct frame *f;
 
-    if (f) {
-        frame_list_del(d, f);
-        frame_list_add(d, f);
-    }
+    if (d->first_frame == FRAME_NIL)
+        return NULL;
+    f = mfn_frame(_mfn(d->first_frame));
+    d->first_frame = f->next;
     return f;
-}
-
-struct frame *domain_next_frame(const struct frame *f)
-{
-    return f->next == FRAME_NIL ? NULL : mfn_frame(_mfn(f->next));
 }
 
 /* ---- claims ---- */
@@ -68,23 +66,15 @@ static void claim_set(struct domain *d, unsigned long n)
 
 int domain_claim(struct domain *d, unsigned long pages)
 {
-    int rc = 0;
-
-    spin_lock(&d->page_lock);
-    if (!pages) {
-        claim_set(d, 0);
-    } else if (d->claimed_pages || pages <= d->tot_pages || pages > d->max_pages || domain_is_dying(d)) {
-        rc = -EINVAL;
-    } else {
-        /* Promised first and looked at then: of two at once at least one sees the other. */
-        claim_set(d, pages - d->tot_pages);
-        if (heap_claimed_frames() > heap_free_frames()) {
-            claim_set(d, 0);
-            rc = -ENOMEM;
-        }
-    }
-    spin_unlock(&d->page_lock);
-    return rc;
+    spin_guard(&d->page_lock);
+    if (pages && (d->claimed_pages || pages <= d->tot_pages || pages > d->max_pages || domain_is_dying(d)))
+        return -EINVAL;
+    /* Promised first and looked at then: of two at once at least one sees the other. */
+    claim_set(d, pages ? pages - d->tot_pages : 0);
+    if (!pages || heap_claimed_frames() <= heap_free_frames())
+        return 0;
+    claim_set(d, 0);
+    return -ENOMEM;
 }
 
 unsigned long heap_claimed_frames(void) { return READ_ONCE(claimed_total); }
@@ -118,21 +108,19 @@ int domain_assign_frames(struct domain *d, struct frame *f, unsigned int order, 
 {
     unsigned long n = 1UL << order;
     bool listed = !(flags & MEMF_NO_REFCOUNT);
-    int rc = 0;
+    int rc;
 
-    spin_lock(&d->page_lock);
-    if (listed)
-        rc = account(d, n);
+    spin_guard(&d->page_lock);
+    rc = listed ? account(d, n) : 0;
     for (unsigned long i = 0; rc == 0 && i < n; i++) {
         ASSERT(f[i].type == 0);
         f[i].owner = d->id;
         f[i].heap = listed ? 0 : FH_UNLISTED;
         if (listed)
-            frame_list_add(d, &f[i]);
+            frame_list_add_tail(&d->first_frame, &f[i]);
         /* From here on others may find it. */
         __atomic_store_n(&f[i].refs, FR_ALLOCATED | 1, __ATOMIC_RELEASE);
     }
-    spin_unlock(&d->page_lock);
     return rc;
 }
 
@@ -142,7 +130,7 @@ struct frame *domain_alloc_frames(struct domain *d, unsigned int order, u32 flag
 
     if (claims_forbid(d, 1UL << order))
         return NULL;
-    f = flags & MEMF_NO_SCRUB ? heap_alloc(order, flags) : heap_alloc_zeroed(order, flags);
+    f = heap_alloc(order, flags & MEMF_NO_SCRUB ? flags : flags | MEMF_ZERO);
     if (f && domain_assign_frames(d, f, order, flags)) {
         heap_free(f, order);
         return NULL;
@@ -150,23 +138,29 @@ struct frame *domain_alloc_frames(struct domain *d, unsigned int order, u32 flag
     return f;
 }
 
+void domain_unlist_frame(struct domain *d, struct frame *f)
+{
+    bool last;
+
+    spin_lock(&d->page_lock);
+    frame_list_del(&d->first_frame, f);
+    last = --d->tot_pages == 0;
+    spin_unlock(&d->page_lock);
+    if (last)
+        domain_put(d);
+}
+
 int domain_steal_frame(struct domain *d, struct frame *f)
 {
     /* The caller's reference and the one of being allocated, no others. */
     u32 expected = FR_ALLOCATED | 2;
-    bool drop;
 
     if (f->owner != d->id || f->heap & FH_UNLISTED ||
         !__atomic_compare_exchange_n(&f->refs, &expected, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
         return -EBUSY;
     arch_frame_freed(f, d);
-    spin_lock(&d->page_lock);
-    frame_list_del(d, f);
-    drop = --d->tot_pages == 0;
-    spin_unlock(&d->page_lock);
+    domain_unlist_frame(d, f);
     arch_flush_frame_tlb(f);
     f->owner = DOMID_OWN;
-    if (drop)
-        domain_put(d);
     return 0;
 }

@@ -44,7 +44,6 @@ struct frame *mfn_get(mfn_t mfn, const struct domain *d)
 static __noinline void frame_last(struct frame *f)
 {
     struct domain *d = f->owner < DOMID_FIRST_RESERVED ? domain_peek(f->owner) : NULL;
-    bool drop = false;
 
     ASSERT((f->type & FT_COUNT) == 0);
     arch_frame_freed(f, d);
@@ -55,17 +54,11 @@ static __noinline void frame_last(struct frame *f)
         return;
     }
     BUG_ON(!d);
-    if (!(f->heap & FH_UNLISTED)) {
-        spin_lock(&d->page_lock);
-        frame_list_del(d, f);
-        drop = --d->tot_pages == 0;
-        spin_unlock(&d->page_lock);
-    }
+    if (!(f->heap & FH_UNLISTED))
+        domain_unlist_frame(d, f);
     f->heap = 0;
     f->refs = 0;
     heap_free(f, 0);
-    if (drop)
-        domain_put(d);
 }
 
 void frame_put(struct frame *f)
@@ -95,9 +88,6 @@ void frame_share(void *page, struct domain *d, bool writable)
 {
     struct frame *f = virt_frame(page);
 
-    spin_lock(&d->page_lock);
-    d->hyp_pages++;
-    spin_unlock(&d->page_lock);
     arch_set_m2p(frame_mfn(f), ~0UL);
     f->owner = d->id;
     /* One use as a type keeps the other kind of mapping out: read-only frames can never become
@@ -109,13 +99,7 @@ void frame_share(void *page, struct domain *d, bool writable)
 void frame_unshare(void *page)
 {
     struct frame *f = virt_frame(page);
-    struct domain *d = frame_owner(f);
 
-    if (d) {
-        spin_lock(&d->page_lock);
-        d->hyp_pages--;
-        spin_unlock(&d->page_lock);
-    }
     /* Mappings that others hold stay good; nobody can make new ones, also not a later domain with
      * the same number. */
     f->owner = DOMID_OWN;

@@ -27,7 +27,7 @@ struct frame {
     u8 order;  /* heap: order of the free block that starts here */
     u8 heap;   /* heap: FH_* state, guarded by the heap lock */
     u32 next;  /* links of the one list that the frame is on (free list or its domain's list), */
-    u32 prev;  /* by frame number; FRAME_NIL ends */
+    u32 prev;  /* by frame number */
 };
 _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 bytes a frame");
 
@@ -36,7 +36,6 @@ _Static_assert(sizeof(struct frame) == 24, "the frame table is budgeted at 24 by
 /* refs */
 #define FR_ALLOCATED  (1U << 31) /* holds one reference of its own: dropped by whoever frees the frame */
 #define FR_HYPERVISOR (1U << 30) /* ours, shared with the owner (shared_info, grant frames): never on its list */
-#define FR_BROKEN     (1U << 29)
 #define FR_COUNT      ((1U << 26) - 1)
 
 /* type: bits 63..60 the type, then flags, low 32 bits the count of uses as that type */

@@ -35,40 +35,30 @@ static unsigned long own_frames; /* by page_alloc */
 
 /* ---- free lists: under heap_lock ---- */
 
-static unsigned int zone_of(unsigned long mfn) { return fls64(mfn); }
+static unsigned int zone_of(const struct frame *f) { return fls64(mfn_x(frame_mfn(f))); }
 
 static void block_add(struct node *n, struct frame *f, unsigned int order, unsigned int heap)
 {
-    unsigned long mfn = mfn_x(frame_mfn(f));
-    unsigned int zone = zone_of(mfn);
+    unsigned int zone = zone_of(f);
     enum cleanness kind = heap & FH_DIRTY ? DIRTY : CLEAN;
-    u32 *head = &n->first[kind][zone][order];
+    u32 *first = &n->first[kind][zone][order];
 
     f->order = order;
     f->heap = FH_FREE | heap;
-    f->prev = FRAME_NIL;
-    f->next = FRAME_NIL;
-    if (n->orders[kind][zone] & 1U << order) {
-        f->next = *head;
-        mfn_frame(_mfn(*head))->prev = mfn;
-    }
-    *head = mfn;
+    if (!(n->orders[kind][zone] & 1U << order))
+        *first = FRAME_NIL;
+    frame_list_add(first, f);
     n->orders[kind][zone] |= 1U << order;
     n->zones[kind] |= 1U << zone;
 }
 
 static void block_remove(struct node *n, struct frame *f)
 {
-    unsigned int zone = zone_of(mfn_x(frame_mfn(f))), order = f->order;
+    unsigned int zone = zone_of(f), order = f->order;
     enum cleanness kind = f->heap & FH_DIRTY ? DIRTY : CLEAN;
 
-    if (f->next != FRAME_NIL)
-        mfn_frame(_mfn(f->next))->prev = f->prev;
-    if (f->prev != FRAME_NIL) {
-        mfn_frame(_mfn(f->prev))->next = f->next;
-    } else if (f->next != FRAME_NIL) {
-        n->first[kind][zone][order] = f->next;
-    } else {
+    frame_list_del(&n->first[kind][zone][order], f);
+    if (n->first[kind][zone][order] == FRAME_NIL) {
         n->orders[kind][zone] &= ~(1U << order);
         if (!n->orders[kind][zone])
             n->zones[kind] &= ~(1U << zone);
@@ -148,19 +138,19 @@ static struct frame *heap_take(unsigned int order, u32 flags, unsigned int *heap
 {
     unsigned int bits = MEMF_GET_BITS(flags), first = MEMF_GET_NODE(flags), top;
     struct frame *f = NULL;
-    unsigned long irq;
 
     if (order > HEAP_MAX_ORDER || (bits && bits <= PAGE_SHIFT))
         return NULL;
     top = bits && bits < 32 + PAGE_SHIFT ? bits - PAGE_SHIFT - 1 : NR_ZONES - 1;
-    irq = spin_lock_irqsave(&heap_lock);
-    if (first < nr_nodes && nodes[first])
-        f = node_take(nodes[first], order, top, heap);
-    if (!f && !(first < nr_nodes && flags & MEMF_EXACT_NODE))
-        for (unsigned int i = 0; i < nr_nodes && !f; i++)
-            if (i != first && nodes[i])
-                f = node_take(nodes[i], order, top, heap);
-    spin_unlock_irqrestore(&heap_lock, irq);
+    spin_guard_irqsave(&heap_lock);
+    for (unsigned int i = 0; i < nr_nodes && !f; i++) {
+        struct node *n = nodes[(first < nr_nodes ? first + i : i) % nr_nodes];
+
+        if (n)
+            f = node_take(n, order, top, heap);
+        if (first < nr_nodes && flags & MEMF_EXACT_NODE)
+            break;
+    }
     return f;
 }
 
@@ -192,21 +182,7 @@ struct frame *heap_alloc(unsigned int order, u32 flags)
         return NULL;
     if (heap & FH_DIRTY)
         frames_settle(f, order);
-    if (heap & FH_DIRTY && !(flags & MEMF_NO_SCRUB))
-        frames_clear(f, order);
-    return f;
-}
-
-struct frame *heap_alloc_zeroed(unsigned int order, u32 flags)
-{
-    unsigned int heap;
-    struct frame *f = heap_take(order, flags, &heap);
-
-    if (!f)
-        return NULL;
-    if (heap & FH_DIRTY)
-        frames_settle(f, order);
-    if (!(heap & FH_ZERO))
+    if (flags & MEMF_ZERO ? !(heap & FH_ZERO) : heap & FH_DIRTY && !(flags & MEMF_NO_SCRUB))
         frames_clear(f, order);
     return f;
 }
@@ -214,15 +190,14 @@ struct frame *heap_alloc_zeroed(unsigned int order, u32 flags)
 static void heap_give(struct frame *f, unsigned int order, unsigned int heap, bool counted)
 {
     unsigned int node = numa_node_of(frame_mfn(f));
-    unsigned long irq = spin_lock_irqsave(&heap_lock);
     struct node *n = nodes[node];
 
+    spin_guard_irqsave(&heap_lock);
     if (!counted)
         n->free += 1UL << order;
     if (heap & FH_DIRTY)
         n->dirty += 1UL << order;
     block_free(n, node, f, order, heap);
-    spin_unlock_irqrestore(&heap_lock, irq);
 }
 
 void heap_free(struct frame *f, unsigned int order)
@@ -243,7 +218,7 @@ static void *frames_own(struct frame *f, unsigned int order)
     return mfn_to_virt(frame_mfn(f));
 }
 
-void *page_alloc(unsigned int order) { return frames_own(heap_alloc_zeroed(order, 0), order); }
+void *page_alloc(unsigned int order) { return frames_own(heap_alloc(order, MEMF_ZERO), order); }
 
 void *page_alloc_raw(unsigned int order) { return frames_own(heap_alloc(order, 0), order); }
 
@@ -303,10 +278,8 @@ void heap_add(mfn_t start, mfn_t end)
 /* A dirty block of at most 1 << SCRUB_ORDER frames, off its list. It still counts as free. */
 static struct frame *dirty_take(unsigned int *order)
 {
-    unsigned long irq = spin_lock_irqsave(&heap_lock);
-    struct frame *f = NULL;
-
-    for (unsigned int i = 0; i < nr_nodes && !f; i++) {
+    spin_guard_irqsave(&heap_lock);
+    for (unsigned int i = 0; i < nr_nodes; i++) {
         struct node *n = nodes[i];
         unsigned int zone, heap;
 
@@ -314,11 +287,10 @@ static struct frame *dirty_take(unsigned int *order)
             continue;
         zone = fls64(n->zones[DIRTY]);
         *order = min(ffs64(n->orders[DIRTY][zone]), (unsigned int)SCRUB_ORDER);
-        f = zone_take(n, DIRTY, zone, *order, &heap);
         n->dirty -= 1UL << *order;
+        return zone_take(n, DIRTY, zone, *order, &heap);
     }
-    spin_unlock_irqrestore(&heap_lock, irq);
-    return f;
+    return NULL;
 }
 
 bool heap_scrub_some(void)
@@ -346,22 +318,10 @@ void heap_node_info(unsigned int node, unsigned long *total, unsigned long *free
 
 unsigned long heap_free_frames(void)
 {
-    unsigned long sum = 0, total, free;
-
-    for (unsigned int i = 0; i < nr_nodes; i++) {
-        heap_node_info(i, &total, &free);
-        sum += free;
-    }
-    return sum;
-}
-
-unsigned long heap_scrub_frames(void)
-{
     unsigned long sum = 0;
 
     for (unsigned int i = 0; i < nr_nodes; i++)
-        if (nodes[i])
-            sum += nodes[i]->dirty;
+        sum += nodes[i] ? nodes[i]->free : 0;
     return sum;
 }
 

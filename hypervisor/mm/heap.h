@@ -25,6 +25,10 @@ unsigned int numa_node_of(mfn_t mfn);
 #define MEMF_EXACT_NODE  (1U << 0)
 #define MEMF_NO_SCRUB    (1U << 1) /* the caller overwrites all of it (dom0 building) */
 #define MEMF_NO_REFCOUNT (1U << 2) /* owned but not on the domain's list nor in its tot_pages */
+#define MEMF_ZERO        (1U << 3) /* all bytes zero */
+
+/* The order of the smallest block that has size bytes. */
+static inline unsigned int size_order(size_t size) { return size > PAGE_SIZE ? fls64(size - 1) + 1 - PAGE_SHIFT : 0; }
 
 /* Boot: gives [start, end) to the heap. */
 void heap_add(mfn_t start, mfn_t end);
@@ -71,7 +75,6 @@ int domain_steal_frame(struct domain *d, struct frame *f);
 
 /* Free frames, scrubbed or not. */
 unsigned long heap_free_frames(void);
-unsigned long heap_scrub_frames(void);
 unsigned long heap_own_frames(void); /* page_alloc and what is built on it */
 /* node: 0..n-1; free and total of it. */
 unsigned int heap_nr_nodes(void);
@@ -82,10 +85,7 @@ void heap_dump(void); /* debug key 'm' */
 /* Idle loop: scrubs a bit of what was freed; true when there was something. */
 bool heap_scrub_some(void);
 
-/* The frame's next on its domain's list; walk under d->page_lock. NULL at the end. */
-struct frame *domain_first_frame(struct domain *d);
-struct frame *domain_next_frame(const struct frame *f);
-/* The first one goes to the end and is given; NULL: the list is empty. Under d->page_lock. */
+/* The first frame of d's list goes to its end and is given; NULL: the list is empty. Under d->page_lock. */
 struct frame *domain_rotate_frames(struct domain *d);
 
 #endif

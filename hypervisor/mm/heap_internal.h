@@ -21,11 +21,12 @@
 /* Owner of frames that no guest may have. */
 #define DOMID_OWN DOMID_INVALID
 
-/* heap_alloc with all bytes zero. */
-struct frame *heap_alloc_zeroed(unsigned int order, u32 flags);
+/* Lists of frames: circular, linked by next and prev, known by the number of the first; FRAME_NIL: empty. */
+void frame_list_add(u32 *first, struct frame *f);
+void frame_list_add_tail(u32 *first, struct frame *f);
+void frame_list_del(u32 *first, struct frame *f);
 
-/* Takes f off d's list or puts it at its tail. Under d->page_lock. */
-void frame_list_add(struct domain *d, struct frame *f);
-void frame_list_del(struct domain *d, struct frame *f);
+/* f leaves d's list and account. */
+void domain_unlist_frame(struct domain *d, struct frame *f);
 
 #endif

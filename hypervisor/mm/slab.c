@@ -15,7 +15,7 @@ static const u16 class_size[] = {16, 32, 48, 64, 96, 128, 192, 256, 336, 512, 67
 #define NO_PIECE   0xffffU
 
 static DEFINE_SPINLOCK(slab_lock, LOCK_SLAB);
-static struct frame *partial[NR_CLASSES]; /* pages with room, linked by next/prev */
+static u32 partial[NR_CLASSES] = {[0 ... NR_CLASSES - 1] = FRAME_NIL}; /* pages with room */
 
 /* In a slab page's `type`: pieces in use, offset of the first free piece. Our own frames have no
  * type. */
@@ -24,29 +24,6 @@ static unsigned int used_of(const struct frame *f) { return f->type >> 16; }
 static unsigned int free_of(const struct frame *f) { return f->type & 0xffff; }
 
 static void state_set(struct frame *f, unsigned int used, unsigned int free) { f->type = (u64)used << 16 | free; }
-
-static void partial_add(struct frame *f)
-{
-    struct frame *first = partial[f->order];
-
-    f->prev = FRAME_NIL;
-    f->next = FRAME_NIL;
-    if (first) {
-        f->next = mfn_x(frame_mfn(first));
-        first->prev = mfn_x(frame_mfn(f));
-    }
-    partial[f->order] = f;
-}
-
-static void partial_del(struct frame *f)
-{
-    if (f->next != FRAME_NIL)
-        mfn_frame(_mfn(f->next))->prev = f->prev;
-    if (f->prev != FRAME_NIL)
-        mfn_frame(_mfn(f->prev))->next = f->next;
-    else
-        partial[f->order] = f->next == FRAME_NIL ? NULL : mfn_frame(_mfn(f->next));
-}
 
 /* A page cut into pieces of a class, all free. */
 static struct frame *slab_new(unsigned int cls)
@@ -68,13 +45,9 @@ static struct frame *slab_new(unsigned int cls)
 
 static void *large_alloc(size_t size)
 {
-    unsigned int order = 0;
-    void *p;
+    unsigned int order = size_order(size);
+    void *p = order > HEAP_MAX_ORDER ? NULL : page_alloc(order);
 
-    while ((PAGE_SIZE << order) < size)
-        if (++order > HEAP_MAX_ORDER)
-            return NULL;
-    p = page_alloc(order);
     if (p) {
         virt_frame(p)->heap |= FH_LARGE;
         virt_frame(p)->order = order;
@@ -102,8 +75,7 @@ void *mem_alloc(size_t size)
         return large_alloc(size);
     cls = class_of(size);
     irq = spin_lock_irqsave(&slab_lock);
-    f = partial[cls];
-    if (!f) {
+    if (partial[cls] == FRAME_NIL) {
         /* The heap's lock is taken outside of ours. Another CPU may add a page meanwhile: then
          * there are two. */
         spin_unlock_irqrestore(&slab_lock, irq);
@@ -111,13 +83,14 @@ void *mem_alloc(size_t size)
         if (!f)
             return NULL;
         irq = spin_lock_irqsave(&slab_lock);
-        partial_add(f);
+        frame_list_add(&partial[cls], f);
     }
+    f = mfn_frame(_mfn(partial[cls]));
     piece = free_of(f);
     p = (char *)mfn_to_virt(frame_mfn(f)) + piece;
     state_set(f, used_of(f) + 1, *(u16 *)p);
     if (free_of(f) == NO_PIECE)
-        partial_del(f);
+        frame_list_del(&partial[cls], f);
     spin_unlock_irqrestore(&slab_lock, irq);
     return memset(p, 0, class_size[cls]);
 }
@@ -134,9 +107,9 @@ static void slab_free(struct frame *f, void *p)
     *(u16 *)p = free;
     state_set(f, used, (unsigned long)p & ~PAGE_MASK);
     if (free == NO_PIECE)
-        partial_add(f);
+        frame_list_add(&partial[f->order], f);
     if (used == 0)
-        partial_del(f);
+        frame_list_del(&partial[f->order], f);
     spin_unlock_irqrestore(&slab_lock, irq);
     if (used == 0) {
         f->heap = FH_OWN;

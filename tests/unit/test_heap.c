@@ -22,7 +22,7 @@
 
 /* ---- what the heap expects of others ---------------------------------------------------------- */
 
-static struct domain dom = {.id = 7, .first_frame = FRAME_NIL, .last_frame = FRAME_NIL};
+static struct domain dom = {.id = 7, .first_frame = FRAME_NIL};
 static int domain_refs;
 static unsigned long stale_flushes;
 
@@ -138,10 +138,9 @@ static void placed(void **state)
     heap_free(low, 3);
     heap_free(near, 0);
     assert_int_equal(heap_free_frames(), total - 2);
-    assert_int_equal(heap_scrub_frames(), 10);
+    assert_true(heap_scrub_some());
     while (heap_scrub_some())
         ;
-    assert_int_equal(heap_scrub_frames(), 0);
     assert_int_equal(heap_free_frames(), total - 2);
 }
 
@@ -200,8 +199,8 @@ static void owned(void **state)
     check_zero(f, 2);
     assert_int_equal(dom.tot_pages, 4);
     assert_int_equal(domain_refs, 1);
-    assert_ptr_equal(domain_first_frame(&dom), f);
-    assert_ptr_equal(domain_next_frame(f), f + 1);
+    assert_ptr_equal(mfn_frame(_mfn(dom.first_frame)), f);
+    assert_ptr_equal(mfn_frame(_mfn(f->next)), f + 1);
     assert_ptr_equal(frame_owner(f), &dom);
     dirty(f, 2);
 
@@ -216,7 +215,7 @@ static void owned(void **state)
     assert_int_equal(dom.tot_pages, 3);
     assert_false(frame_get(f, &dom));
     assert_int_equal(heap_free_frames(), free + 1);
-    assert_ptr_equal(domain_first_frame(&dom), f + 1);
+    assert_ptr_equal(mfn_frame(_mfn(dom.first_frame)), f + 1);
 
     /* what comes back is clean, and no TLB knows it */
     stale_flushes = 0;
@@ -237,7 +236,7 @@ static void owned(void **state)
     assert_int_equal(dom.tot_pages, 2);
     assert_int_equal(domain_assign_frames(&dom, h, 0, 0), 0);
     assert_int_equal(dom.tot_pages, 3);
-    assert_ptr_equal(mfn_frame(_mfn(dom.last_frame)), h);
+    assert_ptr_equal(mfn_frame(_mfn(mfn_frame(_mfn(dom.first_frame))->prev)), h);
     for (unsigned int i = 1; i < 4; i++) {
         assert_true(frame_get(f + i, &dom));
         assert_true(frame_release(f + i));
@@ -277,10 +276,8 @@ static void shared(void **state)
     (void)state;
     assert_false(frame_get(f, &dom));
     frame_share(page, &dom, true);
-    assert_int_equal(dom.hyp_pages, 1);
     assert_true(frame_get(f, &dom));
     frame_unshare(page);
-    assert_int_equal(dom.hyp_pages, 0);
     /* the guest's mapping keeps it; nobody gets it anew */
     assert_int_equal(heap_own_frames(), own);
     assert_false(frame_get(f, &dom));

@@ -262,7 +262,7 @@ struct domain *machine_domain(domid_t id, bool privileged, unsigned int n)
     d->refs = 1;
     d->is_privileged = d->is_hardware = privileged;
     d->max_vcpus = SIM_VCPUS;
-    d->first_frame = d->last_frame = FRAME_NIL;
+    d->first_frame = FRAME_NIL;
     d->max_pages = n;
     d->vm_assist = 1UL << VMASST_TYPE_writable_pagetables;
     spin_lock_init(&d->lock, LOCK_DOMAIN);

@@ -43,14 +43,12 @@ static struct domain *some_domain(void) { return machine_domain_of(ids[rnd(DOMAI
 static unsigned long some_frame(struct domain *d)
 {
     unsigned int n = rnd(4) ? rnd(20) : rnd(FRAMES);
-    struct frame *f, *last = NULL;
     unsigned long mfn;
 
     spin_lock(&d->page_lock);
-    for (f = domain_first_frame(d); f && n; f = domain_next_frame(f), n--)
-        last = f;
-    f = f ? f : last;
-    mfn = f ? mfn_x(frame_mfn(f)) : 0x200;
+    mfn = d->first_frame == FRAME_NIL ? 0x200 : d->first_frame;
+    for (n = min((unsigned long)n, d->tot_pages); n > 1; n--)
+        mfn = mfn_frame(_mfn(mfn))->next;
     spin_unlock(&d->page_lock);
     return mfn;
 }

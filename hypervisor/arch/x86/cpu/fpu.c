@@ -31,14 +31,7 @@ _Static_assert(sizeof(struct xsave_area) == 576, "XSAVE: legacy region and heade
 
 static bool use_xsave(void) { return boot_cpu.xcr0_mask; }
 
-static unsigned int area_order(void)
-{
-    unsigned int order = 0;
-
-    while ((PAGE_SIZE << order) < max(boot_cpu.xsave_size, (u32)sizeof(struct xsave_area)))
-        order++;
-    return order;
-}
+static unsigned int area_order(void) { return size_order(max(boot_cpu.xsave_size, (u32)sizeof(struct xsave_area))); }
 
 static void set_xcr0(u64 v) { __asm__ __volatile__("xsetbv" ::"c"(0), "a"((u32)v), "d"((u32)(v >> 32))); }
 

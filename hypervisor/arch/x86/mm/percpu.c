@@ -41,13 +41,8 @@ static void cpu_info_init(unsigned int cpu)
 
 int cpu_areas_alloc(unsigned int cpu)
 {
-    size_t size = __percpu_end - __percpu_start;
-    unsigned int order = 0;
-    char *copy;
+    char *copy = page_alloc(size_order(__percpu_end - __percpu_start));
 
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    copy = page_alloc(order);
     if (!copy || stack_alloc(cpu))
         return -ENOMEM;
     percpu_offset[cpu] = copy - __percpu_start;
