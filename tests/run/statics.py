@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import subprocess
+import sys
 
 from lab import paths
 
@@ -76,13 +77,16 @@ def function_length(context):
     return f"{total} functions, longest {longest}"
 
 
-def code_lines(path):
-    """Lines of a C or assembly file that hold code: neither blank nor only comment."""
+def _without_comments(path):
     with open(path, encoding="utf-8") as f:
         text = f.read()
     token = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*', re.S)
-    text = token.sub(lambda m: m.group(0) if m.group(0)[0] in "\"'" else "\n" * m.group(0).count("\n"), text)
-    return sum(1 for line in text.splitlines() if line.strip())
+    return token.sub(lambda m: m.group(0) if m.group(0)[0] in "\"'" else "\n" * m.group(0).count("\n"), text)
+
+
+def code_lines(path):
+    """Lines of a C or assembly file that hold code: neither blank nor only comment."""
+    return sum(1 for line in _without_comments(path).splitlines() if line.strip())
 
 
 def line_budget(context):
@@ -151,6 +155,42 @@ def house_rules(context):
     _verdict(context, bad, "offences")
 
 
+def abi_docs(context):
+    """docs/abi/hypercalls.md is what scripts/build/abi-docs.py makes of the sources."""
+    done = subprocess.run([sys.executable, os.path.join(paths.TOP, "scripts/build/abi-docs.py"), "--check"],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(done.stderr.strip())
+
+
+GUIDES = ["docs/tour.md", "docs/pv-memory.md", "docs/locks.md"]
+
+
+def tour_names(context):
+    """Every file that the guides through the code name, and every name in backquotes there, is in the tree."""
+    files = [_short(path) for path in _sources("**/*.*")]
+    words = set()
+    for path in _sources("hypervisor/**/*.[chS]", "toolstack/**/*.[ch]", "tests/**/*.[chS]"):
+        words.update(re.findall(r"\w+", _without_comments(path)))
+    bad, total = [], 0
+    for guide in GUIDES:
+        with open(os.path.join(paths.TOP, guide), encoding="utf-8") as f:
+            text = f.read()
+        prose = re.sub(r"```.*?```", "", text, flags=re.S)
+        named = re.findall(r"[\w/.-]+\.(?:c|h|S|py|md)\b", text)
+        total += len(named)
+        bad += [f"{guide}: no file {name}" for name in named
+                if not any(("/" + path).endswith("/" + name) for path in files)]
+        for quoted in re.findall(r"`([^`]+)`", prose):
+            if "/" in quoted or "=" in quoted or quoted in named:  # a path, an option, a file
+                continue
+            names = re.findall(r"[A-Za-z_]\w+", quoted)
+            total += len(names)
+            bad += [f"{guide}: no {name}" for name in names if name not in words]
+    _verdict(context, bad, "names that are not in the tree")
+    return f"{total} names"
+
+
 TESTS = {
     "format": code_format,
     "functions-length": function_length,
@@ -158,4 +198,6 @@ TESTS = {
     "image-size": image_size,
     "layering": layering,
     "house-rules": house_rules,
+    "abi-docs": abi_docs,
+    "tour-names": tour_names,
 }
