@@ -43,7 +43,6 @@ int arch_vcpu_reset(struct vcpu *v);
 /* VCPUOP_initialise / DOMCTL_setvcpucontext: takes the ABI's context (vcpu_guest_context_t, already
  * copied in). 0, -EINVAL, -ERESTART ... */
 int arch_set_guest_context(struct vcpu *v, const void *context);
-void arch_get_guest_context(struct vcpu *v, void *context);
 /* Words of a new shared_info / vcpu_info that the architecture starts otherwise than zero. */
 void arch_shared_info_init(struct domain *d);
 void arch_vcpu_info_init(struct vcpu *v);
@@ -136,11 +135,10 @@ int arch_grant_unmap(u64 host_addr, mfn_t mfn, unsigned int flags);
 
 /* ---- control ---- */
 
-/* DOMCTL_* and SYSCTL_* that only the architecture knows: -ENOSYS when it does not either. copyback
- * set: op goes back to the caller. */
-long arch_do_domctl(struct xen_domctl *op, struct domain *d, bool *copyback);
+/* DOMCTL_* and SYSCTL_* that only the architecture knows: -ENOSYS when it does not either. */
+long arch_do_domctl(struct xen_domctl *op, struct domain *d);
 struct xen_sysctl;
-long arch_do_sysctl(struct xen_sysctl *op, bool *copyback);
+long arch_do_sysctl(struct xen_sysctl *op);
 /* XEN_SYSCTL_physinfo: what the architecture adds (clock, topology, capabilities). */
 struct xen_sysctl_physinfo;
 void arch_physinfo(struct xen_sysctl_physinfo *p);

@@ -203,6 +203,12 @@ static inline bool vcpu_event_pending(const struct vcpu *v)
     return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
+/* The vCPU `id` of d, NULL if there is none. */
+static inline struct vcpu *domain_vcpu(struct domain *d, unsigned int id)
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
 /* `domain_ref d = NULL;`: the reference that d holds at the end of the block, if any, is given back then. */
 static inline void domain_ref_leave(struct domain **d)
 {

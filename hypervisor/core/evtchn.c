@@ -246,8 +246,6 @@ static int bind_interdomain(struct domain *d, struct domain *rd, u32 rport, u32 
     return 0;
 }
 
-static struct vcpu *vcpu_find(struct domain *d, u32 id) { return id < d->max_vcpus ? d->vcpu[id] : NULL; }
-
 static int bind_virq(struct domain *d, u32 virq, u32 vcpu, u32 *port)
 {
     u32 *slot;
@@ -255,7 +253,7 @@ static int bind_virq(struct domain *d, u32 virq, u32 vcpu, u32 *port)
 
     if (virq >= NR_VIRQS || (!virq_is_per_vcpu(virq) && vcpu != 0))
         return -EINVAL;
-    if (!vcpu_find(d, vcpu))
+    if (!domain_vcpu(d, vcpu))
         return -ENOENT;
     slot = virq_slot(d, virq, vcpu);
     spin_guard(&d->evtchn->lock);
@@ -269,7 +267,7 @@ static int bind_virq(struct domain *d, u32 virq, u32 vcpu, u32 *port)
 
 static int bind_ipi(struct domain *d, u32 vcpu, u32 *port)
 {
-    if (!vcpu_find(d, vcpu))
+    if (!domain_vcpu(d, vcpu))
         return -ENOENT;
     spin_guard(&d->evtchn->lock);
     return port_open(d, EVTCHNSTAT_ipi, vcpu, (union port_use){}, port);
@@ -359,7 +357,7 @@ static int port_close(struct domain *d, u32 port)
 
 static int port_bind_vcpu(struct domain *d, u32 port, u32 vcpu)
 {
-    struct vcpu *v = vcpu_find(d, vcpu);
+    struct vcpu *v = domain_vcpu(d, vcpu);
     struct port *p = port_find(d, port);
 
     if (!v)

@@ -206,7 +206,7 @@ static int fifo_start(struct domain *d)
 
 int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
 {
-    struct vcpu *v = op->vcpu < d->max_vcpus ? d->vcpu[op->vcpu] : NULL;
+    struct vcpu *v = domain_vcpu(d, op->vcpu);
     struct evtchn_fifo_vcpu *fv;
     char *page;
     int rc;

@@ -13,10 +13,6 @@
 #include <xen/sysctl.h>
 
 struct domain;
-struct vcpu;
-
-/* The vCPU `id` of d, NULL if there is none. */
-struct vcpu *domain_vcpu(struct domain *d, unsigned int id);
 
 /* CPU sets of the ABI: bits beyond what the caller has room for are dropped, bits beyond NR_CPUS
  * ignored. 0 or -EFAULT. */
@@ -26,7 +22,12 @@ int bitmap_to_guest(struct xenctl_bitmap *b, const struct cpumask *m, unsigned i
 /* XEN_DOMCTL_getdomaininfo's answer for d. */
 void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
-/* domctl_vcpu.c: operations on vCPUs. copyback: the caller wants op back. -ENOSYS: not one of them. */
-long domctl_vcpu_op(struct xen_domctl *op, struct domain *d, bool *copyback);
+/* Puts nr numbers from first on, none above limit, into the rights r or out of them. Nobody can give what is not in
+ * his own. 0, -EINVAL, -EPERM, -ENOMEM. */
+struct rangeset;
+long control_right(struct rangeset *own, struct rangeset *r, u64 first, u64 nr, u64 limit, bool allow);
+
+/* domctl_vcpu.c: operations on vCPUs, and those that are the architecture's. */
+long domctl_vcpu_op(struct xen_domctl *op, struct domain *d);
 
 #endif

@@ -21,7 +21,8 @@ static DEFINE_SPINLOCK(domctl_lock, LOCK_DOMCTL);
 
 #define MAX_VCPUS 8192
 
-struct vcpu *domain_vcpu(struct domain *d, unsigned int id) { return id < d->max_vcpus ? d->vcpu[id] : NULL; }
+/* What a PV domain may ask for at its creation. */
+#define CREATE_FLAGS (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_xs_domain)
 
 int bitmap_from_guest(struct cpumask *m, const struct xenctl_bitmap *b)
 {
@@ -65,34 +66,20 @@ static domid_t free_domain_id(void)
     return DOMID_INVALID;
 }
 
-static long create(struct xen_domctl *op, bool *copyback)
+static long create(struct xen_domctl *op)
 {
     const struct xen_domctl_createdomain *c = &op->u.createdomain;
-    domid_t id = op->domain;
     struct domain *d;
-    int rc;
 
-    if (id == 0 || id >= DOMID_FIRST_RESERVED) {
-        id = free_domain_id();
-        if (id == DOMID_INVALID)
-            return -ENOMEM;
-    } else if (domain_peek(id)) {
+    if (op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED)
+        op->domain = free_domain_id();
+    if (op->domain == DOMID_INVALID)
+        return -ENOMEM;
+    if (domain_peek(op->domain))
         return -EEXIST;
-    }
-    if (c->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1) || c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
+    if (c->flags & ~CREATE_FLAGS || c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS || c->iommu_opts || c->vmtrace_size)
         return -EINVAL;
-    if (c->flags & (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_iommu | XEN_DOMCTL_CDF_nested_virt |
-                    XEN_DOMCTL_CDF_vpmu) ||
-        c->iommu_opts || c->vmtrace_size)
-        return -EINVAL;
-    if (c->cpupool_id)
-        return -ENOENT;
-    rc = domain_create(id, c, false, &d);
-    if (rc)
-        return rc;
-    op->domain = id;
-    *copyback = true;
-    return 0;
+    return c->cpupool_id ? -ENOENT : domain_create(op->domain, c, false, &d);
 }
 
 static long max_vcpus(struct domain *d, unsigned int max)
@@ -111,21 +98,14 @@ static long max_vcpus(struct domain *d, unsigned int max)
 
 static long max_mem(struct domain *d, u64 kb)
 {
-    u64 pages = kb >> (PAGE_SHIFT - 10);
-
-    if (pages > ~0U)
-        pages = ~0U;
-    spin_lock(&d->page_lock);
-    d->max_pages = pages;
-    spin_unlock(&d->page_lock);
+    spin_guard(&d->page_lock);
+    d->max_pages = min(kb >> (PAGE_SHIFT - 10), (u64)~0U);
     return 0;
 }
 
 static long unpause(struct domain *d)
 {
-    struct vcpu *v = domain_vcpu(d, 0);
-
-    if (!v)
+    if (!domain_vcpu(d, 0))
         return -EINVAL;
     d->created = true;
     return domain_unpause_by_controller(d);
@@ -173,46 +153,31 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 
 /* ---- rights ---- */
 
-static long set_right(struct rangeset *r, u64 first, u64 nr, u64 limit, bool allow)
+long control_right(struct rangeset *own, struct rangeset *r, u64 first, u64 nr, u64 limit, bool allow)
 {
-    if (!nr || first > limit || nr - 1 > limit - first)
+    u64 last = first + nr - 1;
+
+    if (!nr || last < first || last > limit)
         return -EINVAL;
-    return allow ? rangeset_add(r, first, first + nr - 1) : rangeset_remove(r, first, first + nr - 1);
+    if (!rangeset_contains(own, first, last))
+        return -EPERM;
+    return allow ? rangeset_add(r, first, last) : rangeset_remove(r, first, last);
 }
 
-/* Nobody can give what he has not got. */
 static long iomem_permission(struct domain *d, const struct xen_domctl_iomem_permission *p)
 {
-    if (!p->nr_mfns || p->first_mfn + p->nr_mfns - 1 < p->first_mfn)
-        return -EINVAL;
-    if (!rangeset_contains(current->domain->iomem_caps, p->first_mfn, p->first_mfn + p->nr_mfns - 1))
-        return -EPERM;
-    return set_right(d->iomem_caps, p->first_mfn, p->nr_mfns, ~0UL >> PAGE_SHIFT, p->allow_access);
+    return control_right(current->domain->iomem_caps, d->iomem_caps, p->first_mfn, p->nr_mfns, ~0UL >> PAGE_SHIFT,
+                         p->allow_access);
 }
 
 static long irq_permission(struct domain *d, const struct xen_domctl_irq_permission *p)
 {
-    if (!rangeset_contains(current->domain->irq_caps, p->pirq, p->pirq))
-        return -EPERM;
-    return set_right(d->irq_caps, p->pirq, 1, ~0U, p->allow_access);
-}
-
-static long set_handle(struct domain *d, const xen_domain_handle_t handle)
-{
-    memcpy(d->handle, handle, sizeof(d->handle));
-    return 0;
-}
-
-static long set_time_offset(struct domain *d, s64 seconds)
-{
-    d->time_offset_seconds = seconds;
-    arch_update_wallclock(d);
-    return 0;
+    return control_right(current->domain->irq_caps, d->irq_caps, p->pirq, 1, ~0U, p->allow_access);
 }
 
 /* ---- the scheduler's view ---- */
 
-static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op, bool *copyback)
+static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
     unsigned int weight, cap;
 
@@ -223,7 +188,6 @@ static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op, b
     case XEN_DOMCTL_SCHEDOP_getinfo:
         op->u.credit2.weight = weight;
         op->u.credit2.cap = cap;
-        *copyback = true;
         return 0;
     case XEN_DOMCTL_SCHEDOP_putinfo: /* weight 0 and cap ~0 leave it as it is */
         return sched_set_params(d, op->u.credit2.weight ?: weight,
@@ -232,26 +196,30 @@ static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op, b
     }
 }
 
-static long node_affinity(struct xen_domctl *op, bool *copyback)
+/* A wish: memory comes from where there is some. */
+static long set_node_affinity(const struct xenctl_bitmap *wish)
+{
+    struct cpumask nodes;
+    int rc = bitmap_from_guest(&nodes, wish);
+
+    return rc ? rc : cpumask_empty(&nodes) ? -EINVAL : 0;
+}
+
+static long get_node_affinity(struct xenctl_bitmap *b)
 {
     struct cpumask nodes = {};
 
-    if (op->cmd == XEN_DOMCTL_setnodeaffinity) { /* a wish: memory comes from where there is some */
-        int rc = bitmap_from_guest(&nodes, &op->u.nodeaffinity.nodemap);
-
-        return rc ? rc : cpumask_empty(&nodes) ? -EINVAL : 0;
-    }
     for (unsigned int n = 0; n < heap_nr_nodes(); n++)
         cpumask_set(&nodes, n);
-    *copyback = true;
-    return bitmap_to_guest(&op->u.nodeaffinity.nodemap, &nodes, heap_nr_nodes());
+    return bitmap_to_guest(b, &nodes, heap_nr_nodes());
 }
 
 /* ---- dispatch ---- */
 
-static long domain_op(struct xen_domctl *op, struct domain *d, bool *copyback)
+static long domain_op(struct xen_domctl *op, struct domain *d)
 {
     switch (op->cmd) {
+    case XEN_DOMCTL_createdomain: return create(op);
     case XEN_DOMCTL_destroydomain: return domain_kill(d);
     case XEN_DOMCTL_pausedomain:
         if (d == current->domain)
@@ -269,42 +237,30 @@ static long domain_op(struct xen_domctl *op, struct domain *d, bool *copyback)
     case XEN_DOMCTL_getdomaininfo:
         domain_info(d, &op->u.getdomaininfo);
         op->domain = d->id;
-        *copyback = true;
         return 0;
-    case XEN_DOMCTL_setdomainhandle: return set_handle(d, op->u.setdomainhandle.handle);
-    case XEN_DOMCTL_settimeoffset: return set_time_offset(d, op->u.settimeoffset.time_offset_seconds);
-    case XEN_DOMCTL_scheduler_op: return scheduler_op(d, &op->u.scheduler_op, copyback);
+    case XEN_DOMCTL_setdomainhandle: memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle)); return 0;
+    case XEN_DOMCTL_settimeoffset:
+        d->time_offset_seconds = op->u.settimeoffset.time_offset_seconds;
+        arch_update_wallclock(d);
+        return 0;
+    case XEN_DOMCTL_scheduler_op: return scheduler_op(d, &op->u.scheduler_op);
     case XEN_DOMCTL_iomem_permission: return iomem_permission(d, &op->u.iomem_permission);
     case XEN_DOMCTL_irq_permission: return irq_permission(d, &op->u.irq_permission);
-    case XEN_DOMCTL_setnodeaffinity:
-    case XEN_DOMCTL_getnodeaffinity: return node_affinity(op, copyback);
-    default: return -ENOSYS;
+    case XEN_DOMCTL_setnodeaffinity: return set_node_affinity(&op->u.nodeaffinity.nodemap);
+    case XEN_DOMCTL_getnodeaffinity: return get_node_affinity(&op->u.nodeaffinity.nodemap);
+    default: return domctl_vcpu_op(op, d);
     }
-}
-
-static long locked_op(struct xen_domctl *op, struct domain *d, bool *copyback)
-{
-    long rc;
-
-    if (op->cmd == XEN_DOMCTL_createdomain)
-        return create(op, copyback);
-    rc = domain_op(op, d, copyback);
-    if (rc == -ENOSYS)
-        rc = domctl_vcpu_op(op, d, copyback);
-    if (rc == -ENOSYS)
-        rc = arch_do_domctl(op, d, copyback);
-    return rc == -ENOSYS ? hypercall_unknown("domctl", op->cmd, -ENOSYS) : rc;
 }
 
 /*
  * HYPERVISOR_domctl(op): 0 or what the operation gives; -EFAULT, -EACCES for another interface
  * version, -EPERM for a caller without privilege, -ESRCH for a domain that there is not, -ENOSYS.
+ * op goes back to the caller when it ran.
  */
 long do_domctl(void __guest *arg)
 {
     struct xen_domctl op;
     domain_ref d = NULL;
-    bool copyback = false;
     long rc;
 
     if (copy_from_guest(&op, arg, sizeof(op)))
@@ -321,11 +277,9 @@ long do_domctl(void __guest *arg)
         return -ESRCH;
     if (!spin_trylock(&domctl_lock))
         return hypercall_again(1, (unsigned long)arg);
-    rc = locked_op(&op, d, &copyback);
+    rc = domain_op(&op, d);
     spin_unlock(&domctl_lock);
     if (rc == -ERESTART)
         return hypercall_again(1, (unsigned long)arg);
-    if (copyback && copy_to_guest(arg, &op, sizeof(op)))
-        return -EFAULT;
-    return rc;
+    return copy_to_guest(arg, &op, sizeof(op)) ? -EFAULT : rc;
 }

@@ -141,24 +141,23 @@ static long cpupool(struct xen_sysctl_cpupool_op *p)
 
 static long phys_info(struct xen_sysctl_physinfo *p)
 {
-    memset(p, 0, sizeof(*p));
-    p->nr_cpus = cpumask_weight(&cpu_online_map);
-    p->max_cpu_id = nr_cpu_ids - 1;
-    p->nr_nodes = heap_nr_nodes();
-    p->max_node_id = p->nr_nodes - 1;
-    p->total_pages = ram_frames;
-    p->free_pages = heap_free_frames();
-    p->outstanding_pages = heap_claimed_frames();
-    p->scrub_pages = 0; /* those are among the free ones, and who asks adds the two */
-    p->max_mfn = max_frame - 1;
-    p->capabilities = XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
+    *p = (struct xen_sysctl_physinfo){
+        .nr_cpus = cpumask_weight(&cpu_online_map),
+        .max_cpu_id = nr_cpu_ids - 1,
+        .nr_nodes = heap_nr_nodes(),
+        .max_node_id = heap_nr_nodes() - 1,
+        .total_pages = ram_frames,
+        .free_pages = heap_free_frames(), /* also those to be scrubbed; scrub_pages is added by who asks */
+        .outstanding_pages = heap_claimed_frames(),
+        .max_mfn = max_frame - 1,
+        .capabilities = XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2,
+    };
     arch_physinfo(p);
     return 0;
 }
 
-static long sysctl_op(struct xen_sysctl *op, bool *copyback)
+static long sysctl_op(struct xen_sysctl *op)
 {
-    *copyback = true;
     switch (op->cmd) {
     case XEN_SYSCTL_readconsole: return read_console(&op->u.readconsole);
     case XEN_SYSCTL_physinfo: return phys_info(&op->u.physinfo);
@@ -169,16 +168,15 @@ static long sysctl_op(struct xen_sysctl *op, bool *copyback)
     case XEN_SYSCTL_availheap: return avail_heap(&op->u.availheap);
     case XEN_SYSCTL_numainfo: return numa_info(&op->u.numainfo);
     case XEN_SYSCTL_cpupool_op: return cpupool(&op->u.cpupool_op);
-    default: *copyback = false; return arch_do_sysctl(op, copyback);
+    default: return arch_do_sysctl(op);
     }
 }
 
 /* HYPERVISOR_sysctl(op): 0 or what the operation gives; -EFAULT, -EACCES for another interface
- * version, -EPERM, -ENOSYS. */
+ * version, -EPERM, -ENOSYS. op goes back to the caller when it ran. */
 long do_sysctl(void __guest *arg)
 {
     struct xen_sysctl op;
-    bool copyback = false;
     long rc;
 
     if (copy_from_guest(&op, arg, sizeof(op)))
@@ -187,10 +185,6 @@ long do_sysctl(void __guest *arg)
         return -EACCES;
     if (!current->domain->is_privileged)
         return -EPERM;
-    rc = sysctl_op(&op, &copyback);
-    if (rc == -ENOSYS)
-        return hypercall_unknown("sysctl", op.cmd, -ENOSYS);
-    if (!rc && copyback && copy_to_guest(arg, &op, sizeof(op)))
-        return -EFAULT;
-    return rc;
+    rc = sysctl_op(&op);
+    return copy_to_guest(arg, &op, sizeof(op)) ? -EFAULT : rc;
 }

@@ -131,7 +131,7 @@ static long op_register(int cmd, struct vcpu *v, void __guest *arg)
 long do_vcpu_op(int cmd, unsigned int vcpuid, void __guest *arg)
 {
     struct domain *d = current->domain;
-    struct vcpu *v = vcpuid < d->max_vcpus ? d->vcpu[vcpuid] : NULL;
+    struct vcpu *v = domain_vcpu(d, vcpuid);
     struct vcpu_runstate_info r;
     long rc;
 

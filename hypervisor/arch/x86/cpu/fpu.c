@@ -130,5 +130,3 @@ void fpu_set_legacy(struct vcpu *v, const void *fxsave)
     memset(&area->xstate_bv, 0, 64);
     area->xstate_bv = XCR0_X87 | XCR0_SSE;
 }
-
-void fpu_get_legacy(const struct vcpu *v, void *fxsave) { memcpy(fxsave, v->arch.xsave_area, 512); }

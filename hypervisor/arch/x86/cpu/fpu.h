@@ -24,6 +24,5 @@ int fpu_set_xcr0(struct vcpu *v, u64 xcr0);
 /* Legacy area of a vCPU that does not run: 512 bytes in FXSAVE format
  * (vcpu_guest_context.fpu_ctxt). */
 void fpu_set_legacy(struct vcpu *v, const void *fxsave);
-void fpu_get_legacy(const struct vcpu *v, void *fxsave);
 
 #endif

@@ -199,40 +199,6 @@ int arch_set_guest_context(struct vcpu *v, const void *context)
     return 0;
 }
 
-static unsigned long root_to_cr3(mfn_t mfn) { return mfn_eq(mfn, INVALID_MFN) ? 0 : xen_pfn_to_cr3(mfn_x(mfn)); }
-
-void arch_get_guest_context(struct vcpu *v, void *context)
-{
-    vcpu_guest_context_t *c = context;
-    const struct pv_vcpu *pv = &v->arch.pv;
-
-    fpu_get_legacy(v, c->fpu_ctxt.x);
-    c->flags = VGCF_I387_VALID | pv->vgc_flags | (pv->kernel_mode ? VGCF_in_kernel : 0) |
-               (test_bit(_VPF_DOWN, &v->pause_flags) ? 0 : VGCF_online);
-    c->user_regs = v->arch.regs;
-    c->user_regs.rflags = (c->user_regs.rflags & ~(u64)X86_EFLAGS_IOPL) | (u64)pv->iopl << 12;
-    memcpy(c->trap_ctxt, pv->traps, sizeof(c->trap_ctxt));
-    c->ldt_base = pv->ldt_base;
-    c->ldt_ents = pv->ldt_entries;
-    memcpy(c->gdt_frames, pv->gdt_frames, sizeof(pv->gdt_frames));
-    c->gdt_ents = pv->gdt_entries;
-    c->kernel_ss = pv->kernel_ss;
-    c->kernel_sp = pv->kernel_sp;
-    c->ctrlreg[0] = pv->ctrlreg[0];
-    c->ctrlreg[1] = root_to_cr3(v->arch.guest_table_user);
-    c->ctrlreg[2] = v->info->arch.cr2;
-    c->ctrlreg[3] = root_to_cr3(v->arch.guest_table);
-    c->ctrlreg[4] = pv->ctrlreg[4];
-    memcpy(c->debugreg, v->arch.dr, sizeof(c->debugreg));
-    c->event_callback_eip = pv->event_callback;
-    c->failsafe_callback_eip = pv->failsafe_callback;
-    c->syscall_callback_eip = pv->syscall_callback;
-    c->vm_assist = v->domain->vm_assist;
-    c->fs_base = pv->fs_base;
-    c->gs_base_kernel = pv->gs_base_kernel;
-    c->gs_base_user = pv->gs_base_user;
-}
-
 bool arch_runstate_deferred(struct vcpu *v)
 {
     if (v->arch.pv.kernel_mode)
