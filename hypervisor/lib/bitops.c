@@ -4,29 +4,19 @@
  */
 #include <lib/bitops.h>
 
-static unsigned int find_next(const unsigned long *p, unsigned int size, unsigned int start, unsigned long invert)
+unsigned int find_next_bit(const unsigned long *p, unsigned int size, unsigned int start)
 {
     unsigned int word = BIT_WORD(start);
     unsigned long w;
 
     if (start >= size)
         return size;
-    w = (p[word] ^ invert) & (~0UL << (start % BITS_PER_LONG));
+    w = p[word] & (~0UL << (start % BITS_PER_LONG));
     while (!w) {
         if (++word >= BITS_TO_LONGS(size))
             return size;
-        w = p[word] ^ invert;
+        w = p[word];
     }
     start = word * BITS_PER_LONG + ffs64(w);
     return start < size ? start : size;
-}
-
-unsigned int find_next_bit(const unsigned long *p, unsigned int size, unsigned int start)
-{
-    return find_next(p, size, start, 0);
-}
-
-unsigned int find_next_zero_bit(const unsigned long *p, unsigned int size, unsigned int start)
-{
-    return find_next(p, size, start, ~0UL);
 }

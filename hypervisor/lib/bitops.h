@@ -55,11 +55,7 @@ static inline unsigned int popcount64(u64 x)
     return (x * 0x0101010101010101) >> 56;
 }
 
-/* First set (clear) bit at or after start; size when there is none. */
+/* First set bit at or after start; size when there is none. */
 unsigned int find_next_bit(const unsigned long *p, unsigned int size, unsigned int start);
-unsigned int find_next_zero_bit(const unsigned long *p, unsigned int size, unsigned int start);
-
-#define for_each_set_bit(bit, p, size) \
-    for ((bit) = find_next_bit(p, size, 0); (bit) < (size); (bit) = find_next_bit(p, size, (bit) + 1))
 
 #endif

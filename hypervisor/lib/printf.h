@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Formatted output into memory. Understands %d %i %u %x %X %o %c %s %p %%, flags - 0 # + space,
- * width and precision (also *), lengths hh h l ll z t j. %p prints 16 hexadecimal digits.
+ * Formatted output into memory. Understands %d %u %x %c %s %p %%, for numbers the flags 0 and # and a width, lengths l
+ * ll z. %p prints 16 hexadecimal digits.
  */
 #ifndef LIB_PRINTF_H
 #define LIB_PRINTF_H

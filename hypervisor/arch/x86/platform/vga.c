@@ -23,7 +23,9 @@ static bool keep;
 
 static int __init vga_parse(const char *s)
 {
-    keep = strstr(s, "keep") != NULL;
+    size_t n = strlen(s);
+
+    keep = n >= 4 && strcmp(s + n - 4, "keep") == 0;
     return 0;
 }
 BOOT_PARAM_CUSTOM("vga", vga, vga_parse);
