@@ -43,7 +43,8 @@ extern const char entry_de[], entry_db[], entry_nmi[], entry_bp[], entry_of[], e
     entry_ac[], entry_mc[], entry_xm[], entry_ve[], entry_cp[], entry_int80[];
 
 /* Which stack of the CPU's area an entry runs on: 1-based index into tss.ist, 0: the main one. */
-enum { IST_NONE, IST_NMI, IST_DF, IST_MC, IST_DB };
+/* Nobody comes back from #DF, nor from a #MC of ours: they share a stack. */
+enum { IST_NONE, IST_NMI, IST_FATAL, IST_DB };
 
 static void __init idt_set(unsigned int vector, const char *entry, unsigned int dpl, unsigned int ist)
 {
@@ -73,8 +74,8 @@ void __init traps_init(void)
     idt_set(TRAP_OF, entry_of, 3, IST_NONE);
     idt_set(TRAP_DB, entry_db, 0, IST_DB);
     idt_set(TRAP_NMI, entry_nmi, 0, IST_NMI);
-    idt_set(TRAP_DF, entry_df, 0, IST_DF);
-    idt_set(TRAP_MC, entry_mc, 0, IST_MC);
+    idt_set(TRAP_DF, entry_df, 0, IST_FATAL);
+    idt_set(TRAP_MC, entry_mc, 0, IST_FATAL);
     for (unsigned int v = 32; v < 256; v++)
         idt_set(v, irq_stubs + (v - 32) * 16, 0, IST_NONE);
     idt_set(0x80, entry_int80, 3, IST_NONE);

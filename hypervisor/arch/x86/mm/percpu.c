@@ -12,8 +12,9 @@
 
 unsigned long percpu_offset[NR_CPUS];
 
-/* Which of the eight pages of a stack area stays unmapped: below the main stack (asm/layout.h). */
-#define GUARD_PAGE 4
+/* Which of the eight pages of a stack area stay unmapped: below the main stack (asm/layout.h). */
+#define FIRST_GUARD_PAGE 3
+#define LAST_GUARD_PAGE  4
 
 static unsigned long area_start(unsigned int cpu) { return STACK_TOP((unsigned long)cpu) - STACK_SIZE; }
 
@@ -22,7 +23,7 @@ static int stack_alloc(unsigned int cpu)
     for (unsigned int page = 0; page < 1U << STACK_ORDER; page++) {
         struct page_table *p;
 
-        if (page == GUARD_PAGE)
+        if (page >= FIRST_GUARD_PAGE && page <= LAST_GUARD_PAGE)
             continue;
         p = table_alloc(); /* any zeroed page */
         if (!p || map_range(hyp_l4, area_start(cpu) + page * PAGE_SIZE, virt_to_paddr(p), PAGE_SIZE, MAP_RW))

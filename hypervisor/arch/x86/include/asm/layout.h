@@ -38,8 +38,8 @@
 /* Where the image is linked to lie in physical memory; the entry code works wherever it was put. */
 #define IMAGE_LOAD_PADDR 0x200000
 
-/* A CPU's stack area: 8 pages, aligned to its size. From the bottom: NMI, #DF, #MC, #DB stacks, one
- * guard, three for the main stack. */
+/* A CPU's stack area: 8 pages, aligned to its size. From the bottom: the stacks of NMI, of #DF and #MC, of #DB, two
+ * guards, three for the main stack. */
 #define STACK_ORDER    3
 #define STACK_SIZE     (4096 << STACK_ORDER)
 #define STACK_TOP(cpu) (STACKS_START + (cpu)*2 * STACK_SIZE + STACK_SIZE)
