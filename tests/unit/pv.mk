@@ -4,7 +4,7 @@ CFLAGS_pv := $(BASE) -fno-strict-aliasing -fno-builtin -D__XEN_TOOLS__ -I $(TOP)
 PV_BASE   := $(addprefix tests/unit/pv/,machine.c audit.c) \
              $(addprefix hypervisor/,lib/bitops.c lib/spinlock.c core/rangeset.c mm/frame.c mm/domain_memory.c mm/heap.c \
              mm/slab.c hypercall/memory_reservation.c) \
-             $(addprefix hypervisor/arch/x86/pv/,types.c mmu.c mmu_update.c mmuext.c roots.c descriptor.c grant_map.c)
+             $(addprefix hypervisor/arch/x86/pv/,types.c isolate.c mmu.c mmu_update.c mmuext.c roots.c descriptor.c grant_map.c)
 
 UNITS += types_sim
 types_sim_SRCS := tests/unit/pv/types_sim.c $(PV_BASE)

@@ -46,6 +46,7 @@ void asm_offsets(void)
     OFFSET(CPUINFO_percpu_offset, struct cpu_info, percpu_offset);
     OFFSET(CPUINFO_cr4, struct cpu_info, cr4);
     OFFSET(CPUINFO_cr3, struct cpu_info, cr3);
+    OFFSET(CPUINFO_root_copies, struct cpu_info, root_copies);
     OFFSET(CPUINFO_scratch, struct cpu_info, scratch);
     DEFINE(CPUINFO_sizeof, sizeof(struct cpu_info));
 

@@ -47,6 +47,8 @@ SECTIONS
     .text : AT(ADDR(.text) - IMAGE_START + IMAGE_LOAD_PADDR) {
         __text_start = .;
         *(.text.entry .text.entry.*)
+        . = ALIGN(4096);
+        __text_entry_end = .;
         *(.text .text.*)
         . = ALIGN(4096);
         __text_end = .;

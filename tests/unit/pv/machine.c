@@ -9,6 +9,7 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/entry/entry.h>
+#include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/mmu.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/system.h>
@@ -37,11 +38,14 @@ unsigned long *ram_map = ram_bits;
 
 __thread unsigned int sim_cpu;
 struct vcpu *sim_current[NR_CPUS];
+struct cpu_info sim_cpu_info[SIM_CPUS];
 static struct vcpu idle_vcpu[SIM_CPUS];
 struct cpumask cpu_online_map;
 struct cpu_identity boot_cpu;
 struct page_table *hyp_l4;
 struct list domain_list = LIST_INIT(domain_list);
+/* A domain's last frame may be given back by any thread. */
+static pthread_mutex_t domain_list_lock = PTHREAD_MUTEX_INITIALIZER;
 
 unsigned int machine_preempt;
 __thread u64 machine_seed = 1;
@@ -73,6 +77,8 @@ static struct tlb {
     struct remembered e[TLB_SIZE];
     unsigned int next;
     unsigned long cr3;
+    unsigned long guest_cr3; /* on which the guest runs: cr3, or this CPU's copy of that root */
+    bool inside;             /* was in the hypervisor since: guest_cr3 is to be chosen anew */
 } tlbs[SIM_CPUS];
 
 static void tlb_empty(struct tlb *t)
@@ -91,6 +97,7 @@ void write_cr3(unsigned long cr3)
     pthread_mutex_lock(&t->lock);
     if (!flush_only)
         t->cr3 = cr3;
+    t->inside = true;
     tlb_empty(t);
     pthread_mutex_unlock(&t->lock);
 }
@@ -102,6 +109,7 @@ void invlpg(unsigned long va)
     struct tlb *t = &tlbs[sim_cpu];
 
     pthread_mutex_lock(&t->lock);
+    t->inside = true;
     for (unsigned int i = 0; i < TLB_SIZE; i++)
         if (t->e[i].level > 1 || t->e[i].va == (va & PAGE_MASK))
             t->e[i].valid = false;
@@ -154,7 +162,7 @@ static void tlb_remember(struct tlb *t, unsigned long va, unsigned int level, u6
 /* The walk of the CPU, which sets accessed and dirty bits as it goes. NULL: a fault. */
 static struct remembered *tlb_walk(struct tlb *t, unsigned long va, bool write)
 {
-    unsigned long mfn = t->cr3 >> PAGE_SHIFT;
+    unsigned long mfn = t->guest_cr3 >> PAGE_SHIFT;
     struct remembered *r = tlb_find(t, va, 1);
     unsigned int level = 4;
 
@@ -184,13 +192,34 @@ static struct remembered *tlb_walk(struct tlb *t, unsigned long va, bool write)
     return tlb_find(t, va, 1);
 }
 
+void machine_enter(void)
+{
+    pthread_mutex_lock(&tlbs[sim_cpu].lock);
+    tlbs[sim_cpu].inside = true;
+    pthread_mutex_unlock(&tlbs[sim_cpu].lock);
+}
+
+static void leave_hypervisor(struct tlb *t)
+{
+    unsigned long copy = t->cr3 ? isolate_root() : 0;
+
+    t->guest_cr3 = copy ? copy : t->cr3;
+    t->inside = false;
+}
+
 bool machine_touch(unsigned long va, bool write, u64 value)
 {
     struct tlb *t = &tlbs[sim_cpu];
     struct remembered *r;
 
     pthread_mutex_lock(&t->lock);
+    if (t->inside)
+        leave_hypervisor(t);
     r = tlb_walk(t, va, write);
+    if (!r && current->domain->arch.isolated && isolate_stale(current)) {
+        leave_hypervisor(t);
+        r = tlb_walk(t, va, write);
+    }
     if (r && write && mfn_valid(_mfn(r->mfn)))
         WRITE_ONCE(((u64 *)mfn_to_virt(_mfn(r->mfn)))[va / 8 % 512], value);
     pthread_mutex_unlock(&t->lock);
@@ -251,6 +280,8 @@ void machine_init(void)
         cpumask_set(&cpu_online_map, cpu);
         idle_vcpu[cpu].is_idle = true;
         sim_current[cpu] = &idle_vcpu[cpu];
+        sim_cpu = cpu;
+        isolate_cpu_init();
     }
 }
 
@@ -260,6 +291,7 @@ struct domain *machine_domain(domid_t id, bool privileged, unsigned int n)
 
     d->id = id;
     d->refs = 1;
+    d->arch.isolated = id % 2;
     d->is_privileged = d->is_hardware = privileged;
     d->max_vcpus = SIM_VCPUS;
     d->first_frame = FRAME_NIL;
@@ -304,7 +336,9 @@ void domain_put(struct domain *d)
 {
     if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST))
         return;
+    pthread_mutex_lock(&domain_list_lock);
     list_del(&d->link);
+    pthread_mutex_unlock(&domain_list_lock);
     for (unsigned int i = 0; i < SIM_VCPUS; i++) {
         free(d->vcpu[i]->arch.pv.gdt_ldt_ptes);
         free(d->vcpu[i]);
@@ -323,12 +357,14 @@ bool domain_get(struct domain *d)
 
 struct domain *machine_domain_of(domid_t id)
 {
-    struct domain *d;
+    struct domain *d, *found = NULL;
 
+    pthread_mutex_lock(&domain_list_lock);
     list_for_each (d, &domain_list, link)
         if (d->id == id)
-            return d;
-    return NULL;
+            found = d;
+    pthread_mutex_unlock(&domain_list_lock);
+    return found;
 }
 
 struct domain *domain_peek(domid_t id) { return machine_domain_of(id); }
@@ -358,6 +394,7 @@ void machine_run(unsigned int cpu, struct vcpu *v)
     if (v) {
         v->processor = cpu;
         cpumask_set(&v->domain->arch.dirty_cpus, cpu);
+        isolate_load(v);
     }
     load_cr3(v ? v->arch.cr3 : 0);
     if (prev->domain && prev->domain != current->domain)
@@ -366,6 +403,8 @@ void machine_run(unsigned int cpu, struct vcpu *v)
 }
 
 /* ---- the hypervisor's other parts ---- */
+
+int entry_map(struct page_table *root) { return (void)root, 0; }
 
 bool hypercall_preempt_check(void) { return machine_preempt && machine_random() % machine_preempt == 0; }
 

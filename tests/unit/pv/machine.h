@@ -25,6 +25,9 @@ struct domain *machine_domain_of(domid_t id);
 /* This thread's CPU runs v (NULL: idle) from now on. */
 void machine_run(unsigned int cpu, struct vcpu *v);
 
+/* This CPU's guest enters the hypervisor: until then it runs on the tables that it left with. */
+void machine_enter(void);
+
 /*
  * This CPU's guest touches va: walks the tables that are loaded, by what the CPU remembers where it
  * does, and remembers what it found. Writes `value` there when it may and `write` is set. False: a

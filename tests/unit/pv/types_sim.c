@@ -290,7 +290,14 @@ static void step(void)
         step_va,     step_va,     step_touch,  step_touch, step_memory, step_grant, step_grant, step_descriptors,
     };
 
-    steps[rnd(ARRAY_SIZE(steps))](current->domain);
+    unsigned int n = rnd(ARRAY_SIZE(steps));
+
+    if (steps[n] != step_touch)
+        machine_enter();
+    if (mfn_eq(current->arch.guest_table, INVALID_MFN))
+        step_build(current->domain); /* nobody runs without page tables */
+    else
+        steps[n](current->domain);
 }
 
 /* A vCPU runs on one CPU at a time: with threads each CPU has its own ones. */

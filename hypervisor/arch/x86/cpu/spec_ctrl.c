@@ -6,10 +6,12 @@
  *
  * Return stack: refilled on entry when ring 3 could steer our returns, that is without SMEP. IBRS:
  * written per entry where the CPU has no enhanced form that is set once. VERW: on the way out where
- * buffers leak (MDS). IBPB: when another domain comes to a CPU.
+ * buffers leak (MDS). IBPB: when another domain comes to a CPU. Page tables that do not show us: on
+ * CPUs with Meltdown.
  */
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/spec_ctrl.h>
+#include <arch/x86/pv/isolate.h>
 #include <asm/trapnr.h>
 #include <boot/param.h>
 #include <core/domain.h>
@@ -18,6 +20,46 @@
 static bool disabled __initdata;
 static unsigned int flags __read_mostly;
 static bool ibpb_on_switch __read_mostly, ibrs_always __read_mostly;
+
+/* xpti=, for domUs and dom0; -1: as the CPU needs it. */
+static int xpti[2] __read_mostly = {-1, -1};
+
+/* One of: default, <boolean>, domu[=<boolean>], no-domu, the same with dom0; changed in place. */
+static int __init xpti_word(char *word)
+{
+    bool no = strncmp(word, "no-", 3) == 0;
+    char *name = no ? word + 3 : word, *value = strchr(name, '=');
+    int on = *word ? param_parse_bool(word) : 1;
+
+    if (on >= 0 || strcmp(word, "default") == 0) {
+        xpti[0] = xpti[1] = on >= 0 ? on : -1;
+        return 0;
+    }
+    on = !no;
+    if (value) {
+        *value = '\0';
+        on = param_parse_bool(value + 1);
+    }
+    if (on < 0 || (strcmp(name, "domu") && strcmp(name, "dom0")))
+        return -EINVAL;
+    xpti[name[3] == '0'] = on;
+    return 0;
+}
+
+static int __init parse_xpti(const char *value)
+{
+    char words[64], *word = words, *comma;
+    int rc = strlcpy(words, value, sizeof(words)) < sizeof(words) ? 0 : -EINVAL;
+
+    for (; !rc && word; word = comma) {
+        comma = strchr(word, ',');
+        if (comma)
+            *comma++ = '\0';
+        rc = xpti_word(word);
+    }
+    return rc;
+}
+BOOT_PARAM_CUSTOM("xpti", xpti, parse_xpti);
 
 static int __init parse_spec_ctrl(const char *value)
 {
@@ -32,6 +74,13 @@ void __init spec_ctrl_init(void)
 {
     bool ibrs = cpu_has(IBRSB) || cpu_has(IBRS);
 
+    for (unsigned int i = 0; i < ARRAY_SIZE(xpti); i++)
+        if (xpti[i] < 0)
+            xpti[i] = boot_cpu.bug_meltdown && !disabled;
+    log_info("mitigations: separate page tables (XPTI) for dom0 %s, for other PV guests %s\n", xpti[1] ? "on" : "off",
+             xpti[0] ? "on" : "off");
+    if (boot_cpu.bug_meltdown && !(xpti[0] && xpti[1]))
+        log_warning("mitigations: this CPU has Meltdown; PV guests without XPTI can read all memory\n");
     if (disabled) {
         log_info("mitigations: all off (spec-ctrl=no)\n");
         return;
@@ -46,9 +95,6 @@ void __init spec_ctrl_init(void)
     ibpb_on_switch = cpu_has(IBRSB) || cpu_has(IBPB);
     if (boot_cpu.bug_mds && cpu_has(MD_CLEAR))
         flags |= SCF_VERW;
-    if (boot_cpu.bug_meltdown)
-        log_warning("mitigations: this CPU has Meltdown; PV guests can read all memory "
-                    "(their page tables are not separate)\n");
     log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s\n", flags & SCF_RSB ? "on" : "off",
              ibrs_always              ? "always"
              : flags & SCF_IBRS_ENTRY ? "per entry"
@@ -61,9 +107,13 @@ void spec_ctrl_cpu_init(void)
     cpu_info()->spec_ctrl_flags = flags;
     if (ibrs_always)
         wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
+    if (xpti[0] || xpti[1])
+        isolate_cpu_init();
 }
 
-void spec_ctrl_exit(struct cpu_user_regs *regs __unused)
+bool spec_ctrl_isolates(const struct domain *d) { return xpti[d->is_hardware]; }
+
+void spec_ctrl_exit(void)
 {
     static const u16 selector = SEL_HYP_DS;
 

@@ -6,15 +6,19 @@
 #ifndef ARCH_X86_CPU_SPEC_CTRL_H
 #define ARCH_X86_CPU_SPEC_CTRL_H
 
-struct cpu_user_regs;
+#include <lib/types.h>
+
+struct domain;
 struct vcpu;
 
 /* First CPU, after cpu_identify: decides and says so in the log. */
 void spec_ctrl_init(void);
-/* Each CPU: cpu_info.spec_ctrl_flags and the settings that stay. */
+/* Each CPU: cpu_info.spec_ctrl_flags, the settings that stay, page tables for isolated guests. */
 void spec_ctrl_cpu_init(void);
 /* From entry.S, on the way to a guest, interrupts off. */
-void spec_ctrl_exit(struct cpu_user_regs *regs);
+void spec_ctrl_exit(void);
+/* Shall d run on page tables of its own (arch/x86/pv/isolate.c)? */
+bool spec_ctrl_isolates(const struct domain *d);
 /* Another domain comes to this CPU: what the last one trained into the branch predictors is of no
  * use to it. */
 void spec_ctrl_switch(struct vcpu *next);

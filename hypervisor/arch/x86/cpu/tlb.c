@@ -11,12 +11,12 @@ static void flush_guest(void *arg __unused) { flush_tlb_local(); }
 
 static void flush_page(void *va) { flush_tlb_one_local((unsigned long)va); }
 
-/* Global entries go when PGE changes (SDM vol. 3, 4.10.4.1). */
+/* Global entries go when PGE changes (SDM vol. 3, 4.10.4.1); while an isolated guest runs it is off. */
 static void flush_all(void *arg __unused)
 {
     unsigned long cr4 = read_cr4();
 
-    write_cr4(cr4 & ~X86_CR4_PGE);
+    write_cr4(cr4 ^ X86_CR4_PGE);
     write_cr4(cr4);
 }
 

@@ -77,21 +77,30 @@
         .endr
         add     $32 * 8, %rsp
 .Lspec_filled\@:
-        testb   $SCF_IBRS_ENTRY, CPUINFO_spec_ctrl_flags(%rsp)
+        testb   $SCF_ENTRY_MASK, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_done\@
         call    spec_ctrl_enter
 .Lspec_done\@:
 .endm
 
-/* SPEC_CTRL = IBRS, keeping the argument registers of a hypercall. The frame has the originals. */
+/*
+ * An isolated guest's own root, in which all of ours is mapped; SPEC_CTRL = IBRS. Keeps the argument registers of a hypercall: the
+ * frame has the originals.
+ */
 SYM_CODE(spec_ctrl_enter)
+        testb   $SCF_XPTI, 8 + CPUINFO_spec_ctrl_flags(%rsp)
+        jz      1f
+        mov     8 + CPUINFO_cr3(%rsp), %rax
+        mov     %rax, %cr3
+1:      testb   $SCF_IBRS_ENTRY, 8 + CPUINFO_spec_ctrl_flags(%rsp)
+        jz      2f
         mov     $MSR_SPEC_CTRL, %ecx
         mov     $SPEC_CTRL_IBRS, %eax
         xor     %edx, %edx
         wrmsr
         mov     8 + UREGS_rcx(%rsp), %rcx
         mov     8 + UREGS_rdx(%rsp), %rdx
-        ret
+2:      ret
 
 /* ---- SYSCALL ------------------------------------------------------------------------------------------------ */
 
@@ -244,9 +253,14 @@ guest_exit_work:
         call    pv_exit_work
         jmp     ret_to_guest
 
+/* From the load of CR3 on only this section and the top page of the stack area are mapped. */
 spec_exit:
-        mov     %rsp, %rdi
+        call    isolate_root
+        mov     %rax, %r12
         call    spec_ctrl_exit
+        test    %r12, %r12
+        jz      spec_exit_done
+        mov     %r12, %cr3
         jmp     spec_exit_done
 
 /*
@@ -256,6 +270,7 @@ spec_exit:
 SYM_CODE(iret_failed)
         pushq   CPUINFO_scratch - UREGS_rip(%rsp)
         SAVE_REGS
+        SPEC_ENTRY
         mov     CPUINFO_current_vcpu(%rsp), %rbx
         sti
         mov     %rbx, %rdi
@@ -326,12 +341,36 @@ SYM_CODE(handle_exception)
         jmp     ret_to_guest
 
 exception_in_hypervisor:
+        call    whole_tables
         mov     %rsp, %rdi
         call    hypervisor_exception
+back_to_hypervisor:
+        test    %r12, %r12
+        jz      restore_hypervisor
+        call    isolate_root
+        mov     %rax, %cr3
 restore_hypervisor:
         RESTORE_REGS
         add     $8, %rsp
         iretq
+
+/*
+ * An exception in ring 0, on any stack of the area. The first instructions after a guest and the last before it run on the copy of
+ * its root: then its own root is loaded, and %r12 says that the copy is to be loaded again (brought up to date: what another
+ * CPU asked for meanwhile must not be lost). All others have %r12 = 0.
+ */
+whole_tables:
+        mov     %rsp, %rax
+        or      $(STACK_SIZE - 1), %rax
+        mov     %cr3, %r12
+        and     $~0x1000, %r12
+        cmp     1 - CPUINFO_sizeof + CPUINFO_root_copies(%rax), %r12
+        jne     1f
+        mov     1 - CPUINFO_sizeof + CPUINFO_cr3(%rax), %rax
+        mov     %rax, %cr3
+        ret
+1:      xor     %r12d, %r12d
+        ret
 
 /* CR2 is read before anything can fault again. */
 SYM_CODE(entry_pf)
@@ -350,10 +389,11 @@ SYM_CODE(entry_pf)
         jmp     ret_to_guest
 
 pf_in_hypervisor:
+        call    whole_tables
         mov     %cr2, %rsi
         mov     %rsp, %rdi
         call    hypervisor_page_fault
-        jmp     restore_hypervisor
+        jmp     back_to_hypervisor
 
 /* INT 0x80 is a gate that ring 3 may use: the usual system call of 32-bit programs. */
 SYM_CODE(entry_int80)
@@ -406,6 +446,7 @@ SYM_CODE(entry_df)
         movl    $8, 4(%rsp)
         SAVE_REGS
         cld
+        call    whole_tables
         mov     %rsp, %rdi
         call    double_fault
         ud2

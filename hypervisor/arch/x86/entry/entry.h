@@ -10,6 +10,11 @@
 
 struct vcpu;
 
+/* One for all CPUs, a page. */
+extern struct idt_entry {
+    u64 lo, hi;
+} idt[256];
+
 /* Boot, first CPU: the IDT. Then traps_cpu_init for it as for every other. */
 void traps_init(void);
 /* This CPU's GDT, TSS, IDT register, syscall MSRs, CR4 bits. Its stack area and per-CPU data exist.

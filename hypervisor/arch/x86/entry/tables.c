@@ -14,27 +14,12 @@
 #include <lib/lib.h>
 #include <mm/heap.h>
 
-struct idt_entry {
-    u64 lo, hi;
-};
-
-/* Intel SDM vol. 3, figure 8-11. */
-struct tss {
-    u32 reserved0;
-    u64 rsp[3];
-    u64 reserved1;
-    u64 ist[7];
-    u64 reserved2;
-    u16 reserved3, iomap_base;
-} __packed;
-
 struct table_register {
     u16 limit;
     u64 base;
 } __packed;
 
-static struct idt_entry idt[256] __aligned(4096);
-static DEFINE_PER_CPU(struct tss, tss) __aligned(128);
+struct idt_entry idt[256] __aligned(PAGE_SIZE);
 static DEFINE_PER_CPU(u64 *, gdt_page);
 
 extern const char lstar_stubs[], cstar_stubs[], irq_stubs[], entry_sysenter[];
@@ -133,7 +118,7 @@ static void syscall_init(void)
 void traps_cpu_init(void)
 {
     struct table_register idtr = {sizeof(idt) - 1, (u64)idt};
-    struct tss *t = &this_cpu(tss);
+    struct tss *t = &cpu_info()->tss;
     u64 *gdt = page_alloc(0);
 
     if (!gdt)

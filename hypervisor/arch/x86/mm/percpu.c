@@ -3,6 +3,7 @@
  * What each CPU has of its own: a stack area between pages that are not mapped, and a copy of the
  * per-CPU variables. The first CPU uses the variables where they were linked.
  */
+#include <arch/x86/entry/entry.h>
 #include <arch/x86/mm/setup.h>
 #include <arch/x86/mm/tables.h>
 #include <asm/percpu.h>
@@ -49,6 +50,32 @@ int cpu_areas_alloc(unsigned int cpu)
     percpu_offset[cpu] = copy - __percpu_start;
     cpu_info_init(cpu);
     return 0;
+}
+
+/* Maps the page at va in root as it is mapped for us. */
+static int map_same(struct page_table *root, unsigned long va)
+{
+    unsigned int level;
+    u64 *e = table_entry_make(root, 4, va, 1, 0);
+
+    if (!e)
+        return -ENOMEM;
+    *e = *table_entry(hyp_l4, va, &level);
+    BUG_ON(level != 1);
+    return 0;
+}
+
+int entry_map(struct page_table *root)
+{
+    unsigned long area = area_start(smp_processor_id());
+    int rc = map_same(root, (unsigned long)idt);
+
+    for (const char *p = __text_start; !rc && p < __text_entry_end; p += PAGE_SIZE)
+        rc = map_same(root, (unsigned long)p);
+    for (unsigned int page = 0; !rc && page < 1U << STACK_ORDER; page++)
+        if (page < GUARD_PAGE || page == (1U << STACK_ORDER) - 1)
+            rc = map_same(root, area + page * PAGE_SIZE);
+    return rc;
 }
 
 void __init boot_stack_init(void)

@@ -8,9 +8,9 @@
 #include <asm/paging.h>
 
 /* Bounds in the image, from the link script; page aligned. */
-extern char __image_start[], __init_text_end[], __init_end[], __text_start[], __text_end[], __rodata_start[],
-    __rodata_end[], __data_start[], __ro_after_init_end[], __bss_start[], __init_bss_end[], __percpu_start[],
-    __percpu_end[], __bss_end[];
+extern char __image_start[], __init_text_end[], __init_end[], __text_start[], __text_entry_end[], __text_end[],
+    __rodata_start[], __rodata_end[], __data_start[], __ro_after_init_end[], __bss_start[], __init_bss_end[],
+    __percpu_start[], __percpu_end[], __bss_end[];
 
 /* A zeroed table: from the boot's memory until tables_use_heap(), from the heap afterwards. NULL:
  * none left. */

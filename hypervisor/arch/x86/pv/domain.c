@@ -7,6 +7,7 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/policy.h>
+#include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/pv/pv.h>
@@ -29,6 +30,7 @@ int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *c
         return -EINVAL;
     if (config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
         return -EINVAL;
+    d->arch.isolated = spec_ctrl_isolates(d);
     d->arch.tsc_khz = cpu_khz;
     d->arch.ioport_caps = rangeset_new();
     if (!d->arch.ioport_caps)

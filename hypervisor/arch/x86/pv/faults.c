@@ -5,6 +5,7 @@
  * goes on to the guest.
  */
 #include <arch/arch.h>
+#include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
@@ -22,6 +23,8 @@ void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long 
 {
     u32 code = regs->error_code;
 
+    if (unlikely(cpu_info()->spec_ctrl_flags & SCF_XPTI) && isolate_stale(v))
+        return;
     if (likely(guest_address_ok(cr2))) {
         /* Present, written to, by the kernel: perhaps one of its own page tables. */
         if ((code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH)) == (PFEC_PRESENT | PFEC_WRITE) &&

@@ -5,6 +5,7 @@
  * is types.c's; the hypercalls are mmu_update.c, mmuext.c, grant_map.c, ptwr.c.
  */
 #include <arch/arch.h>
+#include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/mmu.h>
 #include <lib/lib.h>
 
@@ -176,8 +177,11 @@ int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, enu
         if (next & TABLE_FORBIDDEN)
             return -EINVAL;
         next = pte_adjust(next);
-        if (pte_change_kept(p, old, next, PTE_ADDR | PTE_P, how))
+        if (pte_change_kept(p, old, next, PTE_ADDR | PTE_P, how)) {
+            if (level == 4)
+                root_changed(owner);
             return 0;
+        }
         rc = table_entry_get(next, level, owner, true);
         if (rc)
             return rc;
@@ -185,6 +189,8 @@ int table_update(u64 *p, unsigned int level, u64 next, struct domain *owner, enu
         return -EINVAL;
     }
     pte_exchange(p, &old, next, how);
+    if (level == 4)
+        root_changed(owner);
     if (old & PTE_P) {
         /* Guests expect that a whole table goes at once, and Xen does them the favour. */
         flush_tlb_local();

@@ -5,13 +5,14 @@
  * control operations that set a vCPU's context, by domain_kill.
  */
 #include <arch/arch.h>
+#include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/mmu.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
 
 /* The M2P is in each kernel root, and in user roots unless the guest wants it hidden from user mode
  * (VMASST_TYPE_m2p_strict). */
-static void root_m2p(const struct domain *d, mfn_t root, bool user)
+static void root_m2p(struct domain *d, mfn_t root, bool user)
 {
     u64 *slot = (u64 *)mfn_to_virt(root) + HYPERVISOR_FIRST_SLOT;
 
@@ -19,6 +20,9 @@ static void root_m2p(const struct domain *d, mfn_t root, bool user)
         WRITE_ONCE(*slot, hyp_l4->e[HYPERVISOR_FIRST_SLOT]);
     else if (user && *slot && (d->vm_assist >> VMASST_TYPE_m2p_strict & 1))
         WRITE_ONCE(*slot, 0);
+    else
+        return;
+    root_changed(d);
 }
 
 /* A reference and a type for what becomes a root of v. INVALID_MFN needs none. */

@@ -11,6 +11,7 @@
 #include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/entry/entry.h>
+#include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
 #include <asm/paging.h>
@@ -104,7 +105,8 @@ static void load_debug(struct vcpu *v)
 
 unsigned long pv_real_cr4(const struct vcpu *v)
 {
-    return mmu_cr4 | (v->arch.pv.ctrlreg[4] & (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE));
+    return (v->domain->arch.isolated ? mmu_cr4 & ~(u64)X86_CR4_PGE : mmu_cr4) |
+           (v->arch.pv.ctrlreg[4] & (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE));
 }
 
 static void load_cr4(unsigned long cr4)
@@ -129,6 +131,7 @@ static void load_guest(struct vcpu *v)
     cpumask_set(&v->domain->arch.dirty_cpus, smp_processor_id());
     v->arch.pv.gdt_ldt_ptes[FIRST_RESERVED_GDT_PAGE] = virt_to_paddr(this_cpu_gdt()) | GDT_PTE_FLAGS;
     load_cr3(v->arch.cr3);
+    isolate_load(v);
     gdt_load(GDT_WINDOW((unsigned long)v->id));
     ldt_load(LDT_WINDOW((unsigned long)v->id), v->arch.pv.ldt_entries);
     load_cr4(pv_real_cr4(v));

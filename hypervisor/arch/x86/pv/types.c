@@ -51,6 +51,7 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/pv/descriptor.h>
+#include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/types.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
@@ -313,13 +314,14 @@ static int table_empty(const u64 *t, unsigned int level, unsigned int *pos, bool
 
 /* Our slots of a root: the template's, the domain's own, and the M2P where the guest wants it in
  * each. */
-static void root_fill(u64 *t, const struct domain *d)
+static void root_fill(u64 *t, struct domain *d)
 {
     for (unsigned int i = HYPERVISOR_FIRST_SLOT; i <= HYPERVISOR_LAST_SLOT; i++)
         t[i] = hyp_l4->e[i];
     t[PERDOMAIN_SLOT] = virt_to_paddr(d->arch.perdomain_l3) | PTE_P | PTE_RW | PTE_A | PTE_D;
     if (!(d->vm_assist >> VMASST_TYPE_m2p_strict & 1))
         t[HYPERVISOR_FIRST_SLOT] = 0;
+    root_changed(d);
 }
 
 /* Makes the contents of f fit for the type; *pos as table_validate. */

@@ -7,10 +7,21 @@
 #define ASM_CURRENT_H
 
 #include <asm/layout.h>
+#include <lib/compiler.h>
 #include <lib/types.h>
 #include <xen/xen.h>
 
 struct vcpu;
+
+/* Intel SDM vol. 3, figure 8-11. */
+struct tss {
+    u32 reserved0;
+    u64 rsp[3];
+    u64 reserved1;
+    u64 ist[7];
+    u64 reserved2;
+    u16 reserved3, iomap_base;
+} __packed;
 
 /*
  * The guest's registers come first and are pushed by the entry code: rsp0 and the syscall stubs
@@ -23,8 +34,11 @@ struct cpu_info {
     struct vcpu *current_vcpu;
     unsigned long percpu_offset;
     unsigned long cr4;     /* as loaded */
-    unsigned long cr3;     /* as loaded by us for the guest, for XPTI: see arch/x86/pv */
     unsigned long scratch; /* the guest's RSP for a moment during SYSCALL */
+    /* Of isolated guests (arch/x86/pv/isolate.c): the root to be loaded on entry, and where this
+     * CPU's two copies of roots are (8 kB, aligned; 0: it has none). */
+    unsigned long cr3, root_copies;
+    struct tss tss; /* here, where isolated guests' page tables have it, too */
 };
 /* The CPU aligns the stack to 16 bytes when it enters from ring 3: guest_regs.es must stand on such
  * a place. */

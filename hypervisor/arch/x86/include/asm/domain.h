@@ -78,6 +78,8 @@ struct arch_domain {
      */
     struct cpumask dirty_cpus;
 
+    bool isolated;                   /* runs on copies of its roots (arch/x86/pv/isolate.c) */
+    u64 root_version;                /* changes with each of its roots */
     struct page_table *perdomain_l3; /* the L3 behind slot 260 of each of its L4 tables */
     /* The memory map that the toolstack gave it (XENMEM_set_memory_map); guarded by the domain's
      * lock. */

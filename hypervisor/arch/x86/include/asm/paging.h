@@ -74,6 +74,12 @@ void perdomain_free(struct domain *d);
  */
 int cpu_areas_alloc(unsigned int cpu);
 
+/*
+ * Maps in root what this CPU touches before it has loaded our tables and after it left them: entry
+ * code, IDT, the top of its main stack and its exception stacks. 0 or -ENOMEM.
+ */
+int entry_map(struct page_table *root);
+
 /* A page below 640 kB for the start of other CPUs, at its own address in hyp_l4 (executable) and in
  * the direct map (writable). */
 paddr_t boot_trampoline_page(void);

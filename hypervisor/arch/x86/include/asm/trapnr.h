@@ -105,7 +105,9 @@
 #define SCF_RSB        0x01 /* refill the return stack on entry from a guest */
 #define SCF_IBRS_ENTRY 0x02 /* SPEC_CTRL.IBRS on entry, the guest's value on exit */
 #define SCF_VERW       0x04 /* clear the CPU's buffers on exit to a guest */
-#define SCF_EXIT_MASK  (SCF_IBRS_ENTRY | SCF_VERW)
+#define SCF_XPTI       0x08 /* the guest runs on a copy of its root that shows next to nothing of ours */
+#define SCF_ENTRY_MASK (SCF_IBRS_ENTRY | SCF_XPTI)
+#define SCF_EXIT_MASK  (SCF_IBRS_ENTRY | SCF_VERW | SCF_XPTI)
 
 #define NR_HYPERCALLS 64
 

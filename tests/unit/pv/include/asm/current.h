@@ -14,6 +14,13 @@ struct vcpu;
 extern __thread unsigned int sim_cpu;
 extern struct vcpu *sim_current[];
 
+struct cpu_info {
+    unsigned int spec_ctrl_flags;
+    unsigned long cr3, root_copies;
+};
+extern struct cpu_info sim_cpu_info[];
+
+#define cpu_info()         (&sim_cpu_info[sim_cpu])
 #define smp_processor_id() sim_cpu
 #define current            (sim_current[sim_cpu])
 
