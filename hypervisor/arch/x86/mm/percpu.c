@@ -73,7 +73,7 @@ int entry_map(struct page_table *root)
     for (const char *p = __text_start; !rc && p < __text_entry_end; p += PAGE_SIZE)
         rc = map_same(root, (unsigned long)p);
     for (unsigned int page = 0; !rc && page < 1U << STACK_ORDER; page++)
-        if (page < GUARD_PAGE || page == (1U << STACK_ORDER) - 1)
+        if (page < FIRST_GUARD_PAGE || page == (1U << STACK_ORDER) - 1)
             rc = map_same(root, area + page * PAGE_SIZE);
     return rc;
 }
