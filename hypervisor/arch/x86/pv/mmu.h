@@ -52,7 +52,8 @@ int owners_get(struct owners *o, unsigned int foreigndom);
 /*
  * A hypercall with an array of requests, which `some` does until one fails, all are done or it is
  * time to give way: it returns how many are done, in *rc 0, the error or -ERESTART. foreigndom says
- * what they are done to. How many are done goes to *udone.
+ * what they are done to. How many are done goes to *udone, after an error too: Linux (xen_remap_pfn) adds up what it finds
+ * there, and runs past its arrays if a domain that is gone leaves it as it was.
  */
 typedef unsigned int requests_fn(const struct owners *o, const void __guest *reqs, unsigned int count, long *rc);
 static __always_inline long requests_run(requests_fn *some, void __guest *reqs, size_t size, unsigned int count,
@@ -60,8 +61,8 @@ static __always_inline long requests_run(requests_fn *some, void __guest *reqs, 
 {
     struct vcpu *v = current;
     struct owners o = {v->domain, v->domain};
-    unsigned int done, before = 0;
-    long rc = 0;
+    unsigned int done = 0, before = 0;
+    long rc;
 
     if (unlikely(pv_finish_puts(v)))
         return hypercall_again(4, reqs, (unsigned long)count, udone, (unsigned long)foreigndom);
@@ -70,17 +71,14 @@ static __always_inline long requests_run(requests_fn *some, void __guest *reqs, 
         if (udone && copy_from_guest(&before, udone, sizeof(before)))
             return -EFAULT;
     }
-    if (unlikely(foreigndom != DOMID_SELF)) {
-        rc = owners_get(&o, foreigndom);
-        if (rc)
-            return rc;
+    rc = likely(foreigndom == DOMID_SELF) ? 0 : owners_get(&o, foreigndom);
+    if (likely(!rc)) {
+        done = some(&o, reqs, count, &rc);
+        if (unlikely(foreigndom != DOMID_SELF)) {
+            fd_put(o.table);
+            fd_put(o.frame);
+        }
     }
-    done = some(&o, reqs, count, &rc);
-    if (unlikely(foreigndom != DOMID_SELF)) {
-        fd_put(o.table);
-        fd_put(o.frame);
-    }
-
     before += done;
     if (udone)
         (void)raw_copy_to_guest(udone, &before, sizeof(before)); /* what was done is done */
