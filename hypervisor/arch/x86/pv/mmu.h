@@ -52,8 +52,8 @@ int owners_get(struct owners *o, unsigned int foreigndom);
 /*
  * A hypercall with an array of requests, which `some` does until one fails, all are done or it is
  * time to give way: it returns how many are done, in *rc 0, the error or -ERESTART. foreigndom says
- * what they are done to. How many are done goes to *udone, after an error too: Linux (xen_remap_pfn) adds up what it finds
- * there, and runs past its arrays if a domain that is gone leaves it as it was.
+ * what they are done to. How many are done goes to *udone, after an error too: Linux (xen_remap_pfn) adds up what it
+ * finds there, and runs past its arrays if a domain that is gone leaves it as it was.
  */
 typedef unsigned int requests_fn(const struct owners *o, const void __guest *reqs, unsigned int count, long *rc);
 static __always_inline long requests_run(requests_fn *some, void __guest *reqs, size_t size, unsigned int count,
