@@ -253,8 +253,6 @@ static void vcpu_init_fields(struct vcpu *v, struct domain *d, unsigned int id)
     v->domain = d;
     v->is_idle = d == idle_domain;
     v->pause_flags = v->is_idle ? 0 : VPF_DOWN;
-    cpumask_setall(&v->hard_affinity);
-    cpumask_setall(&v->soft_affinity);
     v->processor = v->is_idle ? id : smp_processor_id();
     v->info = &unregistered_info;
     if (!v->is_idle && id < XEN_LEGACY_MAX_VCPUS)

@@ -42,9 +42,8 @@ struct vcpu {
     bool is_idle;
 
     /* Scheduler (sched/): guarded by the run queue's lock unless said. */
-    unsigned int processor; /* where it runs or ran last; written under the lock */
-    bool is_running;        /* its registers are on a CPU: cleared when they are saved */
-    bool affinity_broken;
+    unsigned int processor;                            /* where it runs or ran last; written under the lock */
+    bool is_running;                                   /* its registers are on a CPU: cleared when they are saved */
     struct sched_vcpu *sched;                          /* private to sched/ */
     struct cpumask hard_affinity;                      /* where it may run */
     struct cpumask soft_affinity;                      /* where it prefers to */

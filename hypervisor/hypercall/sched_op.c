@@ -141,17 +141,6 @@ static long op_watchdog(void __guest *arg)
     return rc;
 }
 
-static long op_pin_override(void __guest *arg)
-{
-    struct sched_pin_override op;
-
-    if (!current->domain->is_hardware)
-        return -EPERM;
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    return vcpu_pin_override(current, op.pcpu);
-}
-
 long do_sched_op(int cmd, void __guest *arg)
 {
     switch (cmd) {
@@ -165,7 +154,6 @@ long do_sched_op(int cmd, void __guest *arg)
     case SCHEDOP_shutdown_code: return op_shutdown(cmd, arg);
     case SCHEDOP_remote_shutdown: return op_remote_shutdown(arg);
     case SCHEDOP_watchdog: return op_watchdog(arg);
-    case SCHEDOP_pin_override: return op_pin_override(arg);
     default: return hypercall_unknown("sched_op", cmd, -ENOSYS);
     }
 }

@@ -17,13 +17,9 @@ struct cpumask {
 extern struct cpumask cpu_online_map;
 extern unsigned int nr_cpu_ids;
 
-static inline void cpumask_clear(struct cpumask *m) { *m = (struct cpumask){}; }
+#define cpumask_all ((struct cpumask){.bits = {[0 ... BITS_TO_LONGS(NR_CPUS) - 1] = ~0UL}})
 
-static inline void cpumask_setall(struct cpumask *m)
-{
-    for (unsigned int i = 0; i < BITS_TO_LONGS(NR_CPUS); i++)
-        m->bits[i] = ~0UL;
-}
+static inline void cpumask_clear(struct cpumask *m) { *m = (struct cpumask){}; }
 
 static inline bool cpumask_test(const struct cpumask *m, unsigned int cpu) { return test_bit(cpu, m->bits); }
 
@@ -56,13 +52,7 @@ static inline bool cpumask_intersects(const struct cpumask *a, const struct cpum
     return false;
 }
 
-static inline bool cpumask_empty(const struct cpumask *m)
-{
-    for (unsigned int i = 0; i < BITS_TO_LONGS(NR_CPUS); i++)
-        if (m->bits[i])
-            return false;
-    return true;
-}
+static inline bool cpumask_empty(const struct cpumask *m) { return !cpumask_intersects(m, m); }
 
 static inline unsigned int cpumask_weight(const struct cpumask *m)
 {
@@ -77,6 +67,14 @@ static inline unsigned int cpumask_weight(const struct cpumask *m)
 static inline unsigned int cpumask_next(const struct cpumask *m, unsigned int start)
 {
     return find_next_bit(m->bits, NR_CPUS, start);
+}
+
+/* The same, and from the beginning when there is none. */
+static inline unsigned int cpumask_next_wrap(const struct cpumask *m, unsigned int start)
+{
+    unsigned int cpu = cpumask_next(m, start);
+
+    return cpu < NR_CPUS ? cpu : cpumask_next(m, 0);
 }
 
 #define for_each_cpu(cpu, m)     for ((cpu) = cpumask_next(m, 0); (cpu) < NR_CPUS; (cpu) = cpumask_next(m, (cpu) + 1))

@@ -124,31 +124,31 @@ u64 sched_idle_time(unsigned int cpu)
     return rq->idle_time + (rq_is_idle(rq) ? now() - rq->idle_since : 0);
 }
 
+static int runstate_write_entry(struct vcpu_runstate_info __guest *g, const struct vcpu_runstate_info *r)
+{
+    int rc;
+
+    wmb();
+    rc = copy_to_guest(&g->state_entry_time, &r->state_entry_time, sizeof(r->state_entry_time));
+    wmb();
+    return rc;
+}
+
 void vcpu_runstate_publish(struct vcpu *v)
 {
     struct vcpu_runstate_info __guest *g = v->runstate_guest;
-    struct vcpu_runstate_info r = v->runstate;
-    u64 entry = r.state_entry_time;
     bool flag = v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag);
+    struct vcpu_runstate_info r = v->runstate;
 
     if (!g || arch_runstate_deferred(v))
         return;
+    if (flag)
+        r.state_entry_time |= XEN_RUNSTATE_UPDATE;
     /* A failure is the guest's own loss: it unmapped the area. */
-    if (flag) {
-        entry |= XEN_RUNSTATE_UPDATE;
-        if (copy_to_guest(&g->state_entry_time, &entry, sizeof(entry)))
-            return;
-        wmb();
-        r.state_entry_time = entry;
-    }
-    if (copy_to_guest(g, &r, sizeof(r)))
+    if ((flag && runstate_write_entry(g, &r)) || copy_to_guest(g, &r, sizeof(r)) || !flag)
         return;
-    if (flag) {
-        wmb();
-        entry &= ~XEN_RUNSTATE_UPDATE;
-        if (copy_to_guest(&g->state_entry_time, &entry, sizeof(entry)))
-            return;
-    }
+    r.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+    runstate_write_entry(g, &r);
 }
 
 /* ---- waking and sleeping ---- */
@@ -292,63 +292,31 @@ void sched_move(struct run_queue *from, struct run_queue *to, struct sched_vcpu 
     fair_enqueue(to, s, from, t);
 }
 
-/* v waits, or is off, on a CPU where it may not be: finds it another. No locks. */
-static void vcpu_rehome(struct vcpu *v)
+/*
+ * v, whose queue rq is locked, may be where it must not be: moves it, or makes its CPU let go of it. Then
+ * sched_context_saved() moves it.
+ */
+static void affinity_enforce(struct vcpu *v, struct run_queue *rq, struct irq_guard *held)
 {
-    queue_guard(rq, v);
-
-    if (v->sched->state == SCHED_RUNNING || v->is_running || cpumask_test(&v->hard_affinity, rq->cpu))
+    if (cpumask_test(&v->hard_affinity, rq->cpu))
         return;
+    if (v->sched->state == SCHED_RUNNING || v->is_running) {
+        sched_kick(rq);
+        return;
+    }
     if (v->sched->state != SCHED_OFF)
         fair_dequeue(rq, v->sched);
-    vcpu_settle(v, rq, &queue_held);
-}
-
-/* True when v is not on a CPU: then it is the caller who moves it. */
-static bool hard_affinity_set(struct vcpu *v, const struct cpumask *m)
-{
-    queue_guard(rq, v);
-
-    if (v->affinity_broken) {
-        v->sched->saved_affinity = *m;
-        return false;
-    }
-    v->hard_affinity = *m;
-    mb(); /* see sched_context_saved */
-    if (v->sched->state != SCHED_RUNNING && !v->is_running)
-        return true;
-    if (!cpumask_test(m, rq->cpu))
-        sched_kick(rq);
-    return false;
+    vcpu_settle(v, rq, held);
 }
 
 int vcpu_set_hard_affinity(struct vcpu *v, const struct cpumask *m)
 {
     if (!cpumask_intersects(m, &cpu_online_map))
         return -EINVAL;
-    if (hard_affinity_set(v, m))
-        vcpu_rehome(v);
-    return 0;
-}
-
-int vcpu_pin_override(struct vcpu *v, int cpu)
-{
-    struct cpumask m;
-
-    if (cpu < 0) {
-        if (!v->affinity_broken)
-            return -EINVAL;
-        v->affinity_broken = false;
-        return vcpu_set_hard_affinity(v, &v->sched->saved_affinity);
-    }
-    if (v->affinity_broken)
-        return -EBUSY;
-    m = cpumask_of(cpu % NR_CPUS);
-    if (cpu >= NR_CPUS || !cpumask_intersects(&m, &cpu_online_map))
-        return -EINVAL;
-    v->sched->saved_affinity = v->hard_affinity;
-    vcpu_set_hard_affinity(v, &m);
-    v->affinity_broken = true;
+    queue_guard(rq, v);
+    v->hard_affinity = *m;
+    mb(); /* see sched_context_saved */
+    affinity_enforce(v, rq, &queue_held);
     return 0;
 }
 
@@ -425,8 +393,10 @@ void sched_context_saved(struct vcpu *prev)
      * left the moving to us, or we see the new affinity here: each writes first and looks then.
      */
     mb();
-    if (unlikely(!cpumask_test(&prev->hard_affinity, prev->processor)))
-        vcpu_rehome(prev);
+    if (unlikely(!cpumask_test(&prev->hard_affinity, prev->processor))) {
+        queue_guard(rq, prev);
+        affinity_enforce(prev, rq, &queue_held);
+    }
     if (unlikely(READ_ONCE(prev->sched->state) == SCHED_OFF && vcpu_runnable(prev)))
         vcpu_wake(prev);
 }
@@ -482,10 +452,8 @@ void sched_domain_free(struct domain *d)
 static unsigned int first_processor(void)
 {
     static unsigned int last;
-    unsigned int cpu = cpumask_next(&cpu_online_map, READ_ONCE(last) + 1);
+    unsigned int cpu = cpumask_next_wrap(&cpu_online_map, READ_ONCE(last) + 1);
 
-    if (cpu >= NR_CPUS)
-        cpu = cpumask_next(&cpu_online_map, 0);
     WRITE_ONCE(last, cpu);
     return cpu;
 }
@@ -501,8 +469,7 @@ int sched_vcpu_init(struct vcpu *v)
     s->domain = v->domain->sched;
     v->sched = s;
     v->processor = v->is_idle ? v->id : first_processor();
-    cpumask_setall(&v->hard_affinity);
-    cpumask_setall(&v->soft_affinity);
+    v->hard_affinity = v->soft_affinity = cpumask_all;
     v->runstate.state = RUNSTATE_offline;
     v->runstate.state_entry_time = now();
     if (!v->is_idle)

@@ -64,20 +64,11 @@ static inline void hint_head(struct run_queue *rq)
 
 static void queue_insert(struct run_queue *rq, struct sched_vcpu *s)
 {
-    struct list *pos;
+    struct list *pos = rq->waiting.prev;
 
-    /* The woken belong in front, the preempted to the back: look from there. */
-    if (s->woken) {
-        pos = rq->waiting.next;
-        while (pos != &rq->waiting && (s64)(list_entry(pos, struct sched_vcpu, link)->vtime - s->vtime) <= 0)
-            pos = pos->next;
-        list_add_tail(&s->link, pos);
-    } else {
-        pos = rq->waiting.prev;
-        while (pos != &rq->waiting && (s64)(list_entry(pos, struct sched_vcpu, link)->vtime - s->vtime) > 0)
-            pos = pos->prev;
-        list_add(&s->link, pos);
-    }
+    while (pos != &rq->waiting && (s64)(list_entry(pos, struct sched_vcpu, link)->vtime - s->vtime) > 0)
+        pos = pos->prev;
+    list_add(&s->link, pos);
     rq->nr_waiting++;
     s->state = SCHED_QUEUED;
     hint_head(rq);
@@ -229,14 +220,13 @@ struct vcpu *fair_pick(struct run_queue *rq, bool may, s_time_t t)
 /* An idle CPU of the set, taken off the list of idle ones; NR_CPUS: none. Near `from` first. */
 static unsigned int claim_idle(const struct cpumask *set, unsigned int from)
 {
-    unsigned int cpu;
+    unsigned int cpu = from;
 
-    for (cpu = cpumask_next(set, from); cpu < NR_CPUS; cpu = cpumask_next(set, cpu + 1))
+    for (unsigned int n = cpumask_weight(set); n > 0; n--, cpu++) {
+        cpu = cpumask_next_wrap(set, cpu);
         if (test_and_clear_bit(cpu, sched_idle_cpus.bits))
             return cpu;
-    for (cpu = cpumask_next(set, 0); cpu < from; cpu = cpumask_next(set, cpu + 1))
-        if (test_and_clear_bit(cpu, sched_idle_cpus.bits))
-            return cpu;
+    }
     return NR_CPUS;
 }
 
@@ -264,8 +254,7 @@ unsigned int fair_place(struct vcpu *v)
     if (cpumask_test(&v->hard_affinity, cpu))
         return cpu;
     set = cpumask_and(&v->hard_affinity, &cpu_online_map);
-    found = cpumask_next(&set, cpu);
-    return found < NR_CPUS ? found : cpumask_next(&set, 0);
+    return cpumask_next_wrap(&set, cpu);
 }
 
 /* How far a CPU has come in virtual time, without its lock; S64_MAX-like for an idle one. */

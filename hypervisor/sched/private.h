@@ -31,7 +31,6 @@ struct sched_vcpu {
     u64 inv_weight; /* (256 << INV_SHIFT) / weight */
     s64 grain;      /* virtual time that it may run ahead of who waits */
     struct sched_domain *domain;
-    struct cpumask saved_affinity; /* while vcpu.affinity_broken */
 };
 
 #define INV_SHIFT      20

@@ -39,12 +39,6 @@ static inline bool vcpu_runnable(const struct vcpu *v)
 /* 0; -EINVAL when no online CPU of the pool is in the set. */
 int vcpu_set_hard_affinity(struct vcpu *v, const struct cpumask *m);
 int vcpu_set_soft_affinity(struct vcpu *v, const struct cpumask *m);
-/*
- * SCHEDOP_pin_override: v, which is current, runs on this CPU only until it asks again with a
- * negative number. 0, -EBUSY: overridden already, -EINVAL: no such CPU, or nothing to undo.
- */
-int vcpu_pin_override(struct vcpu *v, int cpu);
-
 /* Weight 1..65535 (256 usual), cap in per cent of one CPU (0: none). 0 or -EINVAL. */
 int sched_set_params(struct domain *d, unsigned int weight, unsigned int cap);
 void sched_get_params(struct domain *d, unsigned int *weight, unsigned int *cap);

@@ -196,29 +196,6 @@ static void test_watchdog_and_shutdown(void **state)
     teardown();
 }
 
-static void test_pin_override(void **state)
-{
-    struct sched_pin_override op = {.pcpu = 0};
-
-    (void)state;
-    setup(false);
-    assert_int_equal(do_sched_op(SCHEDOP_pin_override, &op), -EPERM);
-    teardown();
-    setup(true);
-    assert_int_equal(do_sched_op(SCHEDOP_pin_override, &op), 0);
-    assert_int_equal(do_sched_op(SCHEDOP_pin_override, &op), -EBUSY);
-    assert_int_equal(cpumask_weight(&current->hard_affinity), 1);
-    op.pcpu = -1;
-    assert_int_equal(do_sched_op(SCHEDOP_pin_override, &op), 0);
-    assert_int_equal(cpumask_weight(&current->hard_affinity), NR_CPUS);
-    assert_int_equal(do_sched_op(SCHEDOP_pin_override, &op), -EINVAL);
-    op.pcpu = 300;
-    assert_int_equal(do_sched_op(SCHEDOP_pin_override, &op), -EINVAL);
-    op.pcpu = 1;
-    assert_int_equal(do_sched_op(SCHEDOP_pin_override, &op), -EINVAL);
-    teardown();
-}
-
 static void test_up_down(void **state)
 {
     static struct vcpu_guest_context context;
@@ -300,7 +277,6 @@ int main(void)
         cmocka_unit_test(test_block),
         cmocka_unit_test(test_poll),
         cmocka_unit_test(test_watchdog_and_shutdown),
-        cmocka_unit_test(test_pin_override),
         cmocka_unit_test(test_up_down),
         cmocka_unit_test(test_timers_and_areas),
     };

@@ -162,11 +162,9 @@ static void check_watchdog(void)
 static void check_shutdown_arguments(void)
 {
     struct sched_remote_shutdown r = {.domain_id = 0x1234, .reason = SHUTDOWN_crash};
-    struct sched_pin_override pin = {.pcpu = 4000};
 
     check_eq(hc_sched_op(SCHEDOP_shutdown, 8), -XEN_EFAULT);
     check_eq(hc_sched_op(SCHEDOP_remote_shutdown, &r), -XEN_ESRCH);
-    check_eq(hc_sched_op(SCHEDOP_pin_override, &pin), guest.is_dom0 ? -XEN_EINVAL : -XEN_EPERM);
 }
 
 void test_main(void)
