@@ -54,8 +54,13 @@ static u32 type_at(const struct mem_range *in, unsigned int nr, paddr_t pa, padd
     return type;
 }
 
+/* Appends, RAM only where it makes whole pages. */
 static int range_append(struct mem_range *out, unsigned int n, unsigned int max, paddr_t start, paddr_t end, u32 type)
 {
+    if (type == MEM_RAM) {
+        start = ROUNDUP(start, PAGE_SIZE);
+        end = ROUNDDOWN(end, PAGE_SIZE);
+    }
     if (start >= end)
         return n;
     if (n && out[n - 1].type == type && out[n - 1].start + out[n - 1].size == start) {
@@ -66,23 +71,6 @@ static int range_append(struct mem_range *out, unsigned int n, unsigned int max,
         return -E2BIG;
     out[n] = (struct mem_range){.start = start, .size = end - start, .type = type};
     return n + 1;
-}
-
-/* Appends, RAM only where it makes whole pages; the rests of it are given as reserved. */
-static int range_append_pages(struct mem_range *out, int n, unsigned int max, paddr_t start, paddr_t end, u32 type)
-{
-    paddr_t first = ROUNDUP(start, PAGE_SIZE), last = ROUNDDOWN(end, PAGE_SIZE);
-
-    if (type != MEM_RAM)
-        return range_append(out, n, max, start, end, type);
-    if (first >= last)
-        return range_append(out, n, max, start, end, MEM_RESERVED);
-    n = range_append(out, n, max, start, first, MEM_RESERVED);
-    if (n >= 0)
-        n = range_append(out, n, max, first, last, MEM_RAM);
-    if (n >= 0)
-        n = range_append(out, n, max, last, end, MEM_RESERVED);
-    return n;
 }
 
 int memmap_sanitise(const struct mem_range *in, unsigned int nr, struct mem_range *out, unsigned int max)
@@ -96,12 +84,12 @@ int memmap_sanitise(const struct mem_range *in, unsigned int nr, struct mem_rang
         if (type == run)
             continue;
         if (run)
-            n = range_append_pages(out, n, max, start, pa, run);
+            n = range_append(out, n, max, start, pa, run);
         run = type;
         start = pa;
     }
     if (run && n >= 0)
-        n = range_append_pages(out, n, max, start, PADDR_END, run);
+        n = range_append(out, n, max, start, PADDR_END, run);
     return n;
 }
 

@@ -35,19 +35,6 @@ extern char __image_start[], __bss_end[];
 
 struct boot_info boot_info;
 
-static void __init processor_start(void)
-{
-    cpu_identify();
-    spec_ctrl_init();
-    policy_init();
-}
-
-static void __init traps_start(void)
-{
-    traps_init();
-    traps_cpu_init();
-}
-
 /* From here on there is a current vCPU, the idle one. */
 static void __init scheduler_start(void)
 {
@@ -57,18 +44,8 @@ static void __init scheduler_start(void)
     sched_init();
 }
 
-/* The first interrupts come. */
-static void __init timers_start(void)
-{
-    clock_start();
-    irq_enable();
-}
-
-static void __init console_input_start(void)
-{
-    console_softirq_init();
-    serial_input_init();
-}
+/* The first ones come. */
+static void __init interrupts_start(void) { irq_enable(); }
 
 static void reboot_now(void) { arch_host_shutdown(SHUTDOWN_reboot); }
 
@@ -107,20 +84,25 @@ static void __init console_hand_over(void)
 /* Before these: the loader's information is read, the console works. The order is what each phase's
  * header says it needs. */
 static const struct boot_phase phases[] __section(".init.rodata") = {
-    {"processor", processor_start},
+    {"processor", cpu_identify},
+    {"mitigations", spec_ctrl_init},
+    {"CPUID policies", policy_init},
     {"firmware tables", acpi_init},
     {"heap", memory_heap_init},
     {"EFI", efi_tables_init},
-    {"traps", traps_start},
+    {"traps", traps_init},
+    {"tables of the first CPU", traps_cpu_init},
     {"interrupt controller", apic_init},
     {"clocks", clock_init},
     {"interrupts", irq_init},
     {"PCI", pci_init},
     {"EFI services", efi_init},
     {"scheduler", scheduler_start},
-    {"timers", timers_start},
+    {"timers", clock_start},
+    {"first interrupts", interrupts_start},
     {"other processors", smp_boot},
-    {"console input", console_input_start},
+    {"console", console_softirq_init},
+    {"serial input", serial_input_init},
     {"debug keys", keys_start},
     {"dom0", dom0_create},
     {"console to dom0", console_hand_over},

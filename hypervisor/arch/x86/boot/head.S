@@ -47,12 +47,6 @@ multiboot2_header:
         .long 0 /* i386, protected mode */
         .long multiboot2_end - multiboot2_header
         .long -(MB2_MAGIC + 0 + (multiboot2_end - multiboot2_header))
-        /* information request, optional: command line, modules, memory map, frame buffer, EFI system table, ACPI, EFI map */
-        .balign 8
-1:      .short 1, 1
-        .long 2f - 1b
-        .long 1, 3, 6, 8, 12, 14, 15, 17
-2:
         /* modules page aligned */
         .balign 8
         .short 6, 0
@@ -125,8 +119,8 @@ boot_entry32:
         mov     %eax, %cr0
 
         lea     REL(boot_gdt)(%ebp), %eax
-        mov     %eax, REL(boot_gdt_low) + 2(%ebp)
-        lgdt    REL(boot_gdt_low)(%ebp)
+        mov     %eax, REL(boot_gdtr) + 2(%ebp)
+        lgdt    REL(boot_gdtr)(%ebp)
         lea     REL(entry64_low)(%ebp), %eax
         push    $BOOT_CS64
         push    %eax
@@ -156,31 +150,26 @@ check_cpu:
 no_cpu_text:
         .asciz "Orlop needs a 64-bit CPU with no-execute pages\r\n"
 
+/* Fills the table `to` (relative to the image) with count entries, the first %eax, each step more. */
+.macro FILL_TABLE to, count, step
+        lea     REL(\to)(%ebp), %esi
+        mov     $\count, %ecx
+1:      mov     %eax, (%esi)
+        add     $\step, %eax
+        add     $8, %esi
+        loop    1b
+.endm
+
 /* Keeps %edi, %ebp. */
 build_tables:
         /* four tables of 2 MB pages: the first 4 GB */
-        lea     REL(boot_l2)(%ebp), %esi
         mov     $PTE_P | PTE_RW | PTE_PS, %eax
-        mov     $4 * 512, %ecx
-1:      mov     %eax, (%esi)
-        add     $0x200000, %eax
-        add     $8, %esi
-        loop    1b
+        FILL_TABLE boot_l2, 2048, 0x200000
         lea     REL(boot_l2) + PTE_P + PTE_RW(%ebp), %eax
-        lea     REL(boot_l3)(%ebp), %esi
-        mov     $4, %ecx
-1:      mov     %eax, (%esi)
-        add     $0x1000, %eax
-        add     $8, %esi
-        loop    1b
+        FILL_TABLE boot_l3, 4, 0x1000
         /* the image: 8 MB from wherever it is */
         lea     PTE_P + PTE_RW + PTE_PS(%ebp), %eax
-        lea     REL(boot_l2_image)(%ebp), %esi
-        mov     $4, %ecx
-1:      mov     %eax, (%esi)
-        add     $0x200000, %eax
-        add     $8, %esi
-        loop    1b
+        FILL_TABLE boot_l2_image, 4, 0x200000
         lea     REL(boot_l2_image) + PTE_P + PTE_RW(%ebp), %eax
         mov     %eax, REL(boot_l3_image)(%ebp) /* IMAGE_START is 512 GB aligned */
         lea     REL(boot_l3) + PTE_P + PTE_RW(%ebp), %eax
@@ -204,8 +193,8 @@ entry64:
         mov     %eax, %gs
         /* The same GDT by its lasting address. */
         lea     boot_gdt(%rip), %rax
-        mov     %rax, boot_gdt_high + 2(%rip)
-        lgdt    boot_gdt_high(%rip)
+        mov     %rax, boot_gdtr + 2(%rip)
+        lgdt    boot_gdtr(%rip)
         lea     boot_stack_end - CPUINFO_sizeof(%rip), %rsp
         and     $-16, %rsp
         mov     %edi, %esi             /* information */
@@ -233,11 +222,7 @@ boot_gdt:
         .quad 0x00af9b000000ffff /* code 64 */
         .quad 0x00cf93000000ffff /* data */
 boot_gdt_end:
-boot_gdt_low:
-        .short boot_gdt_end - boot_gdt - 1
-        .long 0
-        .balign 8
-boot_gdt_high:
+boot_gdtr:
         .short boot_gdt_end - boot_gdt - 1
         .quad 0
         .balign 8
