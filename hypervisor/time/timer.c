@@ -3,7 +3,7 @@
  * Timers: a pairing heap for each CPU, linked through the timers themselves, so that arming never
  * needs memory and never fails. The hardware is programmed for the earliest one only, and only when
  * that one became earlier: a timer that is stopped leaves an early interrupt behind, which costs
- * less than programming the hardware each time. Clocks are not here (time/clock.c). Called by
+ * less than programming the hardware each time. Clocks are the architecture's (arch_read_clock). Called by
  * everyone who waits; fn runs from the timer softirq, interrupts on, no locks held.
  */
 #include <time/timer.h>

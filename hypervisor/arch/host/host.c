@@ -93,9 +93,6 @@ void cpu_relax(void) { sched_yield(); }
 
 s_time_t arch_read_clock(void) { return __atomic_load_n(&host_time, __ATOMIC_RELAXED); }
 
-/* In place of time/clock.c: nothing to calibrate here. */
-s_time_t now(void) { return arch_read_clock(); }
-
 void arch_timer_program(s_time_t expires) { host_cpus[host_cpu_id].deadline = expires; }
 
 void arch_update_vcpu_time(struct vcpu *v) { (void)v; }

@@ -21,7 +21,6 @@
 #define APIC_BASE_ADDRESS 0x000ffffffffff000UL
 
 #define MSR_X2APIC     0x800
-#define MSR_X2APIC_EOI 0x80b
 #define MSR_X2APIC_ICR 0x830
 
 #define ICR_BUSY (1U << 12)
@@ -49,20 +48,7 @@ void apic_write(enum apic_reg reg, u32 value)
         apic_page[reg / 4] = value;
 }
 
-void apic_eoi(void)
-{
-    if (x2apic_mode)
-        wrmsr(MSR_X2APIC_EOI, 0);
-    else
-        apic_page[APIC_EOI / 4] = 0;
-}
-
-u32 apic_read_id(void)
-{
-    u32 id = apic_read(APIC_ID);
-
-    return x2apic_mode ? id : id >> 24;
-}
+void apic_eoi(void) { apic_write(APIC_EOI, 0); }
 
 bool apic_vector_in_service(u8 vector) { return apic_read(APIC_ISR + vector / 32 * 0x10) >> (vector % 32) & 1; }
 
@@ -112,7 +98,7 @@ void apic_cpu_init(void)
     u32 lvt_max;
 
     mode_enable();
-    cpu_apic_id[cpu] = apic_read_id();
+    cpu_apic_id[cpu] = x2apic_mode ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
 
     apic_write(APIC_SPIV, VECTOR_SPURIOUS | APIC_SPIV_ENABLE);
     apic_write(APIC_TPR, 0);

@@ -50,8 +50,6 @@ void apic_eoi(void);
 
 /* Another CPU's turn of apic_init: enables its own in the chosen mode. */
 void apic_cpu_init(void);
-/* This CPU's id as the hardware has it. */
-u32 apic_read_id(void);
 
 /* Sends vector, or APIC_DM_NMI, to a CPU or to a set of them (this one included if it is in the
  * set). Any context. */

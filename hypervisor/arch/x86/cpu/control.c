@@ -18,14 +18,12 @@ unsigned long mmu_cr4 __read_mostly;
 
 void control_cpu_init(void)
 {
-    unsigned long cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE;
-
-    if (cpu_has(SMEP))
-        cr4 |= X86_CR4_SMEP;
-    write_cr0((read_cr0() | X86_CR0_WP) & ~(u64)(X86_CR0_CD | X86_CR0_NW | X86_CR0_AM));
-    write_cr4(cr4);
+    mmu_cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
+              (cpu_has(SMEP) ? X86_CR4_SMEP : 0) | (boot_cpu.xcr0_mask ? X86_CR4_OSXSAVE : 0);
+    write_cr0((read_cr0() | X86_CR0_WP | X86_CR0_MP | X86_CR0_NE) &
+              ~(u64)(X86_CR0_CD | X86_CR0_NW | X86_CR0_AM | X86_CR0_EM | X86_CR0_TS));
+    write_cr4(mmu_cr4);
     fpu_cpu_init();
-    mmu_cr4 = read_cr4();
     cpu_info()->cr4 = mmu_cr4;
     wrmsr(MSR_PAT, PAT_VALUE);
     spec_ctrl_cpu_init();

@@ -37,12 +37,6 @@ static void set_xcr0(u64 v) { __asm__ __volatile__("xsetbv" ::"c"(0), "a"((u32)v
 
 void fpu_cpu_init(void)
 {
-    u64 cr4 = read_cr4() | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
-
-    if (use_xsave())
-        cr4 |= X86_CR4_OSXSAVE;
-    write_cr4(cr4);
-    write_cr0((read_cr0() & ~(u64)(X86_CR0_EM | X86_CR0_TS)) | X86_CR0_MP | X86_CR0_NE);
     if (use_xsave())
         set_xcr0(XCR0_X87 | XCR0_SSE);
 }

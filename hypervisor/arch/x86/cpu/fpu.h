@@ -10,6 +10,7 @@
 
 struct vcpu;
 
+/* Each CPU once, with CR4 set. */
 void fpu_cpu_init(void);
 /* The vCPU's area, in reset state. 0 or -ENOMEM. */
 int fpu_vcpu_create(struct vcpu *v);

@@ -8,7 +8,6 @@
 #include <lib/types.h>
 
 #define mb()  __asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc")
-#define rmb() barrier()
 #define wmb() barrier()
 
 static inline void cpu_relax(void) { __asm__ __volatile__("pause" ::: "memory"); }
@@ -106,34 +105,20 @@ WRITE_REG(cr4)
 
 static inline void invlpg(unsigned long va) { __asm__ __volatile__("invlpg %0" ::"m"(*(char *)va) : "memory"); }
 
-static inline u8 inb(u16 port)
-{
-    u8 v;
-
-    __asm__ __volatile__("inb %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-
-static inline u16 inw(u16 port)
-{
-    u16 v;
-
-    __asm__ __volatile__("inw %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-
-static inline u32 inl(u16 port)
-{
-    u32 v;
-
-    __asm__ __volatile__("inl %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-
-static inline void outb(u16 port, u8 v) { __asm__ __volatile__("outb %0, %1" ::"a"(v), "Nd"(port)); }
-
-static inline void outw(u16 port, u16 v) { __asm__ __volatile__("outw %0, %1" ::"a"(v), "Nd"(port)); }
-
-static inline void outl(u16 port, u32 v) { __asm__ __volatile__("outl %0, %1" ::"a"(v), "Nd"(port)); }
+#define PORT_IO(suffix, type)                                                \
+    static inline type in##suffix(u16 port)                                  \
+    {                                                                        \
+        type v;                                                              \
+        __asm__ __volatile__("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port)); \
+        return v;                                                            \
+    }                                                                        \
+    static inline void out##suffix(u16 port, type v)                         \
+    {                                                                        \
+        __asm__ __volatile__("out" #suffix " %0, %1" ::"a"(v), "Nd"(port));  \
+    }
+PORT_IO(b, u8)
+PORT_IO(w, u16)
+PORT_IO(l, u32)
+#undef PORT_IO
 
 #endif
