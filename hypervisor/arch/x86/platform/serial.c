@@ -139,6 +139,19 @@ static void port_receive(void *data)
         console_input(inb(p->base + REG_DATA));
 }
 
+/* The line is an edge, and it stays up while anything waits: what the queue's worth left would never be told of again.
+ */
+static void port_interrupt(void *data)
+{
+    const struct serial_port *p = data;
+
+    port_receive(data);
+    if (inb(p->base + REG_LSR) & LSR_DATA) {
+        outb(p->base + REG_IER, 0);
+        outb(p->base + REG_IER, IER_RX);
+    }
+}
+
 static void port_poll(void *data)
 {
     struct serial_port *p = data;
@@ -154,7 +167,7 @@ void __init serial_input_init(void)
 
         if (!p->ready)
             continue;
-        if (p->irq && irq_request(p->irq, "serial", port_receive, p) == 0) {
+        if (p->irq && irq_request(p->irq, "serial", port_interrupt, p) == 0) {
             outb(p->base + REG_IER, IER_RX);
             continue;
         }
