@@ -9,3 +9,12 @@ PV_BASE   := $(addprefix tests/unit/pv/,machine.c audit.c) \
 UNITS += types_sim
 types_sim_SRCS := tests/unit/pv/types_sim.c $(PV_BASE)
 types_sim_KIND := pv
+
+# The real files of x86 as far as they execute nothing privileged.
+CFLAGS_x86 := $(BASE) -fno-strict-aliasing -fno-builtin -D__XEN_TOOLS__ -I $(TOP)/hypervisor/arch/x86/include \
+              -I $(TOP)/hypervisor
+
+UNITS += cpuid_fault
+cpuid_fault_SRCS := tests/unit/test_cpuid_fault.c $(addprefix hypervisor/arch/x86/,pv/emulate_priv.c pv/msr.c \
+                    emulate/decode.c)
+cpuid_fault_KIND := x86

@@ -18,6 +18,8 @@ unsigned long mmu_cr4 __read_mostly;
 
 void control_cpu_init(void)
 {
+    u64 info;
+
     mmu_cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
               (cpu_has(SMEP) ? X86_CR4_SMEP : 0) | (boot_cpu.xcr0_mask ? X86_CR4_OSXSAVE : 0);
     write_cr0((read_cr0() | X86_CR0_WP | X86_CR0_MP | X86_CR0_NE) &
@@ -26,5 +28,7 @@ void control_cpu_init(void)
     fpu_cpu_init();
     cpu_info()->cr4 = mmu_cr4;
     wrmsr(MSR_PAT, PAT_VALUE);
+    if (boot_cpu.vendor == CPU_VENDOR_INTEL && rdmsr_safe(MSR_PLATFORM_INFO, &info))
+        boot_cpu.cpuid_faulting = info & PLATFORM_CPUID_FAULTING;
     spec_ctrl_cpu_init();
 }

@@ -41,6 +41,7 @@ struct cpu_identity {
     bool bug_mds;        /* VERW on the way to a guest */
     bool bug_spectre_v2; /* indirect branches need IBRS or retpolines */
     bool bug_rsb;        /* return stack must be refilled on entry */
+    bool cpuid_faulting; /* MSR_PLATFORM_INFO; known when the CPU is set up */
     bool eibrs;          /* one setting of IBRS for good instead of one write per entry */
 };
 

@@ -185,6 +185,8 @@ static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const s
     if (i->opcode == 0x31)
         return read_tsc(v, regs, false);
     if (i->opcode == 0xa2) {
+        if (v->arch.pv.cpuid_faulting && !v->arch.pv.kernel_mode)
+            return REFUSED;
         pv_cpuid(v, regs);
         return DONE;
     }

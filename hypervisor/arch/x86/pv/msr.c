@@ -7,6 +7,7 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/pv/pv.h>
+#include <asm/percpu.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <lib/lib.h>
@@ -16,8 +17,6 @@
 #define MSR_PLATFORM_ID    0x17
 #define MSR_APIC_BASE      0x1b
 #define MSR_UCODE_REV      0x8b
-#define MSR_PLATFORM_INFO  0xce
-#define MSR_MISC_FEATURES  0x140
 #define MSR_MISC_ENABLE    0x1a0
 #define MSR_MCG_CAP        0x179
 #define MSR_MCG_STATUS     0x17a
@@ -30,6 +29,21 @@
 
 #define APIC_BASE_ENABLE (1UL << 11)
 #define APIC_BASE_BSP    (1UL << 8)
+
+/* dom0's tools ask the CPU itself what the machine is. */
+bool pv_cpuid_faults(const struct domain *d) { return boot_cpu.cpuid_faulting && !d->is_hardware; }
+
+static DEFINE_PER_CPU(bool, cpuid_faulting);
+
+void pv_load_cpuid_faulting(const struct vcpu *v)
+{
+    bool on = pv_cpuid_faults(v->domain);
+
+    if (likely(this_cpu(cpuid_faulting) == on))
+        return;
+    this_cpu(cpuid_faulting) = on;
+    wrmsr(MSR_MISC_FEATURES, (rdmsr(MSR_MISC_FEATURES) & ~MISC_CPUID_FAULTING) | (on ? MISC_CPUID_FAULTING : 0));
+}
 
 static int read_base(struct vcpu *v, u32 msr, u64 *val)
 {
@@ -71,7 +85,11 @@ int pv_msr_read(struct vcpu *v, u32 msr, u64 *val)
     case MSR_APIC_BASE: *val = 0xfee00000 | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP); return 0;
     case MSR_MISC_ENABLE: return rdmsr_safe(msr, val) ? 0 : -EINVAL;
     case MSR_PLATFORM_INFO:
-    case MSR_MISC_FEATURES: return boot_cpu.vendor == CPU_VENDOR_INTEL ? 0 : -EINVAL;
+        *val = pv_cpuid_faults(v->domain) ? PLATFORM_CPUID_FAULTING : 0;
+        return boot_cpu.vendor == CPU_VENDOR_INTEL ? 0 : -EINVAL;
+    case MSR_MISC_FEATURES:
+        *val = v->arch.pv.cpuid_faulting ? MISC_CPUID_FAULTING : 0;
+        return boot_cpu.vendor == CPU_VENDOR_INTEL ? 0 : -EINVAL;
     case MSR_MCG_CAP: /* no banks: machine checks are the host's */
     case MSR_MCG_STATUS: return 0;
     case MSR_K8_HWCR: /* TscFreqSel: the TSC runs at a constant rate */
@@ -123,6 +141,11 @@ int pv_msr_write(struct vcpu *v, u32 msr, u64 val)
         return 0;
     case MSR_UCODE_REV: /* the write that asks for the revision; the revision itself is read-only */
         return boot_cpu.vendor == CPU_VENDOR_INTEL && !val ? 0 : -EINVAL;
+    case MSR_MISC_FEATURES:
+        if (boot_cpu.vendor != CPU_VENDOR_INTEL || val & ~(pv_cpuid_faults(v->domain) ? MISC_CPUID_FAULTING : 0))
+            return -EINVAL;
+        v->arch.pv.cpuid_faulting = val;
+        return 0;
     case MSR_MCG_STATUS: return val ? -EINVAL : 0;
     case MSR_EFER:
     case MSR_PAT:

@@ -70,6 +70,11 @@ bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs, u16 port, u
 /* 0, or -EINVAL for #GP. */
 int pv_msr_read(struct vcpu *v, u32 msr, u64 *val);
 int pv_msr_write(struct vcpu *v, u32 msr, u64 val);
+/* Does CPUID of d's ring 3 come to us, where the CPU can do that? Such a guest may ask for its programs' to come to it.
+ */
+bool pv_cpuid_faults(const struct domain *d);
+/* v comes to this CPU. */
+void pv_load_cpuid_faulting(const struct vcpu *v);
 
 /* hypercall_page.c: fills one page of ours or the guest's. */
 void pv_hypercall_page_init(void *page);

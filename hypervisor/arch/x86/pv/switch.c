@@ -132,6 +132,7 @@ static void load_guest(struct vcpu *v)
     v->arch.pv.gdt_ldt_ptes[FIRST_RESERVED_GDT_PAGE] = virt_to_paddr(this_cpu_gdt()) | GDT_PTE_FLAGS;
     load_cr3(v->arch.cr3);
     isolate_load(v);
+    pv_load_cpuid_faulting(v);
     gdt_load(GDT_WINDOW((unsigned long)v->id));
     ldt_load(LDT_WINDOW((unsigned long)v->id), v->arch.pv.ldt_entries);
     load_cr4(pv_real_cr4(v));

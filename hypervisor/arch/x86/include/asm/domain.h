@@ -36,6 +36,7 @@ struct pv_vcpu {
     bool kernel_mode;      /* which page tables and GS base are in use */
     u8 exit_work;          /* EXIT_WORK_*: to be done on the way out; atomic bits */
     bool nmi_masked;       /* until IRET */
+    bool cpuid_faulting;   /* MSR_MISC_FEATURES: CPUID of its programs is a #GP */
     bool runstate_pending; /* the guest's runstate area waits for kernel mode to be written */
     unsigned long fs_base, gs_base_kernel, gs_base_user;
 

@@ -82,6 +82,8 @@
 #define SPEC_CTRL_IBRS     1
 #define SPEC_CTRL_STIBP    2
 #define SPEC_CTRL_SSBD     4
+#define MSR_PLATFORM_INFO  0xce
+#define MSR_MISC_FEATURES  0x140
 #define MSR_SYSENTER_CS    0x174
 #define MSR_SYSENTER_ESP   0x175
 #define MSR_SYSENTER_EIP   0x176
@@ -95,6 +97,10 @@
 #define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 #define MSR_TSC_AUX        0xc0000103
+
+/* CPUID of ring 3 can be (MSR_PLATFORM_INFO), is (MSR_MISC_FEATURES) answered by #GP. */
+#define PLATFORM_CPUID_FAULTING (1UL << 31)
+#define MISC_CPUID_FAULTING     1UL
 
 #define EFER_SCE 0x001
 #define EFER_LME 0x100
