@@ -23,11 +23,7 @@ struct z_stream_s {
     unsigned char *next_out;
     unsigned int avail_out;
     unsigned long total_out;
-    const char *msg;
-    void *state;
-    void *(*zalloc)(void *opaque, unsigned int items, unsigned int size);
-    void (*zfree)(void *opaque, void *address);
-    void *opaque;
+    void *msg, *state, *alloc, *free, *opaque;
     int data_type;
     unsigned long adler, reserved;
 };

@@ -69,28 +69,24 @@ static bool find_note(const u8 *p, u64 left, u32 type, const void **desc, u32 *l
 {
     struct nhdr n;
 
-    while (left >= sizeof(n)) {
-        u64 name, whole;
+    for (u64 whole; left >= sizeof(n); p += whole, left -= whole) {
+        u64 name;
 
         memcpy(&n, p, sizeof(n));
-        name = ROUNDUP((u64)n.namesz, 4);
-        whole = sizeof(n) + name + ROUNDUP((u64)n.descsz, 4);
-        if (sizeof(n) + name + n.descsz > left)
+        name = sizeof(n) + ROUNDUP((u64)n.namesz, 4);
+        whole = min(name + ROUNDUP((u64)n.descsz, 4), left);
+        if (name + n.descsz > left)
             return false;
         if (n.type == type && n.namesz == 4 && !memcmp(p + sizeof(n), "Xen", 4)) {
-            *desc = p + sizeof(n) + name;
+            *desc = p + name;
             *len = n.descsz;
             return true;
         }
-        if (whole > left)
-            return false;
-        p += whole;
-        left -= whole;
     }
     return false;
 }
 
-bool elf_xen_note(const struct elf_image *e, u32 type, const void **desc, u32 *len)
+static bool xen_note(const struct elf_image *e, u32 type, const void **desc, u32 *len)
 {
     struct phdr p;
 
@@ -106,7 +102,7 @@ u64 elf_xen_note_u64(const struct elf_image *e, u32 type, u64 dflt)
     u64 v = 0;
     u32 len;
 
-    if (!elf_xen_note(e, type, &desc, &len) || !len || len > 8)
+    if (!xen_note(e, type, &desc, &len) || !len || len > 8)
         return dflt;
     memcpy(&v, desc, len);
     return v;
@@ -117,7 +113,7 @@ const char *elf_xen_note_str(const struct elf_image *e, u32 type)
     const void *desc;
     u32 len;
 
-    if (!elf_xen_note(e, type, &desc, &len) || !len || ((const char *)desc)[len - 1])
+    if (!xen_note(e, type, &desc, &len) || !len || ((const char *)desc)[len - 1])
         return "";
     return desc;
 }

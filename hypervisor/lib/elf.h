@@ -26,11 +26,7 @@ int elf_open(struct elf_image *e, const void *data, size_t size, const char **wh
 /* Loadable segment number n, from 0. False: there are no more. */
 bool elf_segment(const struct elf_image *e, unsigned int n, struct elf_segment *out);
 
-/*
- * A note "Xen" of the given type (xen/elfnote.h). *desc, *len: its content. False: there is none.
- */
-bool elf_xen_note(const struct elf_image *e, u32 type, const void **desc, u32 *len);
-/* The same as a number of 1, 2, 4 or 8 bytes; absent: dflt. */
+/* A note "Xen" of the given type (xen/elfnote.h), as a number of at most 8 bytes; absent: dflt. */
 u64 elf_xen_note_u64(const struct elf_image *e, u32 type, u64 dflt);
 /* The same as text; absent or not terminated: "". */
 const char *elf_xen_note_str(const struct elf_image *e, u32 type);

@@ -40,7 +40,6 @@ typedef struct {
 #define _mfn(x)     ((mfn_t){(x)})
 #define _gfn(x)     ((gfn_t){(x)})
 #define INVALID_MFN _mfn(~0UL)
-#define INVALID_GFN _gfn(~0UL)
 
 static inline unsigned long mfn_x(mfn_t mfn) { return mfn.m; }
 

@@ -33,13 +33,7 @@ struct irq_guard vcpu_lock_queue(struct vcpu *v)
     }
 }
 
-void sched_kick(struct run_queue *rq)
-{
-    if (rq->cpu == smp_processor_id())
-        softirq_raise(SOFTIRQ_SCHEDULE);
-    else
-        softirq_raise_on(rq->cpu, SOFTIRQ_SCHEDULE);
-}
+void sched_kick(struct run_queue *rq) { softirq_raise_on(rq->cpu, SOFTIRQ_SCHEDULE); }
 
 #define SLICE_MIN MICROSECS(20)
 
@@ -401,17 +395,10 @@ void sched_context_saved(struct vcpu *prev)
         vcpu_wake(prev);
 }
 
-/* This CPU may be given work from now on. */
-static void rq_start(struct run_queue *rq)
-{
-    rq->started = true;
-    cpumask_set(&sched_idle_cpus, rq->cpu);
-}
+void sched_cpu_start(void) { cpumask_set(&sched_idle_cpus, smp_processor_id()); }
 
 void idle_loop(void)
 {
-    if (!this_cpu(run_queue).started)
-        rq_start(&this_cpu(run_queue));
     for (;;) {
         if (softirq_pending()) {
             softirq_run();
@@ -519,7 +506,7 @@ int sched_cpu_init(unsigned int cpu)
     fair_cpu_init(rq);
     if (cpu == smp_processor_id()) {
         current = idle;
-        rq_start(rq);
+        sched_cpu_start();
     }
     return 0;
 }

@@ -48,7 +48,6 @@ struct run_queue {
     unsigned int cpu;
     unsigned int nr_waiting;
     struct vcpu *curr, *idle;
-    bool started;        /* its CPU has come to its idle loop once */
     struct list waiting; /* struct sched_vcpu, by rising vtime */
     u64 vmin;            /* the queue's virtual time: never goes back */
     s_time_t charged;    /* curr paid for its time up to here */

@@ -12,6 +12,9 @@
 void sched_init(void);
 int sched_cpu_init(unsigned int cpu); /* its run queue and idle vCPU; 0 or -ENOMEM */
 
+/* On another CPU: it may be given work from now on. */
+void sched_cpu_start(void);
+
 int sched_domain_init(struct domain *d);
 void sched_domain_free(struct domain *d);
 int sched_vcpu_init(struct vcpu *v);

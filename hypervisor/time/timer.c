@@ -1,101 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timers: a pairing heap for each CPU, linked through the timers themselves, so that arming never
- * needs memory and never fails. The hardware is programmed for the earliest one only, and only when
- * that one became earlier: a timer that is stopped leaves an early interrupt behind, which costs
- * less than programming the hardware each time. Clocks are the architecture's (arch_read_clock). Called by
- * everyone who waits; fn runs from the timer softirq, interrupts on, no locks held.
+ * Timers: a list for each CPU in the order in which they expire, a few for each vCPU that ran there last. The hardware
+ * is programmed for the earliest one only, and only when that one became earlier: a timer that is stopped leaves an
+ * early interrupt behind, which costs less than programming the hardware each time. Clocks are the architecture's
+ * (arch_read_clock). Called by everyone who waits; fn runs from the timer softirq, interrupts on, no locks held.
  */
 #include <time/timer.h>
 #include <arch/arch.h>
 #include <sched/softirq.h>
 #include <lib/lib.h>
+#include <lib/list.h>
 #include <lib/spinlock.h>
 
 struct timer_queue {
     struct spinlock lock;
-    struct timer *root;  /* the earliest */
+    struct list timers;  /* by rising expires */
     s_time_t programmed; /* what the hardware was last told; written by its own CPU only */
 };
 
 static DEFINE_PER_CPU(struct timer_queue, timer_queue);
 
-/* ---- the heap: prev is the parent for a first child, else the sibling before ---- */
-
-static inline struct timer *heap_meld(struct timer *a, struct timer *b)
+/* When the earliest expires. */
+static inline s_time_t queue_first(const struct timer_queue *q)
 {
-    if (b->expires < a->expires) {
-        struct timer *t = a;
-
-        a = b;
-        b = t;
-    }
-    b->prev = a;
-    b->sibling = a->child;
-    if (a->child)
-        a->child->prev = b;
-    a->child = b;
-    return a;
-}
-
-/* Melds a list of siblings: in pairs from the left, then all together from the right. */
-static struct timer *heap_meld_siblings(struct timer *first)
-{
-    struct timer *pairs = NULL, *root;
-
-    while (first) {
-        struct timer *a = first, *b = a->sibling;
-
-        first = b ? b->sibling : NULL;
-        a->sibling = NULL;
-        if (b) {
-            b->sibling = NULL;
-            a = heap_meld(a, b);
-        }
-        a->sibling = pairs;
-        pairs = a;
-    }
-    root = pairs;
-    pairs = root->sibling;
-    root->sibling = NULL;
-    while (pairs) {
-        struct timer *t = pairs;
-
-        pairs = t->sibling;
-        t->sibling = NULL;
-        root = heap_meld(root, t);
-    }
-    root->prev = NULL;
-    return root;
+    return list_empty(&q->timers) ? STIME_MAX : list_first(&q->timers, struct timer, link)->expires;
 }
 
 static inline void queue_insert(struct timer_queue *q, struct timer *t)
 {
-    t->child = t->sibling = t->prev = NULL;
+    struct list *pos = q->timers.next;
+
+    while (pos != &q->timers && list_entry(pos, struct timer, link)->expires <= t->expires)
+        pos = pos->next;
+    list_add_tail(&t->link, pos);
     t->set = true;
-    q->root = q->root ? heap_meld(q->root, t) : t;
 }
 
-static inline void queue_remove(struct timer_queue *q, struct timer *t)
+/* Was it set? */
+static inline bool queue_remove(struct timer *t)
 {
-    struct timer *rest = t->child ? heap_meld_siblings(t->child) : NULL;
-
+    if (!t->set)
+        return false;
+    list_del(&t->link);
     t->set = false;
-    if (t == q->root) {
-        q->root = rest;
-        return;
-    }
-    if (t->prev->child == t)
-        t->prev->child = t->sibling;
-    else
-        t->prev->sibling = t->sibling;
-    if (t->sibling)
-        t->sibling->prev = t->prev;
-    if (rest)
-        q->root = heap_meld(q->root, rest);
+    return true;
 }
-
-/* ---- timers ---- */
 
 /* Locks the queue that the timer is on; it may move while we wait. */
 static inline struct timer_queue *timer_lock(struct timer *t, unsigned long *flags)
@@ -114,10 +63,11 @@ static inline struct timer_queue *timer_lock(struct timer *t, unsigned long *fla
 /* Unlocks; when the earliest timer is now earlier than what the hardware knows, tells it. */
 static inline void queue_unlock_program(struct timer_queue *q, unsigned int cpu, unsigned long flags)
 {
-    bool earlier = q->root && q->root->expires < q->programmed;
+    s_time_t first = queue_first(q);
+    bool earlier = first < q->programmed;
 
     if (earlier && cpu == smp_processor_id()) {
-        q->programmed = q->root->expires;
+        q->programmed = first;
         arch_timer_program(q->programmed);
         earlier = false;
     }
@@ -136,8 +86,7 @@ void timer_set(struct timer *t, s_time_t expires)
     unsigned long flags;
     struct timer_queue *q = timer_lock(t, &flags);
 
-    if (t->set)
-        queue_remove(q, t);
+    queue_remove(t);
     t->expires = expires;
     if (likely(!t->killed))
         queue_insert(q, t);
@@ -152,8 +101,7 @@ void timer_stop(struct timer *t)
     if (!READ_ONCE(t->set))
         return;
     q = timer_lock(t, &flags);
-    if (t->set)
-        queue_remove(q, t);
+    queue_remove(t);
     spin_unlock_irqrestore(&q->lock, flags);
 }
 
@@ -166,9 +114,7 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     if (READ_ONCE(t->cpu) == cpu)
         return;
     q = timer_lock(t, &flags);
-    was_set = t->set;
-    if (was_set)
-        queue_remove(q, t);
+    was_set = queue_remove(t);
     t->cpu = cpu;
     spin_unlock_irqrestore(&q->lock, flags);
     if (was_set)
@@ -181,8 +127,7 @@ void timer_kill(struct timer *t)
     struct timer_queue *q = timer_lock(t, &flags);
 
     t->killed = true;
-    if (t->set)
-        queue_remove(q, t);
+    queue_remove(t);
     spin_unlock_irqrestore(&q->lock, flags);
     while (__atomic_load_n(&t->running, __ATOMIC_ACQUIRE))
         cpu_relax();
@@ -192,10 +137,11 @@ void timer_softirq(void)
 {
     struct timer_queue *q = &this_cpu(timer_queue);
     unsigned long flags = spin_lock_irqsave(&q->lock);
-    struct timer *t;
 
-    while ((t = q->root) && t->expires <= now()) {
-        queue_remove(q, t);
+    while (queue_first(q) <= now()) {
+        struct timer *t = list_first(&q->timers, struct timer, link);
+
+        queue_remove(t);
         __atomic_fetch_add(&t->running, 1, __ATOMIC_RELAXED);
         spin_unlock_irqrestore(&q->lock, flags);
         t->fn(t->data);
@@ -203,7 +149,7 @@ void timer_softirq(void)
         flags = spin_lock_irqsave(&q->lock);
     }
     /* Always: what was programmed has fired, perhaps a little early. */
-    q->programmed = t ? t->expires : STIME_MAX;
+    q->programmed = queue_first(q);
     arch_timer_program(q->programmed);
     spin_unlock_irqrestore(&q->lock, flags);
 }
@@ -214,6 +160,6 @@ void timers_cpu_init(unsigned int cpu)
 
     softirq_register(SOFTIRQ_TIMER, timer_softirq);
     spin_lock_init(&q->lock, LOCK_TIMER);
-    q->root = NULL;
+    list_init(&q->timers);
     q->programmed = STIME_MAX;
 }

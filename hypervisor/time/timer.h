@@ -7,13 +7,13 @@
 #define TIME_TIMER_H
 
 #include <arch/arch.h>
+#include <lib/list.h>
 
 struct timer {
     s_time_t expires; /* system time, ns */
     void (*fn)(void *data);
     void *data;
-    /* Private to time/timer.c: links of a pairing heap, guarded by the CPU's timer lock. */
-    struct timer *child, *sibling, *prev;
+    struct list link; /* with set: guarded by the CPU's timer lock */
     u16 cpu;
     u8 running; /* CPUs inside fn */
     bool set, killed;

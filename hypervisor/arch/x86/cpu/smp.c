@@ -53,6 +53,7 @@ void ap_start(unsigned int cpu)
     clock_cpu_init();
     lapic_timer_cpu_init();
     cpumask_set(&cpu_online_map, cpu);
+    sched_cpu_start();
     reset_stack_to_idle();
 }
 
