@@ -85,22 +85,15 @@ static void __init hide(struct cpu_policy *p)
         switch (l->leaf) {
         case 0: l->a = min(l->a, 0xdU); break;
         case 0x80000000: l->a = min(l->a, 0x80000021U); break;
-        case 5: /* MONITOR */
-        case 6: /* power */
-        case 8:
-        case 9:
-        case 0xa:
-        case 0xc: l->a = l->b = l->c = l->d = 0; break;
         case 0x80000007: /* power: the words keep the invariant TSC */ l->a = l->b = l->c = 0; break;
         case 0xd:
-            if (l->subleaf == 0) {
-                l->a = (u32)boot_cpu.xcr0_mask;
-                l->d = boot_cpu.xcr0_mask >> 32;
-            } else if (l->subleaf == 1) {
+            if (l->subleaf == 1)
                 l->b = l->c = l->d = 0;
-            }
             break;
         }
+        /* MONITOR, power, performance counters, and what is reserved between them. */
+        if (l->leaf >= 5 && l->leaf <= 0xc && l->leaf != 7 && l->leaf != 0xb)
+            l->a = l->b = l->c = l->d = 0;
     }
 }
 
