@@ -6,12 +6,14 @@
 #include <lib/lib.h>
 #include <mm/heap.h>
 
+/* The headers that declare these are not here, and nobody else of ours calls them. */
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+
 /* Stands before each allocation: 16 bytes, to keep alignment. */
 struct header {
     u64 order, unused;
 };
 
-void *malloc(size_t size);
 void *__init malloc(size_t size)
 {
     unsigned int order = size_order(size + sizeof(struct header));
@@ -22,7 +24,6 @@ void *__init malloc(size_t size)
     return h + 1;
 }
 
-void *calloc(size_t n, size_t size);
 void *__init calloc(size_t n, size_t size)
 {
     size_t bytes;
@@ -30,7 +31,6 @@ void *__init calloc(size_t n, size_t size)
     return __builtin_mul_overflow(n, size, &bytes) ? NULL : malloc(bytes);
 }
 
-void free(void *p);
 void __init free(void *p)
 {
     struct header *h = p;
@@ -40,16 +40,12 @@ void __init free(void *p)
 }
 
 /* zstd's hooks for tracing; 0: not this time. */
-unsigned long long ZSTD_trace_decompress_begin(const void *context);
 unsigned long long __init ZSTD_trace_decompress_begin(const void *context __unused) { return 0; }
 
-void ZSTD_trace_decompress_end(unsigned long long trace, const void *result);
 void __init ZSTD_trace_decompress_end(unsigned long long trace __unused, const void *result __unused) {}
 
-void __stack_chk_fail(void) __noreturn;
-void __init __stack_chk_fail(void) { panic("a decoder overran its stack"); }
+void __init __noreturn __stack_chk_fail(void) { panic("a decoder overran its stack"); }
 
-void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room);
 void *__init __memcpy_chk(void *dst, const void *src, size_t n, size_t room)
 {
     if (n > room)

@@ -84,7 +84,8 @@ static u8 rsdp_copy[64] __aligned(16);
 /* A copy of a text of at most max bytes; the room that there is decides how much of it. */
 static const char *text_keep(const char *s, size_t max)
 {
-    size_t n = strnlen(s, max), room = sizeof(texts) - 1 - texts_used;
+    const char *end = memchr(s, 0, max);
+    size_t n = end ? (size_t)(end - s) : max, room = sizeof(texts) - 1 - texts_used;
     char *copy = &texts[texts_used];
 
     n = min(n, room);

@@ -28,11 +28,7 @@
 
 /* A pointer into guest memory: never dereferenced, only given to the copy functions of
  * mm/guest_access.h. */
-#ifdef __CHECKER__
-#define __guest __attribute__((noderef, address_space(1)))
-#else
 #define __guest
-#endif
 
 #define fallthrough __attribute__((fallthrough))
 

@@ -40,11 +40,7 @@ void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...) __printf
             panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c); \
     } while (0)
 #ifdef NDEBUG
-#define ASSERT(c)       \
-    do {                \
-        if (0 && (c)) { \
-        }               \
-    } while (0)
+#define ASSERT(c) ((void)sizeof(!(c)))
 #else
 #define ASSERT(c) BUG_ON(!(c))
 #endif

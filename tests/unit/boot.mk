@@ -1,7 +1,7 @@
 # Strings and formatted output (under other names, beside libc's), options, the memory map, loaders' information, the heap.
 UNITS += lib param memmap multiboot heap
 
-OUR_NAMES := memcmp memchr strlen strnlen strcmp strncmp strchr strlcpy vsnprintf snprintf
+OUR_NAMES := memcmp memchr strlen strcmp strncmp strchr strlcpy vsnprintf snprintf
 lib_SRCS   := tests/unit/test_lib.c hypervisor/lib/string.c hypervisor/lib/printf.c hypervisor/lib/bitops.c
 lib_CFLAGS := $(foreach n,$(OUR_NAMES),-D$(n)=our_$(n)) -Wno-format-truncation -Wno-format-overflow
 param_CFLAGS := $(lib_CFLAGS)
