@@ -13,6 +13,7 @@
 
 #define IOREGSEL 0x00
 #define IOWIN    0x10
+#define IOEOI    0x40 /* 82093AA's successors: ends what was sent with this vector */
 
 #define IOAPIC_VERSION  1
 #define IOAPIC_RTE(pin) (0x10 + 2 * (pin))
@@ -69,8 +70,11 @@ static void line_mask(struct irq *irq) { rte_write(line_of(irq), line_of(irq)->r
 
 static void line_unmask(struct irq *irq) { rte_write(line_of(irq), line_of(irq)->rte & ~RTE_MASKED); }
 
-/* Masked while the halves do not fit together. An edge that comes right then is lost by the
- * hardware's design. */
+/*
+ * Masked while the halves do not fit together. An edge that comes right then is lost by the hardware's design. A
+ * level interrupt that is on its way with the old vector would be ended by that vector later, which the entry does not
+ * have any more, and the line would wait for its end for ever: it is ended here, and comes once more if it is still there.
+ */
 static void line_route(struct irq *irq)
 {
     struct line *l = line_of(irq);
@@ -78,6 +82,8 @@ static void line_route(struct irq *irq)
     unsigned long flags = spin_lock_irqsave(&ioapic_lock);
 
     reg_write(l->ioapic, IOAPIC_RTE(l->pin), l->rte | RTE_MASKED);
+    if (irq->level && (u8)l->rte != irq->vector)
+        l->ioapic->regs[IOEOI / 4] = (u8)l->rte;
     reg_write(l->ioapic, IOAPIC_RTE(l->pin) + 1, cpu_apic_id[irq->cpu] << 24);
     l->rte = low | (l->rte & RTE_MASKED);
     reg_write(l->ioapic, IOAPIC_RTE(l->pin), l->rte);
