@@ -93,6 +93,13 @@ def _try_card(context, dom0, mac, net, port, size):
     context.require("same" in back, f"{card}: what came back is not what was sent")
 
 
+def _keep_nvme_busy(dom0, device):
+    """Some commands at once to the NVMe disk, five times a second from now on. QEMU 7.2's NVMe, working by its line, sometimes
+    takes the driver's shadow doorbell for read before it has asked for the next ring of it, and then holds the line although
+    nothing is left to be read, without any hypervisor too; a pair of completions lets go of it."""
+    dom0.run(f"(while :; do dd if=/dev/{device} of=/dev/null bs=2M count=1 iflag=direct; sleep 0.2; done) >/dev/null 2>&1 &")
+
+
 def devices(kernel_args, wanted_interrupt):
     def run(context):
         """filled in below"""
@@ -102,6 +109,8 @@ def devices(kernel_args, wanted_interrupt):
             disks = _find_disks(dom0, size)
             context.require(set(disks) == set(DISKS), f"disks found: {disks}")
             dom0.run("mkfifo /tmp/fifo; dd if=/dev/urandom bs=64k count=16 2>/dev/null | base64 >/tmp/block")
+            if "nomsi" in kernel_args:
+                _keep_nvme_busy(dom0, disks["nvme"])
             for kind, device in disks.items():
                 _try_disk(context, dom0, kind, device, size)
             for mac, net in (("52:54:00:00:00:01", "10.0.2"), ("52:54:00:00:00:02", "10.0.3")):
@@ -120,5 +129,3 @@ TESTS = {
     "dom0-devices": devices("", r"-msi"),
     "dom0-devices-intx": devices("pci=nomsi", r"-ioapic-level.*(?:ahci|nvme|virtio|xhci)"),
 }
-# One of two full runs passed; in the other dom0 switched a shared line off ("nobody cared"): docs/status.md.
-LONG = {"dom0-devices-intx"}
