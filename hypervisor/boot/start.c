@@ -95,7 +95,6 @@ static const struct boot_phase phases[] __section(".init.rodata") = {
     {"interrupt controller", apic_init},
     {"clocks", clock_init},
     {"interrupts", irq_init},
-    {"PCI", pci_init},
     {"EFI services", efi_init},
     {"scheduler", scheduler_start},
     {"timers", clock_start},

@@ -273,7 +273,7 @@ static int bind_ipi(struct domain *d, u32 vcpu, u32 *port)
     return port_open(d, EVTCHNSTAT_ipi, vcpu, (union port_use){}, port);
 }
 
-static int bind_pirq(struct domain *d, u32 pirq, u32 flags, u32 *port)
+static int bind_pirq(struct domain *d, u32 pirq, u32 *port)
 {
     u32 *slot;
     int rc;
@@ -290,7 +290,7 @@ static int bind_pirq(struct domain *d, u32 pirq, u32 flags, u32 *port)
     if (rc)
         return rc;
     WRITE_ONCE(*slot, *port);
-    rc = pirq_guest_bind(d->vcpu[0], pirq, flags & BIND_PIRQ__WILL_SHARE);
+    rc = pirq_guest_bind(d->vcpu[0], pirq);
     if (rc) {
         WRITE_ONCE(*slot, 0);
         port_free(d, port_find(d, *port), *port);
@@ -543,7 +543,7 @@ static long op_bind_ipi(union evtchn_any *op)
 
 static long op_bind_pirq(union evtchn_any *op)
 {
-    return bind_pirq(current->domain, op->bind_pirq.pirq, op->bind_pirq.flags, &op->bind_pirq.port);
+    return bind_pirq(current->domain, op->bind_pirq.pirq, &op->bind_pirq.port);
 }
 
 static long op_close(union evtchn_any *op) { return port_close(current->domain, op->close.port); }

@@ -247,9 +247,8 @@ size_t raw_clear_guest(void __guest *dst, size_t n)
 
 /* ---- interrupts ---- */
 
-int pirq_guest_bind(struct vcpu *v, u32 pirq, bool share)
+int pirq_guest_bind(struct vcpu *v, u32 pirq)
 {
-    (void)share;
     if (pirq >= HOST_PIRQS)
         return -EINVAL;
     if (host_pirq_owner[pirq])

@@ -93,8 +93,6 @@ unsigned int numa_node_of_apic(u32 apic_id)
     return 0;
 }
 
-u32 numa_node_to_domain(unsigned int node) { return node < nr_nodes ? node_domain[node] : ~0U; }
-
 /* Registers of the fixed hardware that we touch are ports everywhere but on hardware-reduced
  * machines, which have none. */
 static bool port_of(const struct acpi_address *a, u16 *port)

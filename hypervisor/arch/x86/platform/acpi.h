@@ -24,37 +24,29 @@ struct acpi_address {
 } __packed;
 #define ACPI_SPACE_MEMORY 0
 #define ACPI_SPACE_IO     1
-#define ACPI_SPACE_PCI    2
 
 struct acpi_info {
     unsigned int nr_cpus; /* usable ones; the first entry need not be the boot CPU */
-    struct {
+    struct acpi_cpu {
         u32 apic_id, acpi_id;
     } cpu[ACPI_MAX_CPUS];
     unsigned int nr_cpus_ignored; /* usable, but more than ACPI_MAX_CPUS */
-    bool has_8259;
 
     unsigned int nr_ioapics;
-    struct {
-        u8 id;
+    struct acpi_ioapic {
         u32 address, gsi_base;
     } ioapic[ACPI_MAX_IOAPICS];
 
     unsigned int nr_overrides; /* ISA interrupts that are not identity, edge, high */
-    struct {
-        u8 irq;
+    struct acpi_override {
         u32 gsi;
         u16 flags; /* MADT: polarity in bits 1:0, trigger in bits 3:2 */
     } override[ACPI_MAX_OVERRIDES];
 
     /* FADT; address 0: not there. */
-    bool has_fadt;
-    struct acpi_address pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm_timer, reset;
+    struct acpi_address pm1a_event, pm1a_control, pm1b_control, pm_timer, reset;
     u8 reset_value;
-    bool pm_timer_32bit, hw_reduced;
-    u16 smi_command;
-    u8 acpi_enable, pm1_event_length;
-    u16 boot_flags;      /* IA-PC boot architecture */
+    bool pm_timer_32bit;
     u8 century_register; /* of the CMOS; 0: none */
     paddr_t dsdt;
     bool s5_known; /* SLP_TYP values for power off were found in the DSDT */
@@ -63,19 +55,19 @@ struct acpi_info {
     paddr_t hpet; /* 0: none */
 
     unsigned int nr_segments;
-    struct {
+    struct acpi_segment {
         paddr_t base; /* of bus 0, whatever first_bus is */
         u16 segment;
         u8 first_bus, last_bus;
     } segment[ACPI_MAX_SEGMENTS];
 
     unsigned int nr_memory; /* SRAT */
-    struct {
+    struct acpi_memory {
         paddr_t start, end;
         u32 domain;
     } memory[ACPI_MAX_MEMORY];
     unsigned int nr_affinities;
-    struct {
+    struct acpi_affinity {
         u32 apic_id, domain;
     } affinity[ACPI_MAX_CPUS];
 };
@@ -115,7 +107,5 @@ bool acpi_find_s5(const u8 *aml, u32 length, u8 type[2]);
 /* Node of a frame or of a CPU by the SRAT: proximity domains renumbered from 0 up. */
 unsigned int numa_node_of(mfn_t mfn);
 unsigned int numa_node_of_apic(u32 apic_id);
-/* Proximity domain (PXM) of a node, ~0 when there is no such node. */
-u32 numa_node_to_domain(unsigned int node);
 
 #endif

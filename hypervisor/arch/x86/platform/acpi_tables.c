@@ -64,80 +64,54 @@ paddr_t acpi_find_rsdp(acpi_map_fn map, paddr_t start, size_t size)
 static const struct table_header *table_map(acpi_map_fn map, paddr_t pa)
 {
     const struct table_header *t = map(pa, sizeof(*t));
-    u32 length;
+    u32 length = t ? t->length : 0;
 
-    if (!t)
-        return NULL;
-    length = t->length;
     if (length < sizeof(*t) || length > TABLE_MAX)
         return NULL;
     t = map(pa, length);
-    if (!t || byte_sum(t, length) != 0)
-        return NULL;
-    return t;
+    return t && byte_sum(t, length) == 0 ? t : NULL;
+}
+
+/* The entries of a table from `at` on: type, length, contents. One with an impossible length ends them. */
+static void entries_walk(struct acpi_info *info, const u8 *t, u32 length, u32 at,
+                         void (*entry)(struct acpi_info *info, const u8 *e, unsigned int len))
+{
+    for (u32 len; at + 2 <= length; at += len) {
+        len = t[at + 1];
+        if (len < 2 || len > length - at)
+            break;
+        entry(info, t + at, len);
+    }
 }
 
 static void cpu_add(struct acpi_info *info, u32 apic_id, u32 acpi_id, u32 flags)
 {
     if (!(flags & 1)) /* enabled; CPUs that may be plugged in later are not ours */
         return;
-    if (info->nr_cpus == ACPI_MAX_CPUS) {
-        info->nr_cpus_ignored++;
-        return;
-    }
     for (unsigned int i = 0; i < info->nr_cpus; i++)
         if (info->cpu[i].apic_id == apic_id)
             return;
-    info->cpu[info->nr_cpus].apic_id = apic_id;
-    info->cpu[info->nr_cpus].acpi_id = acpi_id;
-    info->nr_cpus++;
+    if (info->nr_cpus == ACPI_MAX_CPUS)
+        info->nr_cpus_ignored++;
+    else
+        info->cpu[info->nr_cpus++] = (struct acpi_cpu){apic_id, acpi_id};
 }
 
 static void madt_entry(struct acpi_info *info, const u8 *e, unsigned int len)
 {
-    switch (e[0]) {
-    case 0: /* processor local APIC */
-        if (len >= 8)
-            cpu_add(info, e[3], e[2], get32(e + 4));
-        break;
-    case 1: /* IO-APIC */
-        if (len >= 12 && info->nr_ioapics < ACPI_MAX_IOAPICS) {
-            info->ioapic[info->nr_ioapics].id = e[2];
-            info->ioapic[info->nr_ioapics].address = get32(e + 4);
-            info->ioapic[info->nr_ioapics].gsi_base = get32(e + 8);
-            info->nr_ioapics++;
-        }
-        break;
-    case 2: /* interrupt source override */
-        if (len >= 10 && e[2] == 0 && e[3] < 16 && info->nr_overrides < ACPI_MAX_OVERRIDES) {
-            info->override[info->nr_overrides].irq = e[3];
-            info->override[info->nr_overrides].gsi = get32(e + 4);
-            info->override[info->nr_overrides].flags = get16(e + 8);
-            info->nr_overrides++;
-        }
-        break;
-    case 9: /* processor local x2APIC */
-        if (len >= 16)
-            cpu_add(info, get32(e + 4), get32(e + 12), get32(e + 8));
-        break;
-    }
+    if (e[0] == 0 && len >= 8) /* processor local APIC */
+        cpu_add(info, e[3], e[2], get32(e + 4));
+    else if (e[0] == 9 && len >= 16) /* processor local x2APIC */
+        cpu_add(info, get32(e + 4), get32(e + 12), get32(e + 8));
+    else if (e[0] == 1 && len >= 12 && info->nr_ioapics < ACPI_MAX_IOAPICS)
+        info->ioapic[info->nr_ioapics++] = (struct acpi_ioapic){get32(e + 4), get32(e + 8)};
+    else if (e[0] == 2 && len >= 10 && e[2] == 0 && e[3] < 16 && info->nr_overrides < ACPI_MAX_OVERRIDES)
+        info->override[info->nr_overrides++] = (struct acpi_override){get32(e + 4), get16(e + 8)};
 }
 
 static void madt_parse(struct acpi_info *info, const u8 *t, u32 length)
 {
-    u32 at = 44;
-
-    if (length < at)
-        return;
-    info->has_8259 = get32(t + 40) & 1;
-    while (at + 2 <= length) {
-        unsigned int len = t[at + 1];
-
-        if (len < 2 || len > length - at)
-            break;
-        madt_entry(info, t + at, len);
-        at += len;
-    }
+    entries_walk(info, t, length, 44, madt_entry);
 }
 
 /* A block of the FADT: the 64-bit form when it is there and filled, else a port of the old form. */
@@ -150,8 +124,7 @@ static struct acpi_address fadt_block(const u8 *t, u32 length, u32 old, u32 ext,
         if (a.address)
             return a;
     }
-    a = (struct acpi_address){.space = ACPI_SPACE_IO, .bit_width = width, .address = get32(t + old)};
-    return a;
+    return (struct acpi_address){.space = ACPI_SPACE_IO, .bit_width = width, .address = get32(t + old)};
 }
 
 static void fadt_parse(struct acpi_info *info, const u8 *t, u32 length)
@@ -161,17 +134,10 @@ static void fadt_parse(struct acpi_info *info, const u8 *t, u32 length)
     if (length < 116) /* all of ACPI 1.0's FADT */
         return;
     flags = get32(t + 112);
-    info->has_fadt = true;
-    info->smi_command = get32(t + 48);
-    info->acpi_enable = t[52];
-    info->pm1_event_length = t[88];
     info->century_register = t[108] & 0x7f;
-    info->boot_flags = get16(t + 109);
     info->dsdt = length >= 148 && get64(t + 140) ? get64(t + 140) : get32(t + 40);
-    info->hw_reduced = flags >> 20 & 1;
-    if (!info->hw_reduced) {
+    if (!(flags >> 20 & 1)) { /* a machine of reduced hardware has none of these */
         info->pm1a_event = fadt_block(t, length, 56, 148, 32);
-        info->pm1b_event = fadt_block(t, length, 60, 160, 32);
         info->pm1a_control = fadt_block(t, length, 64, 172, 16);
         info->pm1b_control = fadt_block(t, length, 68, 184, 16);
         info->pm_timer = fadt_block(t, length, 76, 208, 32);
@@ -197,67 +163,38 @@ static void hpet_parse(struct acpi_info *info, const u8 *t, u32 length)
 static void mcfg_parse(struct acpi_info *info, const u8 *t, u32 length)
 {
     for (u32 at = 44; at + 16 <= length && info->nr_segments < ACPI_MAX_SEGMENTS; at += 16) {
-        unsigned int n = info->nr_segments;
+        struct acpi_segment s = {get64(t + at), get16(t + at + 8), t[at + 10], t[at + 11]};
 
-        info->segment[n].base = get64(t + at);
-        info->segment[n].segment = get16(t + at + 8);
-        info->segment[n].first_bus = t[at + 10];
-        info->segment[n].last_bus = t[at + 11];
-        if (info->segment[n].base && info->segment[n].base < 1UL << 52 && !(info->segment[n].base & 0xfffff) &&
-            info->segment[n].first_bus <= info->segment[n].last_bus)
-            info->nr_segments++;
+        if (s.base && s.base < 1UL << 52 && !(s.base & 0xfffff) && s.first_bus <= s.last_bus)
+            info->segment[info->nr_segments++] = s;
     }
 }
 
-static void srat_cpu(struct acpi_info *info, u32 apic_id, u32 domain)
+static void srat_cpu(struct acpi_info *info, u32 apic_id, u32 domain, u32 flags)
 {
-    if (info->nr_affinities < ACPI_MAX_CPUS) {
-        info->affinity[info->nr_affinities].apic_id = apic_id;
-        info->affinity[info->nr_affinities].domain = domain;
-        info->nr_affinities++;
-    }
+    if ((flags & 1) && info->nr_affinities < ACPI_MAX_CPUS)
+        info->affinity[info->nr_affinities++] = (struct acpi_affinity){apic_id, domain};
+}
+
+static void srat_memory(struct acpi_info *info, paddr_t start, u64 size, u32 domain, u32 flags)
+{
+    if ((flags & 1) && start + size > start && info->nr_memory < ACPI_MAX_MEMORY)
+        info->memory[info->nr_memory++] = (struct acpi_memory){start, start + size, domain};
 }
 
 static void srat_entry(struct acpi_info *info, const u8 *e, unsigned int len)
 {
-    paddr_t start, size;
-
-    switch (e[0]) {
-    case 0: /* processor by APIC id; the proximity domain is in two pieces */
-        if (len >= 16 && (get32(e + 4) & 1))
-            srat_cpu(info, e[3], e[2] | (u32)e[9] << 8 | (u32)get16(e + 10) << 16);
-        break;
-    case 1: /* memory */
-        if (len < 40 || !(get32(e + 28) & 1) || info->nr_memory == ACPI_MAX_MEMORY)
-            break;
-        start = get64(e + 8);
-        size = get64(e + 16);
-        if (size == 0 || start + size < start)
-            break;
-        info->memory[info->nr_memory].start = start;
-        info->memory[info->nr_memory].end = start + size;
-        info->memory[info->nr_memory].domain = get32(e + 2);
-        info->nr_memory++;
-        break;
-    case 2: /* processor by x2APIC id */
-        if (len >= 24 && (get32(e + 12) & 1))
-            srat_cpu(info, get32(e + 8), get32(e + 4));
-        break;
-    }
+    if (e[0] == 0 && len >= 16) /* processor by APIC id; the proximity domain is in two pieces */
+        srat_cpu(info, e[3], e[2] | (u32)e[9] << 8 | (u32)get16(e + 10) << 16, get32(e + 4));
+    else if (e[0] == 2 && len >= 24) /* processor by x2APIC id */
+        srat_cpu(info, get32(e + 8), get32(e + 4), get32(e + 12));
+    else if (e[0] == 1 && len >= 40)
+        srat_memory(info, get64(e + 8), get64(e + 16), get32(e + 2), get32(e + 28));
 }
 
 static void srat_parse(struct acpi_info *info, const u8 *t, u32 length)
 {
-    u32 at = 48;
-
-    while (at + 2 <= length) {
-        unsigned int len = t[at + 1];
-
-        if (len < 2 || len > length - at)
-            break;
-        srat_entry(info, t + at, len);
-        at += len;
-    }
+    entries_walk(info, t, length, 48, srat_entry);
 }
 
 static const struct {
@@ -270,21 +207,17 @@ static const struct {
 static void table_parse(acpi_map_fn map, paddr_t pa, struct acpi_info *info)
 {
     const struct table_header *t = map(pa, sizeof(*t));
-    char signature[5] = {};
+    unsigned int i = 0;
 
-    if (!t)
+    while (t && i < ARRAY_SIZE(parsers) && memcmp(parsers[i].signature, t->signature, 4) != 0)
+        i++;
+    if (!t || i == ARRAY_SIZE(parsers))
         return;
-    memcpy(signature, t->signature, 4);
-    for (unsigned int i = 0; i < ARRAY_SIZE(parsers); i++) {
-        if (memcmp(parsers[i].signature, signature, 4) != 0)
-            continue;
-        t = table_map(map, pa);
-        if (t)
-            parsers[i].parse(info, (const u8 *)t, t->length);
-        else
-            log_warning("ACPI: table %s is damaged and ignored\n", signature);
-        return;
-    }
+    t = table_map(map, pa);
+    if (t)
+        parsers[i].parse(info, (const u8 *)t, t->length);
+    else
+        log_warning("ACPI: table %s is damaged and ignored\n", parsers[i].signature);
 }
 
 /* Address of the XSDT or RSDT; *entry_size: 8 or 4. 0 when the root pointer is damaged. */
@@ -307,19 +240,16 @@ static paddr_t root_table(acpi_map_fn map, paddr_t pa, unsigned int *entry_size)
     return rsdt;
 }
 
-/* An integer of AML: ZeroOp, OneOp or BytePrefix (ACPI 6.4, 20.2.3). Moves *at behind it. */
+/* A small integer of AML: ZeroOp, OneOp or BytePrefix (ACPI 6.4, 20.2.3). Moves *at behind it. */
 static bool aml_small_integer(const u8 *aml, u32 length, u32 *at, u8 *value)
 {
+    if (*at < length && aml[*at] == 0x0a)
+        ++*at;
+    else if (*at < length && aml[*at] > 1)
+        return false;
     if (*at >= length)
         return false;
-    if (aml[*at] <= 1) {
-        *value = aml[(*at)++];
-        return true;
-    }
-    if (aml[*at] != 0x0a || *at + 1 >= length)
-        return false;
-    *value = aml[*at + 1];
-    *at += 2;
+    *value = aml[(*at)++];
     return true;
 }
 

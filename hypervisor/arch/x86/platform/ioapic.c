@@ -38,7 +38,7 @@ struct line {
 
 static struct ioapic ioapics[ACPI_MAX_IOAPICS];
 static unsigned int nr_ioapics;
-static struct line **lines; /* by GSI */
+static struct line *lines; /* by GSI; without an IO-APIC: not there */
 static unsigned int nr_lines;
 /* Register index and data are two accesses. */
 static DEFINE_SPINLOCK(ioapic_lock, LOCK_PLATFORM);
@@ -59,11 +59,9 @@ static struct line *line_of(struct irq *irq) { return container_of(irq, struct l
 
 static void rte_write(struct line *l, u32 low)
 {
-    unsigned long flags = spin_lock_irqsave(&ioapic_lock);
-
+    spin_guard_irqsave(&ioapic_lock);
     l->rte = low;
     reg_write(l->ioapic, IOAPIC_RTE(l->pin), low);
-    spin_unlock_irqrestore(&ioapic_lock, flags);
 }
 
 static void line_mask(struct irq *irq) { rte_write(line_of(irq), line_of(irq)->rte | RTE_MASKED); }
@@ -73,21 +71,21 @@ static void line_unmask(struct irq *irq) { rte_write(line_of(irq), line_of(irq)-
 /*
  * Masked while the halves do not fit together. An edge that comes right then is lost by the hardware's design. A
  * level interrupt that is on its way with the old vector would be ended by that vector later, which the entry does not
- * have any more, and the line would wait for its end for ever: it is ended here, and comes once more if it is still there.
+ * have any more, and the line would wait for its end for ever: it is ended here, and comes once more if it is still
+ * there.
  */
 static void line_route(struct irq *irq)
 {
     struct line *l = line_of(irq);
     u32 low = irq->vector | (l->low ? RTE_LOW : 0) | (irq->level ? RTE_LEVEL : 0);
-    unsigned long flags = spin_lock_irqsave(&ioapic_lock);
 
+    spin_guard_irqsave(&ioapic_lock);
     reg_write(l->ioapic, IOAPIC_RTE(l->pin), l->rte | RTE_MASKED);
     if (irq->level && (u8)l->rte != irq->vector)
         l->ioapic->regs[IOEOI / 4] = (u8)l->rte;
     reg_write(l->ioapic, IOAPIC_RTE(l->pin) + 1, cpu_apic_id[irq->cpu] << 24);
     l->rte = low | (l->rte & RTE_MASKED);
     reg_write(l->ioapic, IOAPIC_RTE(l->pin), l->rte);
-    spin_unlock_irqrestore(&ioapic_lock, flags);
 }
 
 static const struct irq_chip ioapic_chip = {
@@ -95,63 +93,47 @@ static const struct irq_chip ioapic_chip = {
 
 unsigned int nr_gsis(void) { return nr_lines; }
 
-struct irq *irq_of_gsi(unsigned int gsi) { return gsi < nr_lines && lines[gsi] ? &lines[gsi]->irq : NULL; }
+struct irq *irq_of_gsi(unsigned int gsi) { return gsi < nr_lines && lines[gsi].ioapic ? &lines[gsi].irq : NULL; }
 
 int gsi_configure(unsigned int gsi, bool level, bool low)
 {
     struct irq *irq = irq_of_gsi(gsi);
-    struct line *l;
-    unsigned long flags;
-    int rc = 0;
 
     if (!irq)
         return -ENODEV;
-    l = line_of(irq);
-    flags = spin_lock_irqsave(&irq->lock);
-    if (irq->fn || irq->guest) {
-        rc = irq->level == level && l->low == low ? 0 : -EBUSY;
-    } else {
-        irq->level = level;
-        l->low = low;
-    }
-    spin_unlock_irqrestore(&irq->lock, flags);
-    return rc;
+    spin_guard_irqsave(&irq->lock);
+    if (irq->fn || irq->guest)
+        return irq->level == level && line_of(irq)->low == low ? 0 : -EBUSY;
+    irq->level = level;
+    line_of(irq)->low = low;
+    return 0;
 }
 
 int ioapic_read_register(paddr_t base, u32 reg, u32 *value)
 {
-    unsigned long flags;
-
-    for (unsigned int i = 0; i < nr_ioapics; i++) {
-        if (ioapics[i].base != base)
-            continue;
-        flags = spin_lock_irqsave(&ioapic_lock);
-        *value = reg_read(&ioapics[i], reg & 0xff);
-        spin_unlock_irqrestore(&ioapic_lock, flags);
-        return 0;
-    }
+    for (unsigned int i = 0; i < nr_ioapics; i++)
+        if (ioapics[i].base == base) {
+            spin_guard_irqsave(&ioapic_lock);
+            *value = reg_read(&ioapics[i], reg & 0xff);
+            return 0;
+        }
     return -EINVAL;
 }
 
 static void __init lines_add(struct ioapic *io)
 {
     for (unsigned int pin = 0; pin < io->nr_pins; pin++) {
-        unsigned int gsi = io->gsi_base + pin;
-        struct line *l;
+        struct line *l = &lines[io->gsi_base + pin];
 
-        if (lines[gsi])
+        if (l->ioapic)
             continue;
-        l = mem_alloc_object(struct line);
-        if (!l)
-            panic("no memory for interrupt lines");
         irq_init_desc(&l->irq, &ioapic_chip);
-        l->irq.gsi = gsi;
+        l->irq.gsi = io->gsi_base + pin;
         l->ioapic = io;
         l->pin = pin;
         /* PCI's way for the high ones, ISA's for the low ones, until somebody knows better. */
-        l->irq.level = l->low = gsi >= 16;
+        l->irq.level = l->low = l->irq.gsi >= 16;
         rte_write(l, RTE_MASKED);
-        lines[gsi] = l;
     }
 }
 
@@ -181,7 +163,7 @@ void __init ioapic_init(void)
         nr_lines = max(nr_lines, io->gsi_base + io->nr_pins);
         nr_ioapics++;
     }
-    lines = mem_alloc_array(struct line *, max(nr_lines, 1U));
+    lines = mem_alloc_array(struct line, max(nr_lines, 1U));
     if (!lines)
         panic("no memory for interrupt lines");
     for (unsigned int i = 0; i < nr_ioapics; i++)

@@ -118,12 +118,6 @@ void irq_unplace(struct irq *irq)
     spin_unlock(&vector_lock);
 }
 
-void irq_synchronize(struct irq *irq)
-{
-    while (READ_ONCE(irq->in_progress))
-        cpu_relax();
-}
-
 /*
  * Tells whoever gets it, without the lock: a handler may take locks of a lower level. The same edge
  * may come again on another CPU meanwhile; whoever was told may have looked before that, so it is
@@ -221,41 +215,34 @@ void do_irq(struct cpu_user_regs *regs)
 int irq_request(unsigned int gsi, const char *name, void (*fn)(void *data), void *data)
 {
     struct irq *irq = irq_of_gsi(gsi);
-    unsigned long flags;
-    int rc = -EBUSY;
+    int rc;
 
     if (!irq)
         return -ENODEV;
-    flags = spin_lock_irqsave(&irq->lock);
-    if (!irq->fn && !irq->guest) {
-        rc = irq_place(irq, 0);
-        if (rc == 0) {
-            irq->name = name;
-            irq->data = data;
-            irq->fn = fn;
-            irq->chip->unmask(irq);
-        }
-    }
-    spin_unlock_irqrestore(&irq->lock, flags);
-    return rc;
+    spin_guard_irqsave(&irq->lock);
+    rc = irq->fn || irq->guest ? -EBUSY : irq_place(irq, 0);
+    if (rc)
+        return rc;
+    irq->name = name;
+    irq->data = data;
+    irq->fn = fn;
+    irq->chip->unmask(irq);
+    return 0;
 }
 
 /* Both 8259s to vectors that are nobody's, and all lines off (Intel 8259A data sheet,
  * initialisation words). */
 static void __init pic_shut(void)
 {
-    outb(PIC1 + 1, 0xff);
-    outb(PIC2 + 1, 0xff);
-    outb(PIC1, 0x11);
-    outb(PIC1 + 1, VECTOR_LEGACY);
-    outb(PIC1 + 1, 4);
-    outb(PIC1 + 1, 1);
-    outb(PIC2, 0x11);
-    outb(PIC2 + 1, VECTOR_LEGACY + 8);
-    outb(PIC2 + 1, 2);
-    outb(PIC2 + 1, 1);
-    outb(PIC1 + 1, 0xff);
-    outb(PIC2 + 1, 0xff);
+    for (unsigned int slave = 0; slave < 2; slave++) {
+        u16 pic = slave ? PIC2 : PIC1;
+
+        outb(pic, 0x11);
+        outb(pic + 1, VECTOR_LEGACY + 8 * slave);
+        outb(pic + 1, slave ? 2 : 4); /* the line between the two */
+        outb(pic + 1, 1);
+        outb(pic + 1, 0xff);
+    }
 }
 
 void __init irq_init(void)
@@ -268,21 +255,16 @@ void irq_dump(void)
 {
     unsigned int cpu;
 
-    for (unsigned int gsi = 0; gsi < nr_gsis(); gsi++) {
-        const struct irq *irq = irq_of_gsi(gsi);
-
-        if (irq && irq->vector)
-            log_info("GSI %3u: CPU%u vector %#x %s%s, %lu so far, %s\n", gsi, irq->cpu, irq->vector,
-                     irq->level ? "level" : "edge", irq->wants_eoi ? ", waits for EOI" : "", irq->count,
-                     irq->fn      ? irq->name
-                     : irq->guest ? "guest"
-                                  : "nobody");
-    }
     for_each_online_cpu (cpu)
         for (unsigned int v = VECTOR_FIRST_DEVICE; v <= VECTOR_LAST_DEVICE; v++) {
             const struct irq *irq = *vector_slot(cpu, v);
 
-            if (irq && irq->gsi == ~0U)
-                log_info("%s: CPU%u vector %#x, pirq %u, %lu so far\n", irq->chip->name, cpu, v, irq->pirq, irq->count);
+            if (irq && irq->vector == v && irq->cpu == cpu)
+                log_info("CPU%u vector %#x: %s %d %s%s, %lu so far, %s %u\n", cpu, v, irq->chip->name, (int)irq->gsi,
+                         irq->level ? "level" : "edge", irq->wants_eoi ? ", waits for EOI" : "", irq->count,
+                         irq->fn      ? irq->name
+                         : irq->guest ? "guest's pirq"
+                                      : "nobody's",
+                         irq->pirq);
         }
 }

@@ -71,18 +71,15 @@ int irq_place(struct irq *irq, unsigned int cpu);
 void irq_settle(struct irq *irq);
 /* Takes it all back. Masked before. Lock held. */
 void irq_unplace(struct irq *irq);
-/* Waits until no CPU is between the two halves of irq's dispatch. Lock not held; the CPU's own
- * dispatch not below us. */
-void irq_synchronize(struct irq *irq);
 
 /* ioapic.c */
 void ioapic_init(void);
 /* The raw registers, for PHYSDEVOP_apic_*: 0 or -EINVAL when there is no IO-APIC at base. */
 int ioapic_read_register(paddr_t base, u32 reg, u32 *value);
 
-/* msi.c: the message interrupt of a device's MSI (entry 0) or MSI-X entry; masked and placed
- * nowhere. pci_lock held. */
-struct pci_device;
+/* msi.c: the message interrupt of a device's MSI (entry 0) or MSI-X entry; masked, on this CPU. 0; -ENODEV no such
+ * capability; -EBUSY the other kind is in use; -ENXIO, -EINVAL no such entry; -EEXIST; -ENOMEM, -ENOSPC. pci_lock held.
+ */
 int msi_create(struct pci_device *dev, bool msix, unsigned int entry, struct irq **out);
 /* Nobody's any more: taken off the hardware and freed. pci_lock held, interrupts on. */
 void msi_destroy(struct irq *irq);

@@ -1,225 +1,184 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Message interrupts of PCI devices: MSI and MSI-X (PCI Local Bus 3.0, 6.8). A message goes to one
- * CPU by its APIC id, as an edge (Intel SDM vol. 3, 11.11). A device's enable bit belongs to dom0's
- * driver; we set it too when the interrupt is first wanted, because dom0 need not know that it is
- * not alone. Several messages by one MSI capability are not given out: without interrupt remapping
- * they cannot be steered.
+ * CPU by its APIC id, as an edge (Intel SDM vol. 3, 11.11). Both kinds are the same four words, in
+ * configuration registers or in a table in the device's memory; word_write() knows where, the rest
+ * does not care. A device's enable bit belongs to dom0's driver; we set it too when the interrupt
+ * is first wanted, because dom0 need not know that it is not alone. Several messages by one MSI
+ * capability are not given out: without interrupt remapping they cannot be steered.
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/platform/irq.h>
 #include <arch/x86/platform/pci.h>
 #include <asm/paging.h>
+#include <asm/percpu.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
 
-#define MSI_CONTROL         2
-#define MSI_ADDRESS         4
-#define MSI_CONTROL_ENABLE  0x0001
-#define MSI_CONTROL_MULTI   0x0070
-#define MSI_CONTROL_64BIT   0x0080
-#define MSI_CONTROL_MASKING 0x0100
+/* The first register of the capabilities: id, link, and from bit 16 on the control word. */
+#define MSI_ENABLE  (1U << 16)
+#define MSI_MULTI   (7U << 20)
+#define MSI_64BIT   (1U << 23)
+#define MSI_MASKING (1U << 24)
 
-#define MSIX_CONTROL          2
-#define MSIX_TABLE            4
-#define MSIX_CONTROL_ENABLE   0x8000
-#define MSIX_CONTROL_MASK_ALL 0x4000
-#define MSIX_CONTROL_SIZE     0x07ff
+#define MSIX_ENTRIES(head) (((head) >> 16 & 0x7ff) + 1)
+#define MSIX_MASK_ALL      (1U << 30)
+#define MSIX_ENABLE        (1U << 31)
+#define MSIX_TABLE         4
 
-/* One entry of the table, in 32-bit words. */
-enum { ENTRY_ADDRESS, ENTRY_ADDRESS_HIGH, ENTRY_DATA, ENTRY_CONTROL, ENTRY_WORDS };
-#define ENTRY_MASKED 1U
+/* A message as it lies in the table of MSI-X. */
+enum { WORD_ADDRESS, WORD_ADDRESS_HIGH, WORD_DATA, WORD_MASK, WORDS };
 
 #define MESSAGE_ADDRESS 0xfee00000U
 
-static u32 message_address(const struct irq *irq) { return MESSAGE_ADDRESS | cpu_apic_id[irq->cpu] << 12; }
-
-/* ---- MSI ---- */
-
-static unsigned int msi_data_register(u16 control) { return control & MSI_CONTROL_64BIT ? 12 : 8; }
-
-/* Where the function can mask; where it cannot, a message nobody wants is dropped on arrival. */
-static void msi_mask_write(struct irq *irq, bool masked)
+/*
+ * MSI has the high half of the address and the mask only if it says so. Where it cannot mask, a
+ * message that nobody wants is dropped on arrival.
+ */
+static void word_write(struct irq *irq, unsigned int word, u32 value)
 {
     struct pci_device *dev = irq->dev;
-    u16 control = pci_conf_read(dev->address, dev->msi + MSI_CONTROL, 2);
+    u32 head;
 
-    irq->masked = masked;
-    if (control & MSI_CONTROL_MASKING)
-        pci_conf_write(dev->address, dev->msi + msi_data_register(control) + 4, 4, masked);
+    if (dev->msix_used) {
+        volatile u32 *p = dev->msix_table + irq->entry * WORDS + word;
+
+        *p = value;
+        (void)*p; /* it has reached the device */
+        return;
+    }
+    head = pci_conf_read(dev, dev->msi);
+    if ((word == WORD_ADDRESS_HIGH && !(head & MSI_64BIT)) || (word == WORD_MASK && !(head & MSI_MASKING)))
+        return;
+    if (word > WORD_ADDRESS_HIGH && !(head & MSI_64BIT))
+        word--;
+    pci_conf_write(dev, dev->msi + 4 + 4 * word, value);
 }
 
-static void msi_mask(struct irq *irq) { msi_mask_write(irq, true); }
-
-static void msi_enable(struct pci_device *dev, bool on)
+static void messages_enable(struct pci_device *dev, bool on)
 {
-    u16 control = pci_conf_read(dev->address, dev->msi + MSI_CONTROL, 2);
+    unsigned int at = dev->msix_used ? dev->msix : dev->msi;
+    u32 enable = dev->msix_used ? MSIX_ENABLE : MSI_ENABLE;
+    u32 head = pci_conf_read(dev, at), clear = enable | (dev->msix_used ? MSIX_MASK_ALL : MSI_MULTI);
 
-    control &= ~(MSI_CONTROL_MULTI | MSI_CONTROL_ENABLE);
-    pci_conf_write(dev->address, dev->msi + MSI_CONTROL, 2, control | (on ? MSI_CONTROL_ENABLE : 0));
+    pci_conf_write(dev, at, (head & ~clear) | (on ? enable : 0));
 }
 
-static void msi_unmask(struct irq *irq)
+static void message_mask(struct irq *irq)
 {
-    msi_mask_write(irq, false);
-    msi_enable(irq->dev, true);
+    irq->masked = true;
+    word_write(irq, WORD_MASK, 1);
 }
 
-/* Usually only the address changes, and that is one write; when the vector changes too, the message
- * is held back for it. */
-static void msi_route(struct irq *irq)
+static void message_unmask(struct irq *irq)
 {
-    struct pci_device *dev = irq->dev;
-    u16 control = pci_conf_read(dev->address, dev->msi + MSI_CONTROL, 2);
-    unsigned int data = dev->msi + msi_data_register(control);
-    bool hold = irq->vector != (pci_conf_read(dev->address, data, 2) & 255) && (control & MSI_CONTROL_ENABLE);
+    irq->masked = false;
+    word_write(irq, WORD_MASK, 0);
+    messages_enable(irq->dev, true);
+}
+
+/* No message while the words do not fit together. */
+static void message_hold(struct irq *irq, bool hold)
+{
+    if (irq->dev->msix_used)
+        word_write(irq, WORD_MASK, hold);
+    else
+        messages_enable(irq->dev, !hold);
+}
+
+/* By MSI usually only one half of the address changes, and that is one write. */
+static void message_route(struct irq *irq)
+{
+    bool hold = !irq->masked && (irq->dev->msix_used || irq->vector != irq->old_vector);
 
     if (hold)
-        pci_conf_write(dev->address, dev->msi + MSI_CONTROL, 2, control & ~MSI_CONTROL_ENABLE);
-    pci_conf_write(dev->address, dev->msi + MSI_ADDRESS, 4, message_address(irq));
-    if (control & MSI_CONTROL_64BIT)
-        pci_conf_write(dev->address, dev->msi + MSI_ADDRESS + 4, 4, 0);
-    pci_conf_write(dev->address, data, 2, irq->vector);
+        message_hold(irq, true);
+    word_write(irq, WORD_ADDRESS, MESSAGE_ADDRESS | cpu_apic_id[irq->cpu] << 12);
+    word_write(irq, WORD_ADDRESS_HIGH, 0);
+    word_write(irq, WORD_DATA, irq->vector);
     if (hold)
-        pci_conf_write(dev->address, dev->msi + MSI_CONTROL, 2, control);
+        message_hold(irq, false);
 }
 
-static const struct irq_chip msi_chip = {.name = "MSI", .mask = msi_mask, .unmask = msi_unmask, .route = msi_route};
+static const struct irq_chip message_chip = {
+    .name = "message", .mask = message_mask, .unmask = message_unmask, .route = message_route};
 
-/* ---- MSI-X ---- */
-
-static volatile u32 *msix_entry(const struct irq *irq) { return irq->dev->msix_table + irq->entry * ENTRY_WORDS; }
-
-static void msix_mask_write(struct irq *irq, bool masked)
-{
-    volatile u32 *e = msix_entry(irq);
-
-    irq->masked = masked;
-    e[ENTRY_CONTROL] = masked ? ENTRY_MASKED : 0;
-    /* Read back: it has reached the device. */
-    (void)e[ENTRY_CONTROL];
-}
-
-static void msix_mask(struct irq *irq) { msix_mask_write(irq, true); }
-
-static void msix_unmask(struct irq *irq)
-{
-    struct pci_device *dev = irq->dev;
-    u16 control = pci_conf_read(dev->address, dev->msix + MSIX_CONTROL, 2);
-
-    msix_mask_write(irq, false);
-    if (!(control & MSIX_CONTROL_ENABLE))
-        pci_conf_write(dev->address, dev->msix + MSIX_CONTROL, 2,
-                       (control & ~MSIX_CONTROL_MASK_ALL) | MSIX_CONTROL_ENABLE);
-}
-
-static void msix_route(struct irq *irq)
-{
-    volatile u32 *e = msix_entry(irq);
-    bool masked = irq->masked;
-
-    if (!masked)
-        msix_mask_write(irq, true);
-    e[ENTRY_ADDRESS] = message_address(irq);
-    e[ENTRY_ADDRESS_HIGH] = 0;
-    e[ENTRY_DATA] = irq->vector;
-    if (!masked)
-        msix_mask_write(irq, false);
-}
-
-static const struct irq_chip msix_chip = {
-    .name = "MSI-X", .mask = msix_mask, .unmask = msix_unmask, .route = msix_route};
-
-/* Where the BAR says that the table lies; 0: no memory BAR, or not assigned. */
-static paddr_t msix_table_address(const struct pci_device *dev)
-{
-    u32 where = pci_conf_read(dev->address, dev->msix + MSIX_TABLE, 4);
-    unsigned int bar = PCI_BAR0 + 4 * (where & 7);
-    paddr_t base;
-    u32 low;
-
-    if ((where & 7) > 5)
-        return 0;
-    low = pci_conf_read(dev->address, bar, 4);
-    if (low & 1)
-        return 0;
-    base = low & ~15U;
-    if ((low & 6) == 4)
-        base |= (paddr_t)pci_conf_read(dev->address, bar + 4, 4) << 32;
-    return base ? base + (where & ~7U) : 0;
-}
-
-/* The table stays mapped for the next user: drivers come and go, BARs hardly ever move. */
+/*
+ * The table is where a BAR says. It stays mapped for the next user: drivers come and go, BARs
+ * hardly ever move.
+ */
 static int msix_table_map(struct pci_device *dev)
 {
-    paddr_t pa = msix_table_address(dev);
-    u16 entries = (pci_conf_read(dev->address, dev->msix + MSIX_CONTROL, 2) & MSIX_CONTROL_SIZE) + 1;
+    u32 where = pci_conf_read(dev, dev->msix + MSIX_TABLE), low;
+    unsigned int entries = MSIX_ENTRIES(pci_conf_read(dev, dev->msix)), bar = PCI_BAR0 + 4 * (where & 7);
+    paddr_t pa;
 
-    if (!pa || !(pci_conf_read(dev->address, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
+    low = pci_conf_read(dev, bar);
+    pa = low & ~15U;
+    if ((low & 6) == 4)
+        pa |= (paddr_t)pci_conf_read(dev, bar + 4) << 32;
+    if ((where & 7) > 5 || (low & 1) || !pa || !(pci_conf_read(dev, PCI_COMMAND) & PCI_COMMAND_MEMORY))
         return -ENXIO;
-    if (dev->msix_table && (dev->msix_paddr != pa || dev->msix_entries != entries)) {
-        if (dev->msix_used)
-            return -EBUSY;
-        device_unmap((void *)dev->msix_table, dev->msix_entries * ENTRY_WORDS * 4);
-        dev->msix_table = NULL;
-    }
-    if (!dev->msix_table) {
-        dev->msix_table = device_map(pa, entries * ENTRY_WORDS * 4);
-        dev->msix_paddr = pa;
-        dev->msix_entries = entries;
-    }
+    pa += where & ~7U;
+    if (dev->msix_table && dev->msix_paddr == pa && dev->msix_entries == entries)
+        return 0;
+    if (dev->nr_irqs)
+        return -EBUSY;
+    msix_table_unmap(dev);
+    dev->msix_table = device_map(pa, entries * WORDS * 4);
+    dev->msix_paddr = pa;
+    dev->msix_entries = entries;
     return dev->msix_table ? 0 : -ENOMEM;
 }
 
-/* ---- both ---- */
-
-static int msix_slot(struct pci_device *dev, unsigned int entry, struct irq ***slot)
+void msix_table_unmap(struct pci_device *dev)
 {
-    int rc;
-
-    if (!dev->msix)
-        return -ENODEV;
-    rc = msix_table_map(dev);
-    if (rc)
-        return rc;
-    if (entry >= dev->msix_entries)
-        return -EINVAL;
-    if (!dev->irqs) {
-        dev->irqs = mem_alloc_array(struct irq *, dev->msix_entries);
-        if (!dev->irqs)
-            return -ENOMEM;
-    }
-    *slot = &dev->irqs[entry];
-    return 0;
+    if (dev->msix_table)
+        device_unmap((void *)dev->msix_table, dev->msix_entries * WORDS * 4);
 }
+
+static unsigned int nr_entries(const struct pci_device *dev) { return dev->msix_used ? dev->msix_entries : 1; }
 
 int msi_create(struct pci_device *dev, bool msix, unsigned int entry, struct irq **out)
 {
-    struct irq **slot = &dev->msi_irq;
+    struct irq *irq;
     int rc = 0;
 
+    if (!(msix ? dev->msix : dev->msi))
+        return -ENODEV;
     /* A function uses one kind at a time (PCI Local Bus 3.0, 6.8.2). */
-    if (msix ? dev->msi_irq != NULL : dev->msix_used != 0)
+    if (dev->nr_irqs && dev->msix_used != msix)
         return -EBUSY;
-    if (msix)
-        rc = msix_slot(dev, entry, &slot);
-    else if (!dev->msi)
-        rc = -ENODEV;
-    if (rc)
+    if (msix && (rc = msix_table_map(dev)) != 0)
         return rc;
-    if (*slot)
+    dev->msix_used = msix;
+    if (entry >= nr_entries(dev))
+        return -EINVAL;
+    if (dev->nr_irqs && dev->irqs[entry])
         return -EEXIST;
-    *slot = mem_alloc_object(struct irq);
-    if (!*slot)
+    irq = mem_alloc_object(struct irq);
+    if (irq && !dev->nr_irqs)
+        dev->irqs = mem_alloc_array(struct irq *, nr_entries(dev));
+    if (!irq || !dev->irqs) {
+        mem_free(irq);
         return -ENOMEM;
-    irq_init_desc(*slot, msix ? &msix_chip : &msi_chip);
-    (*slot)->dev = dev;
-    (*slot)->entry = msix ? entry : 0;
-    (*slot)->chip->mask(*slot);
-    dev->msix_used += msix;
-    *out = *slot;
-    return 0;
+    }
+    irq_init_desc(irq, &message_chip);
+    irq->dev = dev;
+    irq->entry = entry;
+    dev->irqs[entry] = irq;
+    dev->nr_irqs++;
+    {
+        spin_guard_irqsave(&irq->lock);
+        message_mask(irq);
+        /* Somewhere to begin with: binding moves it to the vCPU that wants it. */
+        rc = irq_place(irq, smp_processor_id());
+    }
+    if (rc)
+        msi_destroy(irq);
+    *out = irq;
+    return rc;
 }
 
 static void nothing(void *unused) { (void)unused; }
@@ -227,46 +186,33 @@ static void nothing(void *unused) { (void)unused; }
 void msi_destroy(struct irq *irq)
 {
     struct pci_device *dev = irq->dev;
-    bool msix = irq->chip == &msix_chip;
-    unsigned long flags = spin_lock_irqsave(&irq->lock);
 
-    irq->chip->mask(irq);
-    if (!msix)
-        msi_enable(dev, false);
-    irq_unplace(irq);
-    spin_unlock_irqrestore(&irq->lock, flags);
+    {
+        spin_guard_irqsave(&irq->lock);
+        message_mask(irq);
+        if (dev->nr_irqs == 1)
+            messages_enable(dev, false);
+        irq_unplace(irq);
+    }
     /* A CPU that found it by its vector before is through with it when it can be interrupted again. */
     arch_call_on(&cpu_online_map, nothing, NULL);
-    if (msix) {
-        dev->irqs[irq->entry] = NULL;
-        if (--dev->msix_used == 0) {
-            mem_free(dev->irqs);
-            dev->irqs = NULL;
-        }
-    } else {
-        dev->msi_irq = NULL;
+    dev->irqs[irq->entry] = NULL;
+    if (--dev->nr_irqs == 0) {
+        mem_free(dev->irqs);
+        dev->irqs = NULL;
     }
     mem_free(irq);
 }
 
-static void message_restore(struct irq *irq)
-{
-    unsigned long flags = spin_lock_irqsave(&irq->lock);
-
-    if (irq->vector)
-        irq->chip->route(irq);
-    if (irq->masked)
-        irq->chip->mask(irq);
-    else
-        irq->chip->unmask(irq);
-    spin_unlock_irqrestore(&irq->lock, flags);
-}
-
 void msi_restore(struct pci_device *dev)
 {
-    if (dev->msi_irq)
-        message_restore(dev->msi_irq);
-    for (unsigned int i = 0; dev->msix_used && i < dev->msix_entries; i++)
-        if (dev->irqs[i])
-            message_restore(dev->irqs[i]);
+    for (unsigned int i = 0; dev->nr_irqs && i < nr_entries(dev); i++) {
+        struct irq *irq = dev->irqs[i];
+
+        if (!irq)
+            continue;
+        spin_guard_irqsave(&irq->lock);
+        message_route(irq);
+        (irq->masked ? message_mask : message_unmask)(irq);
+    }
 }

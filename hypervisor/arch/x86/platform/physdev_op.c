@@ -25,28 +25,24 @@ union physdev_args {
     struct physdev_irq irq;
     struct physdev_map_pirq map;
     struct physdev_unmap_pirq unmap;
-    struct physdev_manage_pci manage;
-    struct physdev_manage_pci_ext manage_ext;
     struct physdev_setup_gsi setup_gsi;
-    struct physdev_get_free_pirq free_pirq;
     struct physdev_pci_mmcfg_reserved mmcfg;
     struct physdev_pci_device_add add;
     struct physdev_pci_device device;
     struct physdev_dbgp_op dbgp;
 };
 
-static struct pci_address address_of(u16 segment, u8 bus, u8 devfn)
+/* The structures about a device begin with its address. */
+static struct pci_address address_of(const union physdev_args *a)
 {
-    return (struct pci_address){.segment = segment, .bus = bus, .devfn = devfn};
+    return (struct pci_address){.segment = a->device.seg, .bus = a->device.bus, .devfn = a->device.devfn};
 }
 
 static long physdev_eoi(union physdev_args *a)
 {
-    struct domain *d = current->domain;
-
-    if (a->eoi.irq >= pirq_limit(d))
+    if (a->eoi.irq >= pirq_limit(current->domain))
         return -EINVAL;
-    pirq_guest_eoi(d, a->eoi.irq);
+    pirq_guest_eoi(current->domain, a->eoi.irq);
     return 0;
 }
 
@@ -54,11 +50,9 @@ static long physdev_eoi_page(union physdev_args *a) { return pirq_set_eoi_page(c
 
 static long physdev_irq_status(union physdev_args *a)
 {
-    struct domain *d = current->domain;
-
-    if (a->status.irq >= pirq_limit(d))
+    if (a->status.irq >= pirq_limit(current->domain))
         return -EINVAL;
-    a->status.flags = pirq_status(d, a->status.irq);
+    a->status.flags = pirq_has_eoi_page(current->domain) ? 0 : XENIRQSTAT_needs_eoi;
     return 0;
 }
 
@@ -85,22 +79,11 @@ static long physdev_apic_read(union physdev_args *a)
     return ioapic_read_register(a->apic.apic_physbase, a->apic.reg, &a->apic.value);
 }
 
-/* The entries are ours: a PV kernel asks by setup_gsi and binding. Old kernels get a success and no
- * effect, as they expect. */
-static long physdev_apic_write(union physdev_args *a)
-{
-    u32 value;
-
-    return ioapic_read_register(a->apic.apic_physbase, a->apic.reg, &value);
-}
-
 /* The vector is a formality since kernels bind by pirq; what they check is that it is not an error. */
 static long physdev_alloc_irq_vector(union physdev_args *a)
 {
-    if (!irq_of_gsi(a->irq.irq))
-        return -EINVAL;
     a->irq.vector = a->irq.irq;
-    return 0;
+    return irq_of_gsi(a->irq.irq) ? 0 : -EINVAL;
 }
 
 static long physdev_setup_gsi(union physdev_args *a)
@@ -113,113 +96,65 @@ static long physdev_setup_gsi(union physdev_args *a)
     return rc == -ENODEV ? -EINVAL : rc;
 }
 
-static long map_message(struct domain *d, struct physdev_map_pirq *m)
-{
-    u16 segment = m->type == MAP_PIRQ_TYPE_MSI ? 0 : (u32)m->bus >> 16;
-
-    /* Without a table it is MSI, entry_nr then meaning nothing. */
-    return pirq_map_msi(d, address_of(segment, m->bus, m->devfn), m->table_base != 0, m->entry_nr, &m->pirq);
-}
+/* What is asked for another domain is for passthrough. */
+static bool is_self(domid_t id) { return id == DOMID_SELF || id == current->domain->id; }
 
 static long physdev_map_pirq(union physdev_args *a)
 {
     struct physdev_map_pirq *m = &a->map;
-    struct domain *d = domain_get_by_id_or_self(m->domid);
-    long rc;
+    struct pci_address address = {.bus = m->bus, .devfn = m->devfn};
 
-    if (!d)
-        return -ESRCH;
-    if (d != current->domain)
-        rc = hypercall_unknown("map_pirq for another domain", m->type, -EOPNOTSUPP);
-    else if (m->type == MAP_PIRQ_TYPE_GSI)
-        rc = pirq_map_gsi(d, m->index, &m->pirq);
-    else if (m->type == MAP_PIRQ_TYPE_MSI || m->type == MAP_PIRQ_TYPE_MSI_SEG)
-        rc = map_message(d, m);
-    else if (m->type == MAP_PIRQ_TYPE_MULTI_MSI && m->entry_nr == 1)
-        rc = map_message(d, m);
-    else if (m->type == MAP_PIRQ_TYPE_MULTI_MSI)
-        rc = m->entry_nr <= 0 || m->entry_nr > 32 ? -EDOM : -EOPNOTSUPP;
-    else
-        rc = -EINVAL;
-    domain_put(d);
-    return rc;
+    if (!is_self(m->domid))
+        return hypercall_unknown("map_pirq for another domain", m->type, -EOPNOTSUPP);
+    switch (m->type) {
+    case MAP_PIRQ_TYPE_GSI:
+        if (m->index < 0 || !irq_of_gsi(m->index))
+            return -EINVAL;
+        if (m->pirq >= 0 && m->pirq != m->index)
+            return -EEXIST;
+        m->pirq = m->index;
+        return 0;
+    case MAP_PIRQ_TYPE_MULTI_MSI:
+        if (m->entry_nr != 1)
+            return m->entry_nr <= 0 || m->entry_nr > 32 ? -EDOM : -EOPNOTSUPP;
+        fallthrough;
+    case MAP_PIRQ_TYPE_MSI_SEG: address.segment = (u32)m->bus >> 16; fallthrough;
+    case MAP_PIRQ_TYPE_MSI:
+        /* Without a table it is MSI, entry_nr then meaning nothing. */
+        return pirq_map_msi(current->domain, address, m->table_base != 0, m->table_base ? m->entry_nr : 0, &m->pirq);
+    default: return -EINVAL;
+    }
 }
 
 static long physdev_unmap_pirq(union physdev_args *a)
 {
-    struct domain *d = domain_get_by_id_or_self(a->unmap.domid);
-    long rc;
-
-    if (!d)
-        return -ESRCH;
-    if (d != current->domain) {
-        rc = hypercall_unknown("unmap_pirq for another domain", a->unmap.pirq, -EOPNOTSUPP);
-    } else {
-        if (a->unmap.pirq >= 0)
-            pirq_guest_unbind(d, a->unmap.pirq);
-        rc = pirq_unmap(d, a->unmap.pirq);
-    }
-    domain_put(d);
-    return rc;
+    if (!is_self(a->unmap.domid))
+        return hypercall_unknown("unmap_pirq for another domain", a->unmap.pirq, -EOPNOTSUPP);
+    return pirq_unmap(current->domain, a->unmap.pirq);
 }
 
-static long physdev_manage_pci_add(union physdev_args *a)
-{
-    return pci_device_add(address_of(0, a->manage.bus, a->manage.devfn));
-}
+static long physdev_pci_device_add(union physdev_args *a) { return pci_device_add(address_of(a)); }
 
-static long physdev_manage_pci_remove(union physdev_args *a)
-{
-    return pci_device_remove(address_of(0, a->manage.bus, a->manage.devfn));
-}
-
-static long physdev_manage_pci_add_ext(union physdev_args *a)
-{
-    return pci_device_add(address_of(0, a->manage_ext.bus, a->manage_ext.devfn));
-}
-
-static long physdev_pci_device_add(union physdev_args *a)
-{
-    return pci_device_add(address_of(a->add.seg, a->add.bus, a->add.devfn));
-}
-
-static long physdev_pci_device_remove(union physdev_args *a)
-{
-    return pci_device_remove(address_of(a->device.seg, a->device.bus, a->device.devfn));
-}
-
-static long restore_msi(struct pci_address address)
-{
-    struct pci_device *dev;
-
-    spin_lock(&pci_lock);
-    dev = pci_device_find(address);
-    if (dev)
-        msi_restore(dev);
-    spin_unlock(&pci_lock);
-    return dev ? 0 : -ENODEV;
-}
+static long physdev_pci_device_remove(union physdev_args *a) { return pci_device_remove(address_of(a)); }
 
 static long physdev_restore_msi(union physdev_args *a)
 {
-    return restore_msi(address_of(0, a->manage.bus, a->manage.devfn));
-}
+    struct pci_device *dev;
 
-static long physdev_restore_msi_ext(union physdev_args *a)
-{
-    return restore_msi(address_of(a->device.seg, a->device.bus, a->device.devfn));
+    spin_guard(&pci_lock);
+    dev = pci_device_find(address_of(a));
+    if (!dev)
+        return -ENODEV;
+    msi_restore(dev);
+    return 0;
 }
 
 /* The table is mapped when its first entry is wanted and looked up again each time: nothing to
  * prepare or to let go. */
 static long physdev_known_device(union physdev_args *a)
 {
-    struct pci_device *dev;
-
-    spin_lock(&pci_lock);
-    dev = pci_device_find(address_of(a->device.seg, a->device.bus, a->device.devfn));
-    spin_unlock(&pci_lock);
-    return dev ? 0 : -ENODEV;
+    spin_guard(&pci_lock);
+    return pci_device_find(address_of(a)) ? 0 : -ENODEV;
 }
 
 static long physdev_mmcfg_reserved(union physdev_args *a)
@@ -227,11 +162,6 @@ static long physdev_mmcfg_reserved(union physdev_args *a)
     if (a->mmcfg.flags & ~XEN_PCI_MMCFG_RESERVED)
         return -EINVAL;
     return pci_mmcfg_confirm(a->mmcfg.address, a->mmcfg.segment, a->mmcfg.start_bus, a->mmcfg.end_bus);
-}
-
-static long physdev_get_free_pirq(union physdev_args *a)
-{
-    return pirq_find_free(current->domain, a->free_pirq.type != MAP_PIRQ_TYPE_GSI, &a->free_pirq.pirq);
 }
 
 /* We use no EHCI debug port, so its reset needs no care. */
@@ -253,21 +183,15 @@ static const struct {
     ROW(PHYSDEVOP_set_iopl, physdev_set_iopl, iopl, ANYONE),
     ROW(PHYSDEVOP_set_iobitmap, physdev_set_iobitmap, iobitmap, ANYONE),
     ROW(PHYSDEVOP_apic_read, physdev_apic_read, apic, OUT),
-    ROW(PHYSDEVOP_apic_write, physdev_apic_write, apic, 0),
     ROW(PHYSDEVOP_alloc_irq_vector, physdev_alloc_irq_vector, irq, OUT),
     ROW(PHYSDEVOP_eoi, physdev_eoi, eoi, ANYONE),
     ROW(PHYSDEVOP_map_pirq, physdev_map_pirq, map, OUT),
     ROW(PHYSDEVOP_unmap_pirq, physdev_unmap_pirq, unmap, 0),
-    ROW(PHYSDEVOP_manage_pci_add, physdev_manage_pci_add, manage, 0),
-    ROW(PHYSDEVOP_manage_pci_remove, physdev_manage_pci_remove, manage, 0),
-    ROW(PHYSDEVOP_restore_msi, physdev_restore_msi, manage, 0),
-    ROW(PHYSDEVOP_manage_pci_add_ext, physdev_manage_pci_add_ext, manage_ext, 0),
     ROW(PHYSDEVOP_setup_gsi, physdev_setup_gsi, setup_gsi, 0),
-    ROW(PHYSDEVOP_get_free_pirq, physdev_get_free_pirq, free_pirq, OUT),
     ROW(PHYSDEVOP_pci_mmcfg_reserved, physdev_mmcfg_reserved, mmcfg, 0),
     ROW(PHYSDEVOP_pci_device_add, physdev_pci_device_add, add, 0),
     ROW(PHYSDEVOP_pci_device_remove, physdev_pci_device_remove, device, 0),
-    ROW(PHYSDEVOP_restore_msi_ext, physdev_restore_msi_ext, device, 0),
+    ROW(PHYSDEVOP_restore_msi_ext, physdev_restore_msi, device, 0),
     ROW(PHYSDEVOP_pirq_eoi_gmfn_v2, physdev_eoi_page, eoi_page, ANYONE),
     ROW(PHYSDEVOP_dbgp_op, physdev_dbgp, dbgp, 0),
     ROW(PHYSDEVOP_prepare_msix, physdev_known_device, device, 0),

@@ -29,24 +29,6 @@ bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs __unused, u1
     return !(bits >> (port & 7) & ((1U << size) - 1));
 }
 
-static u32 port_read(u16 port, unsigned int size)
-{
-    switch (size) {
-    case 1: return inb(port);
-    case 2: return inw(port);
-    default: return inl(port);
-    }
-}
-
-static void port_write(u16 port, unsigned int size, u32 value)
-{
-    switch (size) {
-    case 1: outb(port, value); break;
-    case 2: outw(port, value); break;
-    default: outl(port, value); break;
-    }
-}
-
 /* 0xcf8 and 0xcfc..0xcff: the address register is each domain's own, the access is done under our
  * lock. */
 static bool is_pci(u16 port, unsigned int size) { return (port == 0xcf8 && size == 4) || (port & 0xfffc) == 0xcfc; }
@@ -62,7 +44,7 @@ u32 pv_io_read(struct vcpu *v, u16 port, unsigned int size)
             return rtc_guest_read(d, port);
     }
     if (rangeset_contains(d->arch.ioport_caps, port, port + size - 1))
-        return port_read(port, size);
+        return io_read(port, size);
     return ~0U;
 }
 
@@ -81,5 +63,5 @@ void pv_io_write(struct vcpu *v, u16 port, unsigned int size, u32 value)
         }
     }
     if (rangeset_contains(d->arch.ioport_caps, port, port + size - 1))
-        port_write(port, size, value);
+        io_write(port, size, value);
 }

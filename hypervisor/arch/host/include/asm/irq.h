@@ -13,7 +13,7 @@ struct vcpu;
 
 #define HOST_PIRQS 32U
 
-int pirq_guest_bind(struct vcpu *v, u32 pirq, bool share);
+int pirq_guest_bind(struct vcpu *v, u32 pirq);
 void pirq_guest_unbind(struct domain *d, u32 pirq);
 void pirq_guest_eoi(struct domain *d, u32 pirq);
 void pirq_set_affinity(struct domain *d, u32 pirq, const struct vcpu *v);

@@ -41,15 +41,14 @@ int irq_request(unsigned int gsi, const char *name, void (*fn)(void *data), void
 
 /*
  * EVTCHNOP_bind_pirq: interrupts of d's pirq (as mapped by PHYSDEVOP_map_pirq or, for GSIs,
- * implicitly) go to evtchn_send_pirq(d, pirq) from now on, taken on v's CPU. share: other domains
- * may bind the same line. 0; -EINVAL not mapped or out of range; -EBUSY taken by others; -ENOMEM,
+ * implicitly) go to evtchn_send_pirq(d, pirq) from now on, taken on v's CPU. Drivers of one domain
+ * may share a line, domains may not. 0; -EINVAL not mapped or out of range; -EBUSY taken by others;
  * -ENOSPC no vector. No locks above LOCK_IRQ held.
  */
-int pirq_guest_bind(struct vcpu *v, u32 pirq, bool share);
+int pirq_guest_bind(struct vcpu *v, u32 pirq);
 /* Undoes it; an interrupt in flight is finished. From closing the port. */
 void pirq_guest_unbind(struct domain *d, u32 pirq);
-/* The guest is ready for the next one (PHYSDEVOP_eoi; unmask of the port when the domain has
- * automatic EOI). Any pirq number. */
+/* The guest is ready for the next one (PHYSDEVOP_eoi). Below pirq_limit(). */
 void pirq_guest_eoi(struct domain *d, u32 pirq);
 /* EVTCHNOP_bind_vcpu moved the port of the pirq to v: the interrupt follows to its CPU. */
 void pirq_set_affinity(struct domain *d, u32 pirq, const struct vcpu *v);

@@ -18,8 +18,6 @@ void clock_init(void);
 /* IO-APICs, the 8259s shut, vectors; interrupts may be enabled afterwards
  * (arch/x86/platform/irq.c). */
 void irq_init(void);
-/* PCI configuration space (arch/x86/platform/pci.c). */
-void pci_init(void);
 /* EFI system table and runtime services, if any (arch/x86/platform/efi.c). */
 void efi_init(void);
 /* All other CPUs, up to the idle loop (arch/x86/cpu/smp.c). Needs everything that an idle loop

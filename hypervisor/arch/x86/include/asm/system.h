@@ -121,4 +121,19 @@ PORT_IO(w, u16)
 PORT_IO(l, u32)
 #undef PORT_IO
 
+/* By size: 1, 2 or 4 bytes. */
+static inline u32 io_read(u16 port, unsigned int size)
+{
+    return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+}
+
+static inline void io_write(u16 port, unsigned int size, u32 v)
+{
+    switch (size) {
+    case 1: outb(port, v); break;
+    case 2: outw(port, v); break;
+    default: outl(port, v); break;
+    }
+}
+
 #endif
