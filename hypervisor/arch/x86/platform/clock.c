@@ -24,13 +24,10 @@
 #include <mm/guest_access.h>
 
 struct cpu_clock {
-    u64 tsc;        /* this TSC value ... */
-    s_time_t stime; /* ... is this time */
+    u64 tsc;         /* this TSC value ... */
+    s_time_t stime;  /* ... is this time, */
+    s_time_t master; /* and by the master it was this, as compared last */
     struct time_scale scale;
-
-    /* Where the last comparison with the master was made. */
-    u64 sample_tsc;
-    s_time_t sample_master;
 };
 static DEFINE_PER_CPU(struct cpu_clock, clock);
 
@@ -70,7 +67,7 @@ s_time_t arch_read_clock(void)
     return c->stime + time_scale_apply(rdtsc_ordered() - c->tsc, c->scale);
 }
 
-const char *clock_source_name(void) { return master ? master->name : "tsc"; }
+static const char *clock_source_name(void) { return master ? master->name : "tsc"; }
 
 /*
  * Ticks of the master since master_last; below 0 when another CPU has gone further meanwhile. A
@@ -133,7 +130,7 @@ static void clock_compare(void)
 
     if (!master_read(&tsc, &stime))
         return;
-    elapsed = stime - c->sample_master;
+    elapsed = stime - c->master;
     if (elapsed < MILLISECS(500))
         return;
     local = c->stime + time_scale_apply(tsc - c->tsc, c->scale);
@@ -146,11 +143,10 @@ static void clock_compare(void)
     /* Going slower than this would take too long to see, and going backwards is never right. */
     error = max(error, -elapsed / 16);
     if (elapsed <= SECONDS(3))
-        c->scale = time_scale_of(elapsed + error, tsc - c->sample_tsc);
+        c->scale = time_scale_of(elapsed + error, tsc - c->tsc);
     c->tsc = tsc;
     c->stime = local;
-    c->sample_tsc = tsc;
-    c->sample_master = stime;
+    c->master = stime;
 }
 
 /* SOFTIRQ_CLOCK, on every CPU. */
@@ -189,7 +185,7 @@ static struct sample __init sample_take(const struct counter *ref)
     for (unsigned int i = 0; i < 8; i++) {
         struct sample s = {.tsc = rdtsc_ordered()};
 
-        s.ref = ref ? ref->read() : 0;
+        s.ref = ref->read();
         s.apic = apic_read(APIC_TIMER_COUNT);
         if (rdtsc_ordered() - s.tsc < shortest) {
             shortest = rdtsc_ordered() - s.tsc;
@@ -199,40 +195,27 @@ static struct sample __init sample_take(const struct counter *ref)
     return best;
 }
 
-/* At least 10 ms by the counter, or by the PIT without one; panics when the counter stands still. */
-static void __init measure_wait(const struct counter *ref, const struct sample *start)
-{
-    if (!ref) {
-        pit_wait_10ms();
-        return;
-    }
-    while (((ref->read() - start->ref) & ref->mask) < ref->hz / 100) {
-        if (rdtsc() - start->tsc > 1UL << 36)
-            panic("%s does not count", ref->name);
-        cpu_relax();
-    }
-}
-
 /* TSC and local APIC timer frequencies over 10 ms: long enough for some millionths, short enough
  * for a boot. */
 static void __init measure(u64 *tsc_hz, u64 *apic_hz)
 {
     const struct counter *ref = counter_for_calibration();
-    u64 span = 1, hz = 100;
     struct sample s, e;
+    u64 span;
 
     apic_write(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
     apic_write(APIC_TIMER_INIT, ~0U);
     s = sample_take(ref);
-    measure_wait(ref, &s);
+    while (((ref->read() - s.ref) & ref->mask) < ref->hz / 100) {
+        if (rdtsc() - s.tsc > 1UL << 36)
+            panic("%s does not count", ref->name);
+        cpu_relax();
+    }
     e = sample_take(ref);
     apic_write(APIC_TIMER_INIT, 0);
-    if (ref) {
-        span = (e.ref - s.ref) & ref->mask;
-        hz = ref->hz;
-    }
-    *tsc_hz = (e.tsc - s.tsc) * hz / span;
-    *apic_hz = (u64)(s.apic - e.apic) * hz / span;
+    span = (e.ref - s.ref) & ref->mask;
+    *tsc_hz = (e.tsc - s.tsc) * ref->hz / span;
+    *apic_hz = (u64)(s.apic - e.apic) * ref->hz / span;
     if (*tsc_hz < 1000000 || *apic_hz < 100000)
         panic("no clock to measure the TSC by");
 }
@@ -253,10 +236,10 @@ static void __init master_set(const struct counter *c)
 
 static void __init master_choose(void)
 {
-    const struct counter *c = counter_for_time();
+    const struct counter *c = counter_for_time(), *hpet = counter_for_calibration();
 
-    if (strcmp(source, "hpet") == 0 && counter_for_calibration())
-        c = counter_for_calibration();
+    if (strcmp(source, "hpet") == 0 && strcmp(hpet->name, source) == 0)
+        c = hpet;
     else if (source[0] == '\0' ? cpu_has(ITSC) : strcmp(source, "tsc") == 0)
         c = NULL;
     if (c)
@@ -272,7 +255,7 @@ void __init clock_init(void)
     measure(&tsc_hz, &apic_hz);
     cpu_khz = tsc_hz / 1000;
     c->scale = time_scale_of(1000000000, tsc_hz);
-    c->tsc = c->sample_tsc = rdtsc_ordered();
+    c->tsc = rdtsc_ordered();
     master_choose();
     want_deadline = want_deadline && cpu_has(TSC_DEADLINE);
     lapic_timer_set_hz(want_deadline ? 0 : apic_hz);
@@ -287,10 +270,8 @@ void clock_cpu_init(void)
     struct cpu_clock *c = &this_cpu(clock);
 
     *c = per_cpu(clock, 0);
-    if (master && master_read(&c->tsc, &c->stime)) {
-        c->sample_tsc = c->tsc;
-        c->sample_master = c->stime;
-    }
+    if (master && master_read(&c->tsc, &c->stime))
+        c->master = c->stime;
 }
 
 void __init clock_start(void)
@@ -320,13 +301,12 @@ void __init clock_distrust_tsc(unsigned int cpu)
 /* The version is odd while the rest changes, for readers on other CPUs (xen/xen.h, vcpu_time_info). */
 static void time_page_write(struct vcpu_time_info *page, const struct vcpu_time_info *t)
 {
-    WRITE_ONCE(page->version, t->version - 1);
+    struct vcpu_time_info odd = *t;
+
+    odd.version--;
+    WRITE_ONCE(page->version, odd.version);
     wmb();
-    page->tsc_timestamp = t->tsc_timestamp;
-    page->system_time = t->system_time;
-    page->tsc_to_system_mul = t->tsc_to_system_mul;
-    page->tsc_shift = t->tsc_shift;
-    page->flags = t->flags;
+    *page = odd;
     wmb();
     WRITE_ONCE(page->version, t->version);
 }
@@ -346,12 +326,10 @@ static bool time_area_write(struct vcpu_time_info __guest *area, const struct vc
     return copy_to_guest(area, &t->version, sizeof(t->version)) == 0;
 }
 
-void clock_vcpu_area_changed(struct vcpu *v) { v->arch.time.tsc_to_system_mul = 0; }
-
 void arch_set_time_area(struct vcpu *v, struct vcpu_time_info __guest *area)
 {
     v->arch.time_guest = area;
-    clock_vcpu_area_changed(v);
+    v->arch.time.tsc_to_system_mul = 0; /* to be written even if nothing changes */
     if (v == current)
         arch_update_vcpu_time(v);
 }
@@ -371,5 +349,5 @@ void arch_update_vcpu_time(struct vcpu *v)
     t->flags = master ? 0 : XEN_PVCLOCK_TSC_STABLE_BIT;
     time_page_write(&v->info->time, t);
     if (v->arch.time_guest && v == current && !time_area_write(v->arch.time_guest, t))
-        clock_vcpu_area_changed(v);
+        t->tsc_to_system_mul = 0;
 }

@@ -9,7 +9,6 @@
 #include <lib/types.h>
 
 struct domain;
-struct vcpu;
 
 /* Ticks to ns as the ABI does it: ((ticks << shift) * mul) >> 32, shift to the right when negative. */
 struct time_scale {
@@ -42,18 +41,13 @@ struct counter {
     u64 (*read)(void);
 };
 
-/* For calibration: the best there is; NULL: only the PIT. For keeping time: one that dom0 cannot
- * disturb, may be NULL. */
+/* For calibration: the best there is. For keeping time: one that dom0 cannot disturb, may be NULL. */
 const struct counter *counter_for_calibration(void);
 const struct counter *counter_for_time(void);
-/* Waits 10 ms by the PIT's second channel. */
-void pit_wait_10ms(void);
 void counters_init(void);
 
 /* The first CPU's TSC frequency. */
 extern u32 cpu_khz;
-/* "tsc", "acpi" ...: what system time goes by. */
-const char *clock_source_name(void);
 /* Physical address of the registers that time depends on and dom0 must leave alone; 0: none. */
 paddr_t clock_registers(void);
 /* Is the TSC the clock, with nothing to check it by? Then CPUs compare theirs when they start. */
@@ -71,10 +65,6 @@ void lapic_timer_cpu_init(void);
 void lapic_timer_interrupt(void);
 /* Frequency of the local APIC's timer as calibrated; 0: use the TSC deadline. */
 void lapic_timer_set_hz(u64 hz);
-
-/* v's time page is written at the next occasion even if nothing changed (a new area was
- * registered). */
-void clock_vcpu_area_changed(struct vcpu *v);
 
 /* XENPF_settime: it was `seconds` and `ns` after 1970 when system time was `system_time`. */
 void wallclock_set(u64 seconds, u32 ns, u64 system_time);

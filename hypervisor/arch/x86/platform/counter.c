@@ -26,16 +26,26 @@ static u64 hpet_read(void) { return *(volatile u32 *)(hpet_regs + HPET_COUNTER);
 
 static u64 pm_timer_read(void) { return inl(pm_timer_port); }
 
+/* The third channel, which counts down. */
+static u64 pit_read(void)
+{
+    unsigned int low;
+
+    outb(0x43, 0x80); /* holds what the next two reads give */
+    low = inb(0x42);
+    return 0xffff - (low | inb(0x42) << 8);
+}
+
+/* hz 0: not there. */
 static struct counter hpet = {.name = "hpet", .mask = 0xffffffff, .read = hpet_read};
-static struct counter pm_timer = {.name = "acpi", .hz = PM_TIMER_HZ, .mask = 0xffffff, .read = pm_timer_read};
+static struct counter pm_timer = {.name = "acpi", .mask = 0xffffff, .read = pm_timer_read};
+static struct counter pit = {.name = "pit", .hz = PIT_HZ, .mask = 0xffff, .read = pit_read};
 
 static void __init hpet_init(void)
 {
     u64 period;
 
-    if (!acpi_info.hpet)
-        return;
-    hpet_regs = device_map(acpi_info.hpet, 0x400);
+    hpet_regs = acpi_info.hpet ? device_map(acpi_info.hpet, 0x400) : NULL;
     if (!hpet_regs)
         return;
     period = *(volatile u32 *)(hpet_regs + HPET_CAPABILITIES + 4);
@@ -55,26 +65,16 @@ void __init counters_init(void)
     hpet_init();
     if (pm->space == ACPI_SPACE_IO && pm->address && pm->address < 0x10000) {
         pm_timer_port = pm->address;
+        pm_timer.hz = PM_TIMER_HZ;
         if (acpi_info.pm_timer_32bit)
             pm_timer.mask = 0xffffffff;
     }
+    outb(0x61, (inb(0x61) & ~3) | 1); /* the channel counts, the speaker is off */
+    outb(0x43, 0xb0);                 /* both bytes, from the top once and then on */
+    outb(0x42, 0xff);
+    outb(0x42, 0xff);
 }
 
-const struct counter *counter_for_calibration(void) { return hpet.hz ? &hpet : pm_timer_port ? &pm_timer : NULL; }
+const struct counter *counter_for_calibration(void) { return hpet.hz ? &hpet : pm_timer.hz ? &pm_timer : &pit; }
 
-const struct counter *counter_for_time(void) { return pm_timer_port ? &pm_timer : hpet.hz ? &hpet : NULL; }
-
-void pit_wait_10ms(void)
-{
-    u16 count = PIT_HZ / 100;
-    u8 gate = inb(0x61);
-
-    outb(0x61, (gate & ~3) | 1); /* channel 2 counts, the speaker is off */
-    outb(0x43, 0xb0);            /* channel 2, both bytes, mode 0: output rises at the end */
-    outb(0x42, count & 255);
-    outb(0x42, count >> 8);
-    /* A machine without a PIT reads ones there, which ends the wait at once. */
-    while (!(inb(0x61) & 0x20))
-        cpu_relax();
-    outb(0x61, gate);
-}
+const struct counter *counter_for_time(void) { return pm_timer.hz ? &pm_timer : hpet.hz ? &hpet : NULL; }

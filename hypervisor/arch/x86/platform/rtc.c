@@ -14,7 +14,6 @@
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71
 
-enum { RTC_SECONDS, RTC_MINUTES = 2, RTC_HOURS = 4, RTC_DAY = 7, RTC_MONTH, RTC_YEAR };
 #define RTC_A     0x0a
 #define RTC_A_UIP 0x80
 #define RTC_B     0x0b
@@ -36,6 +35,10 @@ static u8 cmos_read(u8 index)
 
 static unsigned int from_bcd(u8 v) { return (v >> 4) * 10 + (v & 15); }
 
+/* The fields of a date and their registers; the century's is the firmware's word. */
+enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, CENTURY, FIELDS };
+static const u8 registers[] = {[SECOND] = 0, [MINUTE] = 2, [HOUR] = 4, [DAY] = 7, [MONTH] = 8, [YEAR] = 9};
+
 /* Seconds since 1970 of a date of the Gregorian calendar; years begin in March, so that the leap
  * day comes last. */
 static u64 seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
@@ -52,84 +55,58 @@ static u64 seconds_since_1970(unsigned int year, unsigned int month, unsigned in
     return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
 
-struct rtc_time {
-    u8 second, minute, hour, day, month, year, century;
-};
-
-static void rtc_read(struct rtc_time *t)
+/* The registers between two updates, which take 2 ms at most (MC146818A, "update in progress"); a
+ * missing RTC reads as ones and is not waited for. */
+static void rtc_read(u8 t[FIELDS], u8 *mode)
 {
-    t->second = cmos_read(RTC_SECONDS);
-    t->minute = cmos_read(RTC_MINUTES);
-    t->hour = cmos_read(RTC_HOURS);
-    t->day = cmos_read(RTC_DAY);
-    t->month = cmos_read(RTC_MONTH);
-    t->year = cmos_read(RTC_YEAR);
-    t->century = acpi_info.century_register ? cmos_read(acpi_info.century_register) : 0;
-}
-
-/* An update takes 2 ms at most (MC146818A, "update in progress"); a missing RTC reads as ones and
- * is not waited for. */
-static void rtc_wait(void)
-{
+    spin_guard_irqsave(&cmos_lock);
     for (unsigned int i = 0; i < 10000 && (cmos_read(RTC_A) & RTC_A_UIP); i++)
         cpu_relax();
+    for (unsigned int i = 0; i < CENTURY; i++)
+        t[i] = cmos_read(registers[i]);
+    t[CENTURY] = acpi_info.century_register ? cmos_read(acpi_info.century_register) : 0;
+    *mode = cmos_read(RTC_B);
 }
 
 static u64 rtc_seconds(void)
 {
-    unsigned long flags = spin_lock_irqsave(&cmos_lock);
-    struct rtc_time t;
-    unsigned int hour, year;
+    unsigned int year;
+    u8 t[FIELDS], mode;
     bool pm;
-    u8 b;
 
-    rtc_wait();
-    rtc_read(&t);
-    b = cmos_read(RTC_B);
-    spin_unlock_irqrestore(&cmos_lock, flags);
-
-    pm = !(b & RTC_B_24H) && (t.hour & 0x80);
-    t.hour &= b & RTC_B_24H ? 0xff : 0x7f;
-    if (!(b & RTC_B_BIN)) {
-        t.second = from_bcd(t.second);
-        t.minute = from_bcd(t.minute);
-        t.hour = from_bcd(t.hour);
-        t.day = from_bcd(t.day);
-        t.month = from_bcd(t.month);
-        t.year = from_bcd(t.year);
-        t.century = from_bcd(t.century);
-    }
-    hour = b & RTC_B_24H ? t.hour : t.hour % 12 + (pm ? 12 : 0);
-    year = t.year + (t.century >= 19 && t.century < 30 ? t.century * 100 : t.year < 70 ? 2000 : 1900);
-    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || hour > 23 || t.minute > 59 || t.second > 60 ||
-        year < 1970) {
+    rtc_read(t, &mode);
+    pm = !(mode & RTC_B_24H) && (t[HOUR] & 0x80);
+    t[HOUR] &= mode & RTC_B_24H ? 0xff : 0x7f;
+    for (unsigned int i = 0; i < FIELDS && !(mode & RTC_B_BIN); i++)
+        t[i] = from_bcd(t[i]);
+    if (!(mode & RTC_B_24H))
+        t[HOUR] = t[HOUR] % 12 + (pm ? 12 : 0);
+    year = t[YEAR] + (t[CENTURY] >= 19 && t[CENTURY] < 30 ? t[CENTURY] * 100 : t[YEAR] < 70 ? 2000 : 1900);
+    if (t[MONTH] < 1 || t[MONTH] > 12 || t[DAY] < 1 || t[DAY] > 31 || t[HOUR] > 23 || t[MINUTE] > 59 ||
+        t[SECOND] > 60 || year < 1970) {
         log_warning("RTC: no valid date; the wall clock starts in 1970 until dom0 sets it\n");
         return 0;
     }
-    return seconds_since_1970(year, t.month, t.day, hour, t.minute, t.second);
+    return seconds_since_1970(year, t[MONTH], t[DAY], t[HOUR], t[MINUTE], t[SECOND]);
 }
 
 void __init wallclock_init(void) { base_seconds = rtc_seconds(); }
 
 u64 arch_wallclock_base(u32 *ns)
 {
-    unsigned long flags = spin_lock_irqsave(&wallclock_lock);
-    u64 seconds = base_seconds;
-
+    spin_guard_irqsave(&wallclock_lock);
     *ns = base_ns;
-    spin_unlock_irqrestore(&wallclock_lock, flags);
-    return seconds;
+    return base_seconds;
 }
 
 void arch_update_wallclock(struct domain *d)
 {
     shared_info_t *s = d->shared_info;
-    unsigned long flags;
     u64 seconds;
 
     if (!s)
         return;
-    flags = spin_lock_irqsave(&wallclock_lock);
+    spin_guard_irqsave(&wallclock_lock);
     seconds = base_seconds + d->time_offset_seconds;
     /* Odd while it changes, for the guest's readers (xen/xen.h). */
     WRITE_ONCE(s->wc_version, s->wc_version | 1);
@@ -139,7 +116,6 @@ void arch_update_wallclock(struct domain *d)
     s->wc_nsec = base_ns;
     wmb();
     WRITE_ONCE(s->wc_version, s->wc_version + 1);
-    spin_unlock_irqrestore(&wallclock_lock, flags);
 }
 
 void wallclock_set(u64 seconds, u32 ns, u64 system_time)
@@ -158,36 +134,27 @@ void wallclock_set(u64 seconds, u32 ns, u64 system_time)
     base_ns = ns - back_ns;
     spin_unlock_irqrestore(&wallclock_lock, flags);
 
-    spin_lock(&domlist_lock);
+    spin_guard(&domlist_lock);
     list_for_each (d, &domain_list, link)
         arch_update_wallclock(d);
-    spin_unlock(&domlist_lock);
 }
 
 /* Bit 7 of the index is the NMI mask, which is not dom0's to change. */
 u8 rtc_guest_read(struct domain *d, u16 port)
 {
-    unsigned long flags;
-    u8 value;
-
     if (port == CMOS_INDEX)
         return d->arch.cmos_index;
-    flags = spin_lock_irqsave(&cmos_lock);
-    value = cmos_read(d->arch.cmos_index & 0x7f);
-    spin_unlock_irqrestore(&cmos_lock, flags);
-    return value;
+    spin_guard_irqsave(&cmos_lock);
+    return cmos_read(d->arch.cmos_index & 0x7f);
 }
 
 void rtc_guest_write(struct domain *d, u16 port, u8 value)
 {
-    unsigned long flags;
-
     if (port == CMOS_INDEX) {
         d->arch.cmos_index = value;
         return;
     }
-    flags = spin_lock_irqsave(&cmos_lock);
+    spin_guard_irqsave(&cmos_lock);
     outb(CMOS_INDEX, d->arch.cmos_index & 0x7f);
     outb(CMOS_DATA, value);
-    spin_unlock_irqrestore(&cmos_lock, flags);
 }
