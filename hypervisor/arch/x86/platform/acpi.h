@@ -2,8 +2,8 @@
 /*
  * What the hypervisor needs from the ACPI tables. AML is dom0's affair; we read static tables only.
  * The parser (acpi_tables.c) depends on nothing but a way to read memory, so it is tested on the
- * build host with hostile tables; acpi.c finds the tables of this machine and uses the fixed
- * hardware: sleep, reset.
+ * build host with hostile tables; acpi.c finds the tables of this machine, shutdown.c uses the
+ * fixed hardware: sleep, reset.
  */
 #ifndef ARCH_X86_PLATFORM_ACPI_H
 #define ARCH_X86_PLATFORM_ACPI_H
@@ -94,12 +94,6 @@ int acpi_parse(acpi_map_fn map, paddr_t rsdp, struct acpi_info *info);
  * only when the machine did not go off: -ENODEV without PM1 registers, -EIO otherwise.
  */
 int acpi_enter_sleep(u16 control_a, u16 control_b);
-/* Resets by the register of the FADT; returns when there is none or it does not work. */
-void acpi_reset(void);
-/* The machine goes off by the values that the DSDT's _S5 package names; returns when it cannot be
- * done. */
-void acpi_power_off(void);
-
 /* SLP_TYP values of the _S5 package in a definition block, found by its shape. False: not there, or
  * not plain integers. */
 bool acpi_find_s5(const u8 *aml, u32 length, u8 type[2]);

@@ -11,6 +11,11 @@
 #include <lib/lib.h>
 #include <xen/sched.h>
 
+#define PM1_SCI_EN      1U
+#define PM1_SLP_EN      (1U << 13)
+#define PM1_SLP_TYP(t)  ((u32)(t) << 10)
+#define PM1_STATUS_WAKE (1U << 15)
+
 #define KEYBOARD_STATUS 0x64
 #define RESET_CONTROL   0xcf9
 
@@ -27,6 +32,45 @@ static void pause_ms(unsigned int ms)
         inb(0x80); /* about a microsecond on any PC */
 }
 
+/* Registers of the fixed hardware that we touch are ports everywhere but on hardware-reduced
+ * machines, which have none. */
+static bool port_of(const struct acpi_address *a, u16 *port)
+{
+    *port = a->address;
+    return a->space == ACPI_SPACE_IO && a->address && a->address < 0x10000;
+}
+
+int acpi_enter_sleep(u16 control_a, u16 control_b)
+{
+    u16 control, status;
+
+    if (!port_of(&acpi_info.pm1a_control, &control))
+        return -ENODEV;
+    irq_disable();
+    __asm__ __volatile__("wbinvd" ::: "memory");
+    /* A wake status left over would end the sleep at once; it is cleared by writing a one. */
+    if (port_of(&acpi_info.pm1a_event, &status))
+        outw(status, PM1_STATUS_WAKE);
+    outw(control, (control_a & ~PM1_SLP_EN));
+    outw(control, control_a | PM1_SLP_EN);
+    if (port_of(&acpi_info.pm1b_control, &control))
+        outw(control, control_b | PM1_SLP_EN);
+    pause_ms(1000); /* the chipset may take a moment */
+    return -EIO;
+}
+
+/* By the values that the DSDT's _S5 package names; returns when it cannot be done. */
+static void power_off(void)
+{
+    u16 port;
+    u32 sci;
+
+    if (!acpi_info.s5_known || !port_of(&acpi_info.pm1a_control, &port))
+        return;
+    sci = inw(port) & PM1_SCI_EN;
+    acpi_enter_sleep(PM1_SLP_TYP(acpi_info.s5_type[0]) | sci, PM1_SLP_TYP(acpi_info.s5_type[1]) | sci);
+}
+
 /* The ways to reset a PC, the proper one first; the last works on everything that is an x86. */
 static void __noreturn reset(void)
 {
@@ -34,8 +78,12 @@ static void __noreturn reset(void)
         u16 limit;
         u64 base;
     } __packed none = {};
+    u16 port;
 
-    acpi_reset();
+    if (port_of(&acpi_info.reset, &port)) {
+        outb(port, acpi_info.reset_value);
+        pause_ms(100);
+    }
     outb(RESET_CONTROL, 2);
     outb(RESET_CONTROL, 6);
     pause_ms(10);
@@ -58,7 +106,7 @@ void arch_host_shutdown(u32 reason)
     switch (reason) {
     case SHUTDOWN_poweroff:
         log_info("power off\n");
-        acpi_power_off();
+        power_off();
         break;
     case SHUTDOWN_reboot:
     case SHUTDOWN_crash:
