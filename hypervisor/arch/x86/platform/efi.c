@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * EFI's runtime services, called for dom0 (UEFI 2.10, chapter 8). The services run on page tables
- * of their own in which their memory lies where the firmware put it (arch/x86/mm/efi.c), one call
- * at a time, with buffers of ours: what dom0 gives is copied in, what comes back is copied out.
+ * EFI's variables for dom0, by the runtime services (UEFI 2.10, 8.2). A PC's clock is the CMOS's;
+ * services for other things are not passed on. The services run on page tables of their own in
+ * which their memory lies where the firmware put it (arch/x86/mm/efi.c), one call at a time, with
+ * buffers of ours: what dom0 gives is copied in, what comes back is copied out.
  */
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/entry/entry.h>
@@ -46,14 +47,6 @@ struct efi_runtime_services {
     u64 update_capsule, query_capsule, query_variable_info;
 };
 
-struct efi_time {
-    u16 year;
-    u8 month, day, hour, minute, second, pad1;
-    u32 ns;
-    s16 zone;
-    u8 daylight, pad2;
-};
-
 typedef u64 __attribute__((ms_abi)) (*efi_service)(u64, u64, u64, u64, u64);
 
 static struct efi_system_table system_table;
@@ -66,9 +59,7 @@ static struct spinlock efi_lock;
 static struct {
     u16 name[NAME_MAX / 2];
     struct xenpf_efi_guid guid;
-    struct efi_time time;
     u64 words[3];
-    u8 flags[2];
     u8 *value; /* VALUE_MAX bytes */
 } buffer;
 
@@ -135,120 +126,20 @@ static long name_copy(const void __guest *name)
     return -EINVAL;
 }
 
-static void time_out(struct xenpf_efi_time *out)
-{
-    const struct efi_time *t = &buffer.time;
-
-    *out = (struct xenpf_efi_time){
-        .year = t->year,
-        .month = t->month,
-        .day = t->day,
-        .hour = t->hour,
-        .min = t->minute,
-        .sec = t->second,
-        .ns = t->ns,
-        .tz = t->zone,
-        .daylight = t->daylight,
-    };
-}
-
-static void time_in(const struct xenpf_efi_time *in)
-{
-    buffer.time = (struct efi_time){
-        .year = in->year,
-        .month = in->month,
-        .day = in->day,
-        .hour = in->hour,
-        .minute = in->min,
-        .second = in->sec,
-        .ns = in->ns,
-        .zone = in->tz,
-        .daylight = in->daylight,
-    };
-}
-
-static long get_time(struct xenpf_efi_runtime_call *c)
-{
-    struct {
-        u32 resolution, accuracy;
-        u8 clears_ns;
-    } capabilities = {};
-
-    if (c->misc)
-        return -EINVAL;
-    c->status = call(services.get_time, at(&buffer.time), at(&capabilities), 0, 0, 0);
-    if (c->status)
-        return 0;
-    time_out(&c->u.get_time.time);
-    c->u.get_time.resolution = capabilities.resolution;
-    c->u.get_time.accuracy = capabilities.accuracy;
-    c->misc = capabilities.clears_ns ? XEN_EFI_GET_TIME_SET_CLEARS_NS : 0;
-    return 0;
-}
-
-static long set_time(struct xenpf_efi_runtime_call *c)
-{
-    if (c->misc)
-        return -EINVAL;
-    time_in(&c->u.set_time);
-    c->status = call(services.set_time, at(&buffer.time), 0, 0, 0, 0);
-    return 0;
-}
-
-static long get_wakeup_time(struct xenpf_efi_runtime_call *c)
-{
-    if (c->misc)
-        return -EINVAL;
-    c->status = call(services.get_wakeup_time, at(&buffer.flags[0]), at(&buffer.flags[1]), at(&buffer.time), 0, 0);
-    if (c->status)
-        return 0;
-    time_out(&c->u.get_wakeup_time);
-    c->misc = (buffer.flags[0] ? XEN_EFI_GET_WAKEUP_TIME_ENABLED : 0) |
-              (buffer.flags[1] ? XEN_EFI_GET_WAKEUP_TIME_PENDING : 0);
-    return 0;
-}
-
-static long set_wakeup_time(struct xenpf_efi_runtime_call *c)
-{
-    bool enable = c->misc & XEN_EFI_SET_WAKEUP_TIME_ENABLE;
-    bool keep = c->misc & XEN_EFI_SET_WAKEUP_TIME_ENABLE_ONLY;
-
-    if (c->misc & ~(XEN_EFI_SET_WAKEUP_TIME_ENABLE | XEN_EFI_SET_WAKEUP_TIME_ENABLE_ONLY))
-        return -EINVAL;
-    time_in(&c->u.set_wakeup_time);
-    c->status = call(services.set_wakeup_time, enable, enable && !keep ? at(&buffer.time) : 0, 0, 0, 0);
-    return 0;
-}
-
-static long get_monotonic_count(struct xenpf_efi_runtime_call *c)
-{
-    u32 count = 0;
-
-    if (c->misc)
-        return -EINVAL;
-    c->status = call(services.get_next_high_monotonic_count, at(&count), 0, 0, 0, 0);
-    c->misc = count;
-    return 0;
-}
-
 static long get_variable(struct xenpf_efi_runtime_call *c)
 {
-    u32 attributes = 0;
-    u64 size;
-    long rc;
+    u64 size = min((u64)c->u.get_variable.size, VALUE_MAX);
+    long rc = name_copy(c->u.get_variable.name.p);
 
-    if (c->misc)
-        return -EINVAL;
-    rc = name_copy(c->u.get_variable.name.p);
     if (rc)
         return rc;
-    size = min((u64)c->u.get_variable.size, VALUE_MAX);
     buffer.guid = c->u.get_variable.vendor_guid;
     buffer.words[0] = size;
-    c->status = call(services.get_variable, at(buffer.name), at(&buffer.guid), at(&attributes), at(&buffer.words[0]),
-                     size ? at(buffer.value) : 0);
+    buffer.words[1] = 0;
+    c->status = call(services.get_variable, at(buffer.name), at(&buffer.guid), at(&buffer.words[1]),
+                     at(&buffer.words[0]), size ? at(buffer.value) : 0);
     c->u.get_variable.size = buffer.words[0];
-    c->misc = attributes;
+    c->misc = buffer.words[1];
     if (c->status == 0 && buffer.words[0] <= size &&
         copy_to_guest(c->u.get_variable.data.p, buffer.value, buffer.words[0]))
         return -EFAULT;
@@ -259,9 +150,6 @@ static long set_variable(struct xenpf_efi_runtime_call *c)
 {
     long rc;
 
-    if (c->misc &
-        ~(XEN_EFI_VARIABLE_NON_VOLATILE | XEN_EFI_VARIABLE_BOOTSERVICE_ACCESS | XEN_EFI_VARIABLE_RUNTIME_ACCESS))
-        return -EINVAL;
     if (c->u.set_variable.size > VALUE_MAX)
         return -E2BIG;
     rc = name_copy(c->u.set_variable.name.p);
@@ -278,11 +166,8 @@ static long set_variable(struct xenpf_efi_runtime_call *c)
 static long get_next_variable_name(struct xenpf_efi_runtime_call *c)
 {
     u64 size = min((u64)c->u.get_next_variable_name.size, NAME_MAX);
-    long rc;
+    long rc = name_copy(c->u.get_next_variable_name.name.p);
 
-    if (c->misc)
-        return -EINVAL;
-    rc = name_copy(c->u.get_next_variable_name.name.p);
     if (rc)
         return rc;
     buffer.guid = c->u.get_next_variable_name.vendor_guid;
@@ -299,8 +184,6 @@ static long get_next_variable_name(struct xenpf_efi_runtime_call *c)
 
 static long query_variable_info(struct xenpf_efi_runtime_call *c)
 {
-    if (c->misc & ~XEN_EFI_VARINFO_BOOT_SNAPSHOT)
-        return -EINVAL;
     /* Only services of EFI 2.00 and later have it. */
     if (services.header.revision < 0x20000 || !services.query_variable_info)
         return -EOPNOTSUPP;
@@ -312,35 +195,29 @@ static long query_variable_info(struct xenpf_efi_runtime_call *c)
     return 0;
 }
 
-static long (*const functions[])(struct xenpf_efi_runtime_call *c) = {
-    [XEN_EFI_get_time] = get_time,
-    [XEN_EFI_set_time] = set_time,
-    [XEN_EFI_get_wakeup_time] = get_wakeup_time,
-    [XEN_EFI_set_wakeup_time] = set_wakeup_time,
-    [XEN_EFI_get_next_high_monotonic_count] = get_monotonic_count,
-    [XEN_EFI_get_variable] = get_variable,
-    [XEN_EFI_set_variable] = set_variable,
-    [XEN_EFI_get_next_variable_name] = get_next_variable_name,
-    [XEN_EFI_query_variable_info] = query_variable_info,
+static const struct {
+    long (*fn)(struct xenpf_efi_runtime_call *c);
+    u32 misc; /* bits that the caller may set */
+} functions[] = {
+    [XEN_EFI_get_variable] = {get_variable},
+    [XEN_EFI_set_variable] = {set_variable, XEN_EFI_VARIABLE_NON_VOLATILE | XEN_EFI_VARIABLE_BOOTSERVICE_ACCESS |
+                                                XEN_EFI_VARIABLE_RUNTIME_ACCESS},
+    [XEN_EFI_get_next_variable_name] = {get_next_variable_name},
+    [XEN_EFI_query_variable_info] = {query_variable_info, XEN_EFI_VARINFO_BOOT_SNAPSHOT},
 };
 
 long efi_runtime_call(struct xen_platform_op *op)
 {
     struct xenpf_efi_runtime_call *c = &op->u.efi_runtime_call;
-    long rc;
 
     if (!have_efi)
         return -ENOSYS;
-    if (!have_services)
-        return -EOPNOTSUPP;
-    if (c->function == XEN_EFI_query_capsule_capabilities || c->function == XEN_EFI_update_capsule)
+    if (!have_services || c->function >= ARRAY_SIZE(functions) || !functions[c->function].fn)
         return hypercall_unknown("efi_runtime_call", c->function, -EOPNOTSUPP);
-    if (c->function >= ARRAY_SIZE(functions) || !functions[c->function])
-        return -ENOSYS;
-    spin_lock(&efi_lock);
-    rc = functions[c->function](c);
-    spin_unlock(&efi_lock);
-    return rc;
+    if (c->misc & ~functions[c->function].misc)
+        return -EINVAL;
+    spin_guard(&efi_lock);
+    return functions[c->function].fn(c);
 }
 
 /* ---- what the tables say ---- */

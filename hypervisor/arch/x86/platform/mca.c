@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HYPERVISOR_mca (xen/arch-x86/xen-mca.h), as far as dom0's log of machine checks needs it to
- * start: which CPUs there are, and that no errors were collected. A machine check that happens ends
- * the host (arch/x86/entry/traps.c), so there is never one to be fetched.
+ * start: which CPUs there are. A machine check that happens ends the host (arch/x86/entry/traps.c), so
+ * VIRQ_MCA never says that there is one to be fetched.
  */
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
@@ -11,19 +11,6 @@
 #include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <xen/arch-x86/xen-mca.h>
-
-static long fetch(struct xen_mc_fetch *f)
-{
-    switch (f->flags) {
-    case XEN_MC_NONURGENT:
-    case XEN_MC_URGENT: f->flags = XEN_MC_NODATA; break;
-    case XEN_MC_NONURGENT | XEN_MC_ACK:
-    case XEN_MC_URGENT | XEN_MC_ACK: f->flags = XEN_MC_OK; break;
-    default: return -EINVAL;
-    }
-    f->fetch_id = 0;
-    return 0;
-}
 
 static void cpu_describe(struct mcinfo_logical_cpu *c, unsigned int cpu)
 {
@@ -85,11 +72,9 @@ long do_mca(void __guest *uop)
         return -EFAULT;
     if (op.interface_version != XEN_MCA_INTERFACE_VERSION)
         return -EACCES;
-    switch (op.cmd) {
-    case XEN_MC_fetch: rc = fetch(&op.u.mc_fetch); break;
-    case XEN_MC_physcpuinfo: rc = physcpuinfo(&op.u.mc_physcpuinfo); break;
-    default: return hypercall_unknown("mca", op.cmd, -EOPNOTSUPP);
-    }
+    if (op.cmd != XEN_MC_physcpuinfo)
+        return hypercall_unknown("mca", op.cmd, -EOPNOTSUPP);
+    rc = physcpuinfo(&op.u.mc_physcpuinfo);
     if (rc == 0 && copy_to_guest(uop, &op, sizeof(op)))
         return -EFAULT;
     return rc;
