@@ -10,10 +10,9 @@ void serial_register(void);
 void vga_register(void);
 /* First of the eight I/O ports of our n-th serial port, n from 0; 0: there is none (any more). */
 unsigned int serial_io_base(unsigned int n);
-/* Typed characters from now on: interrupts and timers work. */
+/* Typed characters from now on: interrupts work. */
 void serial_input_init(void);
-/* dom0 takes the screen (unless vga=keep); and where the cursor was left. */
+/* dom0 takes the screen (unless vga=keep). */
 void vga_give_up(void);
-void vga_cursor(unsigned int *x, unsigned int *y);
 
 #endif

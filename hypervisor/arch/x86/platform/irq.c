@@ -212,7 +212,7 @@ void do_irq(struct cpu_user_regs *regs)
     }
 }
 
-int irq_request(unsigned int gsi, const char *name, void (*fn)(void *data), void *data)
+int irq_request(unsigned int gsi, void (*fn)(void *data), void *data)
 {
     struct irq *irq = irq_of_gsi(gsi);
     int rc;
@@ -223,7 +223,6 @@ int irq_request(unsigned int gsi, const char *name, void (*fn)(void *data), void
     rc = irq->fn || irq->guest ? -EBUSY : irq_place(irq, 0);
     if (rc)
         return rc;
-    irq->name = name;
     irq->data = data;
     irq->fn = fn;
     irq->chip->unmask(irq);
@@ -262,9 +261,6 @@ void irq_dump(void)
             if (irq && irq->vector == v && irq->cpu == cpu)
                 log_info("CPU%u vector %#x: %s %d %s%s, %lu so far, %s %u\n", cpu, v, irq->chip->name, (int)irq->gsi,
                          irq->level ? "level" : "edge", irq->wants_eoi ? ", waits for EOI" : "", irq->count,
-                         irq->fn      ? irq->name
-                         : irq->guest ? "guest's pirq"
-                                      : "nobody's",
-                         irq->pirq);
+                         irq->guest ? "guest's pirq" : "ours", irq->pirq);
         }
 }

@@ -7,12 +7,12 @@
 #ifndef ARCH_X86_PLATFORM_IRQ_H
 #define ARCH_X86_PLATFORM_IRQ_H
 
+#include <arch/x86/platform/pci.h>
 #include <lib/spinlock.h>
 #include <lib/types.h>
 
 struct domain;
 struct irq;
-struct pci_device;
 
 /* How the hardware behind a descriptor is worked. All with the descriptor's lock held, interrupts
  * off. */
@@ -39,7 +39,6 @@ struct irq {
     u16 cpu, old_cpu;
 
     /* Who gets it: a driver of ours, or a guest, or nobody. */
-    const char *name;
     void (*fn)(void *data);
     void *data;
     struct domain *guest;
@@ -86,7 +85,27 @@ void msi_destroy(struct irq *irq);
 /* Writes all of the device's messages again, after it was reset. pci_lock held. */
 void msi_restore(struct pci_device *dev);
 
-/* pirq.c: called from dispatch, interrupts off, no lock held. */
+/* ---- pirq.c: a domain's numbers; what event channels need is in <asm/irq.h> ---- */
+
+/* Called from dispatch, interrupts off, no lock held. */
 void pirq_deliver(struct domain *d, u32 pirq, bool wants_eoi);
+/*
+ * d is the hardware domain; interrupts on, no locks held. pirq_map_msi: the message of MSI-X entry
+ * `entry`, or the one of MSI (entry 0); *pirq < 0: any number. 0; -ENODEV unknown device; -EINVAL no
+ * such number; -EEXIST the number is something else; -ENOSPC; and msi_create's. pirq_unmap: bound or
+ * not. 0; -EINVAL not mapped; the port stays open but silent when it was bound; GSIs stay mapped.
+ */
+int pirq_map_msi(struct domain *d, struct pci_address a, bool msix, unsigned int entry, int *pirq);
+int pirq_unmap(struct domain *d, unsigned int pirq);
+/* One past the highest number; 0: no table. Any domain. */
+unsigned int pirq_limit(const struct domain *d);
+
+/*
+ * The guest's page in which bit n tells whether pirq n needs an EOI. Any domain. 0; -EINVAL not a
+ * page of its; -EBUSY has one.
+ */
+int pirq_set_eoi_page(struct domain *d, u64 gfn);
+/* Without it a guest cannot see when an EOI is due, so it is always due. d has numbers. */
+bool pirq_has_eoi_page(const struct domain *d);
 
 #endif

@@ -10,7 +10,6 @@
 #include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/platform/irq.h>
-#include <arch/x86/platform/pci.h>
 #include <asm/paging.h>
 #include <asm/percpu.h>
 #include <lib/lib.h>

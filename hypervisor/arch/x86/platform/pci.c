@@ -103,24 +103,13 @@ struct pci_device *pci_device_find(struct pci_address a)
     return NULL;
 }
 
-/* A function's registers where they are in memory; NULL: the firmware's table has no such bus. */
-static volatile u32 *config_map(struct pci_address a)
+/* Where the firmware's table says that a bus has its registers in memory, NULL: nowhere. */
+static const struct acpi_segment *segment_find(u16 segment, u8 bus)
 {
-    for (unsigned int i = 0; i < acpi_info.nr_segments; i++) {
-        const struct acpi_segment *s = &acpi_info.segment[i];
-
-        if (s->segment == a.segment && s->first_bus <= a.bus && a.bus <= s->last_bus)
-            return device_map(s->base + ((paddr_t)a.bus << 20) + (a.devfn << 12), PAGE_SIZE);
-    }
+    for (const struct acpi_segment *s = acpi_info.segment; s < acpi_info.segment + acpi_info.nr_segments; s++)
+        if (s->segment == segment && s->first_bus <= bus && bus <= s->last_bus)
+            return s;
     return NULL;
-}
-
-static void device_free(struct pci_device *dev)
-{
-    msix_table_unmap(dev);
-    if (dev->config)
-        device_unmap((void *)dev->config, PAGE_SIZE);
-    mem_free(dev);
 }
 
 int pci_device_add(struct pci_address a)
@@ -134,9 +123,14 @@ int pci_device_add(struct pci_address a)
     if (!dev)
         return -ENOMEM;
     dev->address = a;
-    if (a.segment && !(dev->config = config_map(a))) {
-        device_free(dev);
-        return -ENODEV;
+    if (a.segment) {
+        const struct acpi_segment *s = segment_find(a.segment, a.bus);
+
+        dev->config = s ? device_map(s->base + ((paddr_t)a.bus << 20) + (a.devfn << 12), PAGE_SIZE) : NULL;
+        if (!dev->config) {
+            mem_free(dev);
+            return -ENODEV;
+        }
     }
     dev->msi = find_capability(dev, PCI_CAP_MSI);
     dev->msix = find_capability(dev, PCI_CAP_MSIX);
@@ -156,17 +150,16 @@ int pci_device_remove(struct pci_address a)
     if (dev->nr_irqs)
         return -EBUSY;
     list_del(&dev->link);
-    device_free(dev);
+    msix_table_unmap(dev);
+    if (dev->config)
+        device_unmap((void *)dev->config, PAGE_SIZE);
+    mem_free(dev);
     return 0;
 }
 
 int pci_mmcfg_confirm(u64 base, u16 segment, u8 first_bus, u8 last_bus)
 {
-    for (unsigned int i = 0; i < acpi_info.nr_segments; i++) {
-        const struct acpi_segment *s = &acpi_info.segment[i];
+    const struct acpi_segment *s = segment_find(segment, first_bus);
 
-        if (s->base == base && s->segment == segment && s->first_bus <= first_bus && s->last_bus >= last_bus)
-            return 0;
-    }
-    return -ENODEV;
+    return s && s->base == base && last_bus <= s->last_bus ? 0 : -ENODEV;
 }

@@ -6,7 +6,6 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/platform/irq.h>
-#include <arch/x86/platform/pirq.h>
 #include <asm/irq.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>

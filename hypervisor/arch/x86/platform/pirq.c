@@ -7,7 +7,6 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/platform/irq.h>
-#include <arch/x86/platform/pirq.h>
 #include <asm/irq.h>
 #include <core/domain.h>
 #include <core/evtchn.h>

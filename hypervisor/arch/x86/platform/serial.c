@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The PC's serial ports (ns16550 and its kin) as console devices com1 and com2. Output polls; input
- * comes by interrupt or, without one, from serial_poll(). Options com1= and com2= say the line's
- * parameters as Xen's do.
+ * comes by interrupt. Options com1= and com2= say the line's parameters as Xen's do.
  */
 #include <arch/x86/platform/console_devices.h>
 #include <asm/irq.h>
@@ -10,20 +9,18 @@
 #include <boot/param.h>
 #include <core/console.h>
 #include <lib/lib.h>
-#include <time/timer.h>
 
 /* Registers (PC16550D data sheet, table II). */
 enum { REG_DATA, REG_IER, REG_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCRATCH };
-#define REG_IIR       REG_FCR
-#define IER_RX        0x01
-#define FCR_ENABLE    0x07 /* on, both queues emptied */
-#define LCR_DLAB      0x80
-#define MCR_DTR_RTS   0x0b /* and OUT2, which lets the interrupt through */
-#define LSR_DATA      0x01
-#define LSR_TX_EMPTY  0x20
-#define TX_QUEUE      16
-#define BASE_BAUD     115200
-#define POLL_INTERVAL MILLISECS(20)
+#define REG_IIR      REG_FCR
+#define IER_RX       0x01
+#define FCR_ENABLE   0x07 /* on, both queues emptied */
+#define LCR_DLAB     0x80
+#define MCR_DTR_RTS  0x0b /* and OUT2, which lets the interrupt through */
+#define LSR_DATA     0x01
+#define LSR_TX_EMPTY 0x20
+#define TX_QUEUE     16
+#define BASE_BAUD    115200
 
 struct serial_port {
     u16 base;
@@ -31,7 +28,6 @@ struct serial_port {
     u32 baud; /* 0: as the firmware left it */
     u8 lcr;   /* word length, parity, stop bits */
     bool ready;
-    struct timer poll;
 };
 
 static struct serial_port ports[2] = {
@@ -40,16 +36,35 @@ static struct serial_port ports[2] = {
 };
 
 /* "8n1": data bits, parity, stop bits. */
-static int __init line_parse(struct serial_port *p, const char *s)
+static bool __init line_parse(struct serial_port *p, const char *s)
 {
     static const char parities[] = "noems";
     static const u8 bits[] = {0x00, 0x08, 0x18, 0x28, 0x38};
     const char *parity;
 
     if (s[0] < '5' || s[0] > '8' || s[1] == '\0' || !(parity = strchr(parities, s[1])) || (s[2] != '1' && s[2] != '2'))
-        return -EINVAL;
+        return false;
     p->lcr = (s[0] - '5') | bits[parity - parities] | (s[2] == '2' ? 4 : 0);
-    return 0;
+    return true;
+}
+
+/* One field of a port's option, *end behind it. */
+static bool __init field_parse(struct serial_port *p, unsigned int field, const char *s, const char **end)
+{
+    switch (field) {
+    case 0:
+        if (strncmp(s, "auto", 4) == 0) {
+            p->baud = 0;
+            *end = s + 4;
+            return true;
+        }
+        p->baud = str_to_u64(s, end, 10);
+        return p->baud && p->baud <= BASE_BAUD;
+    case 1: *end = s + 3; return line_parse(p, s);
+    case 2: p->base = str_to_u64(s, end, 0); return true;
+    case 3: p->irq = str_to_u64(s, end, 0); return true;
+    default: return false;
+    }
 }
 
 /* <baud>|auto[,<8n1>[,<io base>[,<irq>]]]; an empty field leaves what is usual. */
@@ -57,27 +72,13 @@ static int __init port_parse(struct serial_port *p, const char *s)
 {
     const char *end;
 
-    if (strncmp(s, "auto", 4) == 0) {
-        p->baud = 0;
-        end = s + 4;
-    } else if (*s != ',') {
-        p->baud = str_to_u64(s, &end, 10);
-        if (end == s || p->baud == 0 || p->baud > BASE_BAUD)
-            return -EINVAL;
-    } else {
+    for (unsigned int field = 0;; field++, s = end + 1) {
         end = s;
+        if (*s && *s != ',' && !field_parse(p, field, s, &end))
+            return -EINVAL;
+        if (*end != ',')
+            return *end ? -EINVAL : 0;
     }
-    if (*end == ',' && end[1] && end[1] != ',' && line_parse(p, end + 1))
-        return -EINVAL;
-    if (*end == ',')
-        end += end[1] && end[1] != ',' ? 4 : 1;
-    if (*end == ',' && end[1] && end[1] != ',')
-        p->base = str_to_u64(end + 1, &end, 0);
-    else if (*end == ',')
-        end++;
-    if (*end == ',' && end[1])
-        p->irq = str_to_u64(end + 1, &end, 0);
-    return *end ? -EINVAL : 0;
 }
 
 static bool port_init(struct serial_port *p)
@@ -111,7 +112,7 @@ static void wait_tx(const struct serial_port *p)
         cpu_relax();
 }
 
-static void port_write(const struct serial_port *p, const char *text, size_t n)
+static void port_transmit(const struct serial_port *p, const char *text, size_t n)
 {
     unsigned int room = 0;
 
@@ -137,52 +138,27 @@ static void port_receive(void *data)
     /* A queue's worth: a line that never ends must not hold the CPU. */
     for (unsigned int i = 0; i < TX_QUEUE && inb(p->base + REG_LSR) & LSR_DATA; i++)
         console_input(inb(p->base + REG_DATA));
-}
-
-/* The line is an edge, and it stays up while anything waits: what the queue's worth left would never be told of again.
- */
-static void port_interrupt(void *data)
-{
-    const struct serial_port *p = data;
-
-    port_receive(data);
+    /* The line is an edge, and it stays up while anything waits: what is left would never be told of again. */
     if (inb(p->base + REG_LSR) & LSR_DATA) {
         outb(p->base + REG_IER, 0);
         outb(p->base + REG_IER, IER_RX);
     }
 }
 
-static void port_poll(void *data)
-{
-    struct serial_port *p = data;
-
-    port_receive(p);
-    timer_set(&p->poll, now() + POLL_INTERVAL);
-}
-
 void __init serial_input_init(void)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(ports); i++) {
-        struct serial_port *p = &ports[i];
-
-        if (!p->ready)
-            continue;
-        if (p->irq && irq_request(p->irq, "serial", port_interrupt, p) == 0) {
+    for (struct serial_port *p = ports; p < ports + ARRAY_SIZE(ports); p++)
+        if (p->ready && p->irq && irq_request(p->irq, port_receive, p) == 0)
             outb(p->base + REG_IER, IER_RX);
-            continue;
-        }
-        timer_init(&p->poll, port_poll, p, 0);
-        timer_set(&p->poll, now() + POLL_INTERVAL);
-    }
 }
 
 static bool __init com1_init(void) { return port_init(&ports[0]); }
 
 static bool __init com2_init(void) { return port_init(&ports[1]); }
 
-static void com1_write(const char *text, size_t n) { port_write(&ports[0], text, n); }
+static void com1_write(const char *text, size_t n) { port_transmit(&ports[0], text, n); }
 
-static void com2_write(const char *text, size_t n) { port_write(&ports[1], text, n); }
+static void com2_write(const char *text, size_t n) { port_transmit(&ports[1], text, n); }
 
 static struct console_device com1 = {.name = "com1", .init = com1_init, .write = com1_write};
 static struct console_device com2 = {.name = "com2", .init = com2_init, .write = com2_write};

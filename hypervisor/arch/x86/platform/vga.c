@@ -96,9 +96,3 @@ void vga_give_up(void)
     if (!keep)
         vga.active = false;
 }
-
-void vga_cursor(unsigned int *x, unsigned int *y)
-{
-    *x = column;
-    *y = row;
-}

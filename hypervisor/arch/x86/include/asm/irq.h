@@ -37,7 +37,7 @@ void do_irq(struct cpu_user_regs *regs);
  * (ISA: edge, high; else level, low). 0, -EBUSY when somebody has it, -ENODEV when no IO-APIC has
  * this GSI. Boot context, after irq_init.
  */
-int irq_request(unsigned int gsi, const char *name, void (*fn)(void *data), void *data);
+int irq_request(unsigned int gsi, void (*fn)(void *data), void *data);
 
 /*
  * EVTCHNOP_bind_pirq: interrupts of d's pirq (as mapped by PHYSDEVOP_map_pirq or, for GSIs,
