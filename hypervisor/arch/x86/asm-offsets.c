@@ -45,7 +45,9 @@ void asm_offsets(void)
     OFFSET(CPUINFO_current_vcpu, struct cpu_info, current_vcpu);
     OFFSET(CPUINFO_percpu_offset, struct cpu_info, percpu_offset);
     OFFSET(CPUINFO_cr4, struct cpu_info, cr4);
-    OFFSET(CPUINFO_cr3, struct cpu_info, cr3);
+    OFFSET(CPUINFO_root_cr3, struct cpu_info, root_cr3);
+    OFFSET(CPUINFO_copy_cr3, struct cpu_info, copy_cr3);
+    OFFSET(CPUINFO_root_version, struct cpu_info, root_version);
     OFFSET(CPUINFO_root_copies, struct cpu_info, root_copies);
     OFFSET(CPUINFO_scratch, struct cpu_info, scratch);
     DEFINE(CPUINFO_sizeof, sizeof(struct cpu_info));
@@ -54,7 +56,10 @@ void asm_offsets(void)
     OFFSET(VCPU_info, struct vcpu, info);
     OFFSET(VCPU_arch, struct vcpu, arch);
     OFFSET(VCPU_kernel_mode, struct vcpu, arch.pv.kernel_mode);
+    OFFSET(VCPU_cr3, struct vcpu, arch.cr3);
     OFFSET(VCPU_exit_work, struct vcpu, arch.pv.exit_work);
+
+    OFFSET(DOMAIN_root_version, struct domain, arch.root_version);
 
     OFFSET(VCPUINFO_upcall_pending, vcpu_info_t, evtchn_upcall_pending);
     OFFSET(VCPUINFO_upcall_mask, vcpu_info_t, evtchn_upcall_mask);

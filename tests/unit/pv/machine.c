@@ -201,9 +201,7 @@ void machine_enter(void)
 
 static void leave_hypervisor(struct tlb *t)
 {
-    unsigned long copy = t->cr3 ? isolate_root() : 0;
-
-    t->guest_cr3 = copy ? copy : t->cr3;
+    t->guest_cr3 = t->cr3 && current->domain->arch.isolated ? isolate_root() : t->cr3;
     t->inside = false;
 }
 

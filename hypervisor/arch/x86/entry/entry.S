@@ -90,7 +90,7 @@
 SYM_CODE(spec_ctrl_enter)
         testb   $SCF_XPTI, 8 + CPUINFO_spec_ctrl_flags(%rsp)
         jz      1f
-        mov     8 + CPUINFO_cr3(%rsp), %rax
+        mov     8 + CPUINFO_root_cr3(%rsp), %rax
         mov     %rax, %cr3
 1:      testb   $SCF_IBRS_ENTRY, 8 + CPUINFO_spec_ctrl_flags(%rsp)
         jz      2f
@@ -253,14 +253,33 @@ guest_exit_work:
         call    pv_exit_work
         jmp     ret_to_guest
 
-/* From the load of CR3 on only this section and the top page of the stack area are mapped. */
+/*
+ * An isolated guest's copy of its root is mostly that of the last time, and still good. From the load of CR3 on only this section
+ * and the top page of the stack area are mapped.
+ */
 spec_exit:
+        testb   $SCF_XPTI, CPUINFO_spec_ctrl_flags(%rsp)
+        jz      spec_exit_msrs
+        mov     CPUINFO_copy_cr3(%rsp), %r12
+        mov     VCPU_cr3(%rbx), %rax
+        cmp     %rax, CPUINFO_root_cr3(%rsp)
+        jne     spec_exit_copy
+        mov     VCPU_domain(%rbx), %rax
+        mov     DOMAIN_root_version(%rax), %rax
+        cmp     %rax, CPUINFO_root_version(%rsp)
+        jne     spec_exit_copy
+spec_exit_cr3:
+        testb   $(SCF_EXIT_MASK & ~SCF_XPTI), CPUINFO_spec_ctrl_flags(%rsp)
+        jz      1f
+        call    spec_ctrl_exit
+1:      mov     %r12, %cr3
+        jmp     spec_exit_done
+spec_exit_copy:
         call    isolate_root
         mov     %rax, %r12
+        jmp     spec_exit_cr3
+spec_exit_msrs:
         call    spec_ctrl_exit
-        test    %r12, %r12
-        jz      spec_exit_done
-        mov     %r12, %cr3
         jmp     spec_exit_done
 
 /*
@@ -366,7 +385,7 @@ whole_tables:
         and     $~0x1000, %r12
         cmp     1 - CPUINFO_sizeof + CPUINFO_root_copies(%rax), %r12
         jne     1f
-        mov     1 - CPUINFO_sizeof + CPUINFO_cr3(%rax), %rax
+        mov     1 - CPUINFO_sizeof + CPUINFO_root_cr3(%rax), %rax
         mov     %rax, %cr3
         ret
 1:      xor     %r12d, %r12d

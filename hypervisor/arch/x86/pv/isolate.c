@@ -65,11 +65,8 @@ unsigned long isolate_root(void)
     unsigned int user = !v->arch.pv.kernel_mode;
     const struct page_table *from = paddr_to_virt(v->arch.cr3);
     struct page_table *t = &c->table[user];
-    u64 version;
+    u64 version = READ_ONCE(v->domain->arch.root_version);
 
-    if (!(cpu_info()->spec_ctrl_flags & SCF_XPTI))
-        return 0;
-    version = READ_ONCE(v->domain->arch.root_version);
     if (c->of[user].cr3 != v->arch.cr3 || c->of[user].version != version) {
         barrier();
         memcpy(t->e, from->e, (HYPERVISOR_FIRST_SLOT + 1) * sizeof(u64));
@@ -79,11 +76,7 @@ unsigned long isolate_root(void)
         c->of[user].cr3 = v->arch.cr3;
         c->of[user].version = version;
     }
-    cpu_info()->cr3 = v->arch.cr3;
-    return virt_to_paddr(t);
-}
-
-bool isolate_stale(const struct vcpu *v)
-{
-    return this_cpu(root_copies).of[!v->arch.pv.kernel_mode].version != READ_ONCE(v->domain->arch.root_version);
+    cpu_info()->root_cr3 = v->arch.cr3;
+    cpu_info()->root_version = version;
+    return cpu_info()->copy_cr3 = virt_to_paddr(t);
 }

@@ -5,6 +5,7 @@
 #ifndef ARCH_X86_PV_ISOLATE_H
 #define ARCH_X86_PV_ISOLATE_H
 
+#include <asm/current.h>
 #include <core/domain.h>
 
 /* Each CPU, before it runs an isolated guest: its copies. Panics without memory. */
@@ -12,13 +13,16 @@ void isolate_cpu_init(void);
 /* This CPU's entry and exit paths are told whether v, which comes to it, is isolated. */
 void isolate_load(const struct vcpu *v);
 /*
- * From entry.S, interrupts off: what CR3 shall be while the current vCPU runs in the mode that it is
- * in; 0: what it is.
+ * From entry.S, interrupts off: what CR3 shall be while the current vCPU, isolated, runs in the mode
+ * that it is in.
  */
 unsigned long isolate_root(void);
 /* After a page fault of v, current and isolated: had its copy fallen behind? Then the fault says
  * nothing. */
-bool isolate_stale(const struct vcpu *v);
+static inline bool isolate_stale(const struct vcpu *v)
+{
+    return cpu_info()->root_version != READ_ONCE(v->domain->arch.root_version);
+}
 
 extern u64 root_versions;
 

@@ -35,9 +35,11 @@ struct cpu_info {
     unsigned long percpu_offset;
     unsigned long cr4;     /* as loaded */
     unsigned long scratch; /* the guest's RSP for a moment during SYSCALL */
-    /* Of isolated guests (arch/x86/pv/isolate.c): the root to be loaded on entry, and where this
-     * CPU's two copies of roots are (8 kB, aligned; 0: it has none). */
-    unsigned long cr3, root_copies;
+    /* Of isolated guests (arch/x86/pv/isolate.c): the root that was left last, to be loaded on entry; the copy of it
+     * that was loaded then, of which version; where this CPU's two copies are (8 kB, aligned; 0: it has none). */
+    unsigned long root_cr3, copy_cr3;
+    u64 root_version;
+    unsigned long root_copies;
     struct tss tss; /* here, where isolated guests' page tables have it, too */
 };
 /* The CPU aligns the stack to 16 bytes when it enters from ring 3: guest_regs.es must stand on such

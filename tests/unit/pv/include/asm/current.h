@@ -16,7 +16,9 @@ extern struct vcpu *sim_current[];
 
 struct cpu_info {
     unsigned int spec_ctrl_flags;
-    unsigned long cr3, root_copies;
+    unsigned long root_cr3, copy_cr3;
+    u64 root_version;
+    unsigned long root_copies;
 };
 extern struct cpu_info sim_cpu_info[];
 
