@@ -13,6 +13,7 @@
 #include <asm/trapnr.h>
 #include <lib/lib.h>
 #include <sched/sched.h>
+#include <xen/callback.h>
 
 /* Flags that a handler does not start with. */
 #define CLEARED_FLAGS (X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF)
@@ -68,17 +69,7 @@ static __noinline void no_way_in(struct vcpu *v, unsigned long rip)
                  regs->entry_vector & 0xff, (unsigned long)regs->rip);
 }
 
-static __always_inline void enter(struct cpu_user_regs *regs, u64 *sp, unsigned long rip)
-{
-    regs->entry_vector |= TRAP_SYSCALL;
-    regs->rflags &= ~(u64)CLEARED_FLAGS;
-    regs->rsp = (u64)sp;
-    regs->ss = SEL_R3_DS;
-    regs->cs = SEL_R3_CS64;
-    regs->rip = rip;
-}
-
-enum { WITH_ERROR_CODE = 1, MASKS_EVENTS = 2 };
+enum { WITH_ERROR_CODE = 1, MASKS_EVENTS = 2, WITH_SELECTORS = 4 };
 
 static __always_inline void bounce(struct vcpu *v, struct cpu_user_regs *regs, unsigned long rip, unsigned int how,
                                    u32 error_code)
@@ -98,14 +89,33 @@ static __always_inline void bounce(struct vcpu *v, struct cpu_user_regs *regs, u
         sp--;
         PUT(sp, error_code);
     }
+    if (how & WITH_SELECTORS) {
+        PUT(sp - 1, regs->gs);
+        PUT(sp - 2, regs->fs);
+        PUT(sp - 3, regs->es);
+        PUT(sp - 4, regs->ds);
+        sp -= 4;
+    }
     PUT(sp - 1, regs->r11);
     PUT(sp - 2, regs->rcx);
     if (how & MASKS_EVENTS)
         v->info->evtchn_upcall_mask = 1;
-    enter(regs, sp - 2, rip);
+    regs->entry_vector |= TRAP_SYSCALL;
+    regs->rflags &= ~(u64)CLEARED_FLAGS;
+    regs->rsp = (u64)(sp - 2);
+    regs->ss = SEL_R3_DS;
+    regs->cs = SEL_R3_CS64;
+    regs->rip = rip;
     return;
 fault:
     no_way_in(v, rip);
+}
+
+static __always_inline void bounce_to(struct vcpu *v, struct cpu_user_regs *regs, unsigned int type, unsigned int how)
+{
+    const struct pv_callback *to = &v->arch.pv.callback[type];
+
+    bounce(v, regs, to->address, to->masks_events ? how | MASKS_EVENTS : how, 0);
 }
 
 void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector, u32 error_code)
@@ -130,31 +140,25 @@ void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned l
 
 void pv_inject_gp(struct vcpu *v, struct cpu_user_regs *regs) { pv_inject_trap(v, regs, TRAP_GP, 0); }
 
-void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    unsigned int how = v->arch.pv.vgc_flags & VGCF_syscall_disables_events ? MASKS_EVENTS : 0;
-
-    bounce(v, regs, v->arch.pv.syscall_callback, how, 0);
-}
+void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs) { bounce_to(v, regs, CALLBACKTYPE_syscall, 0); }
 
 /* Without a callback the instruction is an invalid one; the frame's RIP is the instruction itself. */
 void pv_user_syscall32(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    if (!v->arch.pv.syscall32_callback) {
+    if (v->arch.pv.callback[CALLBACKTYPE_syscall32].address) {
+        bounce_to(v, regs, CALLBACKTYPE_syscall32, 0);
+    } else {
         regs->rip -= 2;
         pv_inject_trap(v, regs, TRAP_UD, 0);
-        return;
     }
-    bounce(v, regs, v->arch.pv.syscall32_callback, v->arch.pv.syscall32_masks_events ? MASKS_EVENTS : 0, 0);
 }
 
 void pv_user_sysenter(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    if (!v->arch.pv.sysenter_callback) {
+    if (v->arch.pv.callback[CALLBACKTYPE_sysenter].address)
+        bounce_to(v, regs, CALLBACKTYPE_sysenter, 0);
+    else
         pv_inject_gp(v, regs);
-        return;
-    }
-    bounce(v, regs, v->arch.pv.sysenter_callback, v->arch.pv.sysenter_masks_events ? MASKS_EVENTS : 0, 0);
 }
 
 /* The gate is open to ring 3; whether the guest's is, its trap table says. */
@@ -172,36 +176,7 @@ void pv_int80(struct vcpu *v, struct cpu_user_regs *regs)
 
 void pv_deliver_events(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    bounce(v, regs, v->arch.pv.event_callback, MASKS_EVENTS, 0);
-}
-
-/* The guest's selectors go along, so that its kernel can tell what was wrong (ABI:
- * CALLBACKTYPE_failsafe). */
-static void failsafe(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    unsigned long rip = v->arch.pv.failsafe_callback;
-    u8 mask = v->info->evtchn_upcall_mask;
-    u64 *sp;
-
-    if (!frame_top(v, regs, &sp) || !rip)
-        goto fault;
-    PUT(sp - 1, regs->ss);
-    PUT(sp - 2, regs->rsp);
-    PUT(sp - 3, saved_flags(v, regs, mask));
-    PUT(sp - 4, regs->cs | (u64)mask << 32);
-    PUT(sp - 5, regs->rip);
-    PUT(sp - 6, regs->gs);
-    PUT(sp - 7, regs->fs);
-    PUT(sp - 8, regs->es);
-    PUT(sp - 9, regs->ds);
-    PUT(sp - 10, regs->r11);
-    PUT(sp - 11, regs->rcx);
-    if (v->arch.pv.vgc_flags & VGCF_failsafe_disables_events)
-        v->info->evtchn_upcall_mask = 1;
-    enter(regs, sp - 11, rip);
-    return;
-fault:
-    no_way_in(v, rip);
+    bounce(v, regs, v->arch.pv.callback[CALLBACKTYPE_event].address, MASKS_EVENTS, 0);
 }
 
 /* IRET refused the frame that the guest's kernel made: the fault is its program's. */
@@ -214,15 +189,15 @@ void pv_iret_failed(struct vcpu *v, struct cpu_user_regs *regs)
 void pv_exit_work(struct vcpu *v, struct cpu_user_regs *regs)
 {
     const struct trap_info *nmi = &v->arch.pv.traps[TRAP_NMI];
-
     u8 work = __atomic_fetch_and(&v->arch.pv.exit_work, 0, __ATOMIC_SEQ_CST);
 
     if (work & EXIT_WORK_RUNSTATE) {
         v->arch.pv.runstate_pending = false;
         vcpu_runstate_publish(v);
     }
+    /* The guest's selectors go along, so that its kernel can tell what was wrong. */
     if (work & EXIT_WORK_FAILSAFE)
-        failsafe(v, regs);
+        bounce_to(v, regs, CALLBACKTYPE_failsafe, WITH_SELECTORS);
     if (!(work & EXIT_WORK_NMI) || v->arch.pv.nmi_masked || !nmi->address)
         return;
     v->arch.pv.nmi_masked = true;

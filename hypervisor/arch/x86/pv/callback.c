@@ -12,10 +12,6 @@
 #include <xen/callback.h>
 #include <xen/nmi.h>
 
-/* A handler runs in ring 3: at an address of ours it faults like any other program. Only SYSRET's
- * trap matters. */
-static bool handler_ok(unsigned long address) { return address_canonical(address); }
-
 /*
  * HYPERVISOR_set_trap_table(const struct trap_info traps[]): until an entry with address 0; NULL
  * clears all. 0, -EFAULT, -EINVAL for an address that is not canonical.
@@ -36,45 +32,31 @@ long do_set_trap_table(const void __guest *traps)
             return -EFAULT;
         if (!ti.address)
             return 0;
-        if (!handler_ok(ti.address))
+        if (!address_canonical(ti.address))
             return -EINVAL;
         ti.cs = pv_fix_selector(ti.cs);
         table[ti.vector] = ti;
     }
 }
 
-static void set_flag(u32 *flags, u32 flag, bool on) { *flags = on ? *flags | flag : *flags & ~flag; }
-
+/* A handler runs in ring 3: at an address of ours it faults like any other program. Only SYSRET's
+ * trap matters. */
 static long callback_set(struct vcpu *v, unsigned int type, unsigned long address, bool mask)
 {
     struct pv_vcpu *pv = &v->arch.pv;
 
-    if (!handler_ok(address))
+    if (!address_canonical(address))
         return -EINVAL;
     switch (type) {
-    case CALLBACKTYPE_event: pv->event_callback = address; return 0;
+    case CALLBACKTYPE_event:
     case CALLBACKTYPE_failsafe:
-        pv->failsafe_callback = address;
-        set_flag(&pv->vgc_flags, VGCF_failsafe_disables_events, mask);
-        return 0;
     case CALLBACKTYPE_syscall:
-        pv->syscall_callback = address;
-        set_flag(&pv->vgc_flags, VGCF_syscall_disables_events, mask);
-        return 0;
     case CALLBACKTYPE_syscall32:
-        pv->syscall32_callback = address;
-        pv->syscall32_masks_events = mask;
-        return 0;
-    case CALLBACKTYPE_sysenter:
-        pv->sysenter_callback = address;
-        pv->sysenter_masks_events = mask;
-        return 0;
+    case CALLBACKTYPE_sysenter: pv->callback[type] = (struct pv_callback){address, mask}; return 0;
     case CALLBACKTYPE_nmi:
         if (v->id)
             return -EINVAL;
-        pv->traps[TRAP_NMI].address = address;
-        pv->traps[TRAP_NMI].flags = 0;
-        pv->traps[TRAP_NMI].cs = SEL_R3_CS64;
+        pv->traps[TRAP_NMI] = (struct trap_info){.vector = TRAP_NMI, .address = address, .cs = SEL_R3_CS64};
         return 0;
     default: return -ENOSYS;
     }
@@ -83,13 +65,13 @@ static long callback_set(struct vcpu *v, unsigned int type, unsigned long addres
 /* HYPERVISOR_set_callbacks(event, failsafe, syscall): 0 or -EINVAL. */
 long do_set_callbacks(unsigned long event, unsigned long failsafe, unsigned long syscall)
 {
-    struct vcpu *v = current;
+    struct pv_callback *callback = current->arch.pv.callback;
 
-    if (!handler_ok(event) || !handler_ok(failsafe) || !handler_ok(syscall))
+    if (!address_canonical(event) || !address_canonical(failsafe) || !address_canonical(syscall))
         return -EINVAL;
-    v->arch.pv.event_callback = event;
-    v->arch.pv.failsafe_callback = failsafe;
-    v->arch.pv.syscall_callback = syscall;
+    callback[CALLBACKTYPE_event].address = event;
+    callback[CALLBACKTYPE_failsafe].address = failsafe;
+    callback[CALLBACKTYPE_syscall].address = syscall;
     return 0;
 }
 
@@ -108,12 +90,8 @@ long do_callback_op(int cmd, const void __guest *arg)
     case CALLBACKOP_unregister:
         if (copy_from_guest(&unreg, arg, sizeof(unreg)))
             return -EFAULT;
-        switch (unreg.type) {
-        case CALLBACKTYPE_event:
-        case CALLBACKTYPE_failsafe:
-        case CALLBACKTYPE_syscall: return -EINVAL;
-        default: return callback_set(current, unreg.type, 0, false);
-        }
+        /* A kernel is nothing without the first three. */
+        return unreg.type <= CALLBACKTYPE_syscall ? -EINVAL : callback_set(current, unreg.type, 0, false);
     default: return -ENOSYS;
     }
 }

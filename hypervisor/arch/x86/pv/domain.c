@@ -18,6 +18,7 @@
 #include <core/rangeset.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
+#include <xen/callback.h>
 #include <xen/domctl.h>
 
 int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
@@ -162,13 +163,14 @@ static void take_registers(struct vcpu *v, const vcpu_guest_context_t *c)
     v->arch.regs = c->user_regs;
     fix_registers(v);
     pv->kernel_mode = c->flags & VGCF_in_kernel;
-    pv->vgc_flags = c->flags & (VGCF_failsafe_disables_events | VGCF_syscall_disables_events);
     take_traps(v, c);
     pv->kernel_ss = pv_fix_selector(c->kernel_ss);
     pv->kernel_sp = c->kernel_sp;
-    pv->event_callback = c->event_callback_eip;
-    pv->failsafe_callback = c->failsafe_callback_eip;
-    pv->syscall_callback = c->syscall_callback_eip;
+    pv->callback[CALLBACKTYPE_event].address = c->event_callback_eip;
+    pv->callback[CALLBACKTYPE_failsafe] =
+        (struct pv_callback){c->failsafe_callback_eip, c->flags & VGCF_failsafe_disables_events};
+    pv->callback[CALLBACKTYPE_syscall] =
+        (struct pv_callback){c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events};
     pv->fs_base = c->fs_base;
     pv->gs_base_kernel = c->gs_base_kernel;
     pv->gs_base_user = c->gs_base_user;

@@ -45,17 +45,6 @@ static int read_cr(struct vcpu *v, unsigned int cr, u64 *val)
     }
 }
 
-static void set_ts(struct vcpu *v, bool on)
-{
-    if (on) {
-        v->arch.pv.ctrlreg[0] |= X86_CR0_TS;
-        write_cr0(read_cr0() | X86_CR0_TS);
-    } else {
-        v->arch.pv.ctrlreg[0] &= ~(u64)X86_CR0_TS;
-        __asm__ __volatile__("clts");
-    }
-}
-
 static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
 {
     u64 old;
@@ -65,8 +54,7 @@ static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
         read_cr(v, 0, &old);
         if ((val ^ old) & ~(u64)X86_CR0_TS)
             return -EINVAL;
-        set_ts(v, val & X86_CR0_TS);
-        return 0;
+        return do_fpu_taskswitch(val & X86_CR0_TS);
     case 2:
         v->arch.pv.ctrlreg[2] = val;
         v->info->arch.cr2 = val;
@@ -194,7 +182,7 @@ static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const s
         return REFUSED;
     switch (i->opcode) {
     case 0x01: return group7(v, regs, i);
-    case 0x06: set_ts(v, false); return DONE;
+    case 0x06: do_fpu_taskswitch(0); return DONE;
     case 0x09:
         if (v->domain->is_hardware)
             __asm__ __volatile__("wbinvd" ::: "memory");

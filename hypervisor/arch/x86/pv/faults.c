@@ -9,6 +9,7 @@
 #include <arch/x86/pv/pv.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
+#include <hypercall/hypercall.h>
 #include <lib/lib.h>
 #include <mm/guest_access.h>
 
@@ -89,8 +90,7 @@ void pv_invalid_op(struct vcpu *v, struct cpu_user_regs *regs)
  * fpu_taskswitch). */
 void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    __asm__ __volatile__("clts");
-    v->arch.pv.ctrlreg[0] &= ~(u64)X86_CR0_TS;
+    do_fpu_taskswitch(0);
     pv_inject_trap(v, regs, TRAP_NM, 0);
 }
 

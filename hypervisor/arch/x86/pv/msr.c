@@ -45,32 +45,6 @@ void pv_load_cpuid_faulting(const struct vcpu *v)
     wrmsr(MSR_MISC_FEATURES, (rdmsr(MSR_MISC_FEATURES) & ~MISC_CPUID_FAULTING) | (on ? MISC_CPUID_FAULTING : 0));
 }
 
-static int read_base(struct vcpu *v, u32 msr, u64 *val)
-{
-    switch (msr) {
-    case MSR_FS_BASE:
-    case MSR_GS_BASE: *val = rdmsr(msr); return 0;
-    case MSR_KERNEL_GS_BASE: *val = v->arch.pv.kernel_mode ? rdmsr(MSR_KERNEL_GS_BASE) : rdmsr(MSR_GS_BASE); return 0;
-    default: return -EINVAL;
-    }
-}
-
-/* Facts of the machine that its administrator's kernel may read: microcode, temperature, frequency
- * limits. */
-static int read_hardware(struct vcpu *v, u32 msr, u64 *val)
-{
-    switch (msr) {
-    case MSR_UCODE_REV:
-    case MSR_PLATFORM_ID:
-    case MSR_K8_SYSCFG:
-    case 0x198: /* IA32_PERF_STATUS */
-    case 0x19c: /* IA32_THERM_STATUS */
-    case 0x1a2: /* TEMPERATURE_TARGET */
-    case 0x1b1: /* IA32_PACKAGE_THERM_STATUS */ return v->domain->is_hardware && rdmsr_safe(msr, val) ? 0 : -EINVAL;
-    default: return -EINVAL;
-    }
-}
-
 int pv_msr_read(struct vcpu *v, u32 msr, u64 *val)
 {
     *val = 0;
@@ -95,33 +69,22 @@ int pv_msr_read(struct vcpu *v, u32 msr, u64 *val)
     case MSR_K8_HWCR: /* TscFreqSel: the TSC runs at a constant rate */
         *val = boot_cpu.vendor == CPU_VENDOR_INTEL ? 0 : 1UL << 24;
         return boot_cpu.vendor == CPU_VENDOR_INTEL ? -EINVAL : 0;
+    case MSR_FS_BASE:
+    case MSR_GS_BASE: *val = rdmsr(msr); return 0;
+    case MSR_KERNEL_GS_BASE: *val = rdmsr(v->arch.pv.kernel_mode ? MSR_KERNEL_GS_BASE : MSR_GS_BASE); return 0;
+    /* Facts of the machine that its administrator's kernel may read: microcode, temperature,
+     * frequency limits. */
     case MSR_UCODE_REV:
         if (!v->domain->is_hardware)
             return 0;
-        break;
-    }
-    if (!read_base(v, msr, val))
-        return 0;
-    return read_hardware(v, msr, val);
-}
-
-static int write_base(struct vcpu *v, u32 msr, u64 val)
-{
-    if (!address_canonical(val))
-        return -EINVAL;
-    switch (msr) {
-    case MSR_FS_BASE:
-        v->arch.pv.fs_base = val;
-        wrmsr(MSR_FS_BASE, val);
-        return 0;
-    case MSR_GS_BASE: /* the running mode's; only kernels come here */
-        v->arch.pv.gs_base_kernel = val;
-        wrmsr(MSR_GS_BASE, val);
-        return 0;
-    default:
-        v->arch.pv.gs_base_user = val;
-        wrmsr(MSR_KERNEL_GS_BASE, val);
-        return 0;
+        fallthrough;
+    case MSR_PLATFORM_ID:
+    case MSR_K8_SYSCFG:
+    case 0x198: /* IA32_PERF_STATUS */
+    case 0x19c: /* IA32_THERM_STATUS */
+    case 0x1a2: /* TEMPERATURE_TARGET */
+    case 0x1b1: /* IA32_PACKAGE_THERM_STATUS */ return v->domain->is_hardware && rdmsr_safe(msr, val) ? 0 : -EINVAL;
+    default: return -EINVAL;
     }
 }
 
@@ -132,7 +95,7 @@ int pv_msr_write(struct vcpu *v, u32 msr, u64 val)
     switch (msr) {
     case MSR_FS_BASE:
     case MSR_GS_BASE:
-    case MSR_KERNEL_GS_BASE: return write_base(v, msr, val);
+    case MSR_KERNEL_GS_BASE: return pv_set_base(v, msr, val);
     case MSR_TSC_AUX:
         if (!guest_cpu_has(v->domain, RDTSCP) || val >> 32)
             return -EINVAL;

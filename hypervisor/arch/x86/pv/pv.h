@@ -51,6 +51,12 @@ void pv_save_segments(struct vcpu *v);
 
 /* registers.c: debug register reg of v; not running or current. 0, -EPERM, -ENODEV. */
 int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value);
+/* The CPU's breakpoints become v's; are off. */
+void pv_load_debug(const struct vcpu *v);
+void pv_save_debug(const struct vcpu *v);
+/* A segment base of the current vCPU, in kernel mode, by its MSR (GS: the kernel's, KERNEL_GS: the
+ * user mode's). 0, -EINVAL. */
+int pv_set_base(struct vcpu *v, u32 msr, u64 base);
 
 /* ---- emulate_priv.c, io.c, msr.c: privileged instructions ---- */
 

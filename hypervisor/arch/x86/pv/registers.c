@@ -11,20 +11,17 @@
 /* HYPERVISOR_fpu_taskswitch(set): the guest's CR0.TS. 0. */
 long do_fpu_taskswitch(int set)
 {
-    struct vcpu *v = current;
-
     if (set) {
-        v->arch.pv.ctrlreg[0] |= X86_CR0_TS;
+        current->arch.pv.ctrlreg[0] |= X86_CR0_TS;
         write_cr0(read_cr0() | X86_CR0_TS);
     } else {
-        v->arch.pv.ctrlreg[0] &= ~(u64)X86_CR0_TS;
+        current->arch.pv.ctrlreg[0] &= ~(u64)X86_CR0_TS;
         __asm__ __volatile__("clts");
     }
     return 0;
 }
 
 #define DR7_ENABLE_MASK   0xffUL
-#define DR7_LOCAL_EXACT   0x300UL
 #define DR7_GENERAL       (1UL << 13) /* general detect: would fault our own accesses */
 #define DR7_RESERVED_ZERO 0xffffffff0000d800UL
 #define DR7_RESERVED_ONE  0x400UL
@@ -35,14 +32,22 @@ long do_fpu_taskswitch(int set)
 #define DR7_RW(dr7, n) ((dr7) >> (16 + 4 * (n)) & 3)
 #define RW_IO          2
 
-static void load_address(int n, unsigned long va)
+/* As long as no breakpoint is enabled, the CPU's registers are what they are. */
+void pv_load_debug(const struct vcpu *v)
 {
-    switch (n) {
-    case 0: __asm__ __volatile__("mov %0, %%db0" ::"r"(va)); break;
-    case 1: __asm__ __volatile__("mov %0, %%db1" ::"r"(va)); break;
-    case 2: __asm__ __volatile__("mov %0, %%db2" ::"r"(va)); break;
-    default: __asm__ __volatile__("mov %0, %%db3" ::"r"(va)); break;
-    }
+    if (!(v->arch.dr[7] & DR7_ENABLE_MASK))
+        return;
+    __asm__ __volatile__("mov %0, %%db0" ::"r"(v->arch.dr[0]));
+    __asm__ __volatile__("mov %0, %%db1" ::"r"(v->arch.dr[1]));
+    __asm__ __volatile__("mov %0, %%db2" ::"r"(v->arch.dr[2]));
+    __asm__ __volatile__("mov %0, %%db3" ::"r"(v->arch.dr[3]));
+    __asm__ __volatile__("mov %0, %%db7" ::"r"(v->arch.dr[7]));
+}
+
+void pv_save_debug(const struct vcpu *v)
+{
+    if (v->arch.dr[7] & DR7_ENABLE_MASK)
+        __asm__ __volatile__("mov %0, %%db7" ::"r"(DR7_RESERVED_ONE));
 }
 
 /* Breakpoints on ports need CR4.DE in force while we run, too: they are refused. */
@@ -54,12 +59,11 @@ static int set_dr7(struct vcpu *v, unsigned long value)
     for (int n = 0; n < 4; n++)
         if (value >> (2 * n) & 3 && DR7_RW(value, n) == RW_IO)
             return -EPERM;
-    if (value & DR7_ENABLE_MASK && !(v->arch.dr[7] & DR7_ENABLE_MASK))
-        for (int n = 0; n < 4; n++)
-            load_address(n, v->arch.dr[n]);
+    if (v == current)
+        pv_save_debug(v);
     v->arch.dr[7] = value;
     if (v == current)
-        __asm__ __volatile__("mov %0, %%db7" ::"r"(value & DR7_ENABLE_MASK ? value : DR7_RESERVED_ONE));
+        pv_load_debug(v);
     return 0;
 }
 
@@ -70,8 +74,8 @@ int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value)
         if (!guest_address_ok(value))
             return -EPERM;
         v->arch.dr[reg] = value;
-        if (v == current && v->arch.dr[7] & DR7_ENABLE_MASK)
-            load_address(reg, value);
+        if (v == current)
+            pv_load_debug(v);
         return 0;
     case 4:
         if (v->arch.pv.ctrlreg[4] & X86_CR4_DE)
@@ -105,26 +109,27 @@ unsigned long do_get_debugreg(int reg)
     }
 }
 
+int pv_set_base(struct vcpu *v, u32 msr, u64 base)
+{
+    if (!address_canonical(base))
+        return -EINVAL;
+    if (msr == MSR_FS_BASE)
+        v->arch.pv.fs_base = base;
+    else if (msr == MSR_GS_BASE)
+        v->arch.pv.gs_base_kernel = base;
+    else
+        v->arch.pv.gs_base_user = base;
+    wrmsr(msr, base);
+    return 0;
+}
+
 /* HYPERVISOR_set_segment_base(which, base), in the kernel's mode: 0 or -EINVAL. */
 long do_set_segment_base(unsigned int which, unsigned long base)
 {
-    struct vcpu *v = current;
-
-    if (which != SEGBASE_GS_USER_SEL && !address_canonical(base))
-        return -EINVAL;
     switch (which) {
-    case SEGBASE_FS:
-        v->arch.pv.fs_base = base;
-        wrmsr(MSR_FS_BASE, base);
-        return 0;
-    case SEGBASE_GS_USER:
-        v->arch.pv.gs_base_user = base;
-        wrmsr(MSR_KERNEL_GS_BASE, base);
-        return 0;
-    case SEGBASE_GS_KERNEL:
-        v->arch.pv.gs_base_kernel = base;
-        wrmsr(MSR_GS_BASE, base);
-        return 0;
+    case SEGBASE_FS: return pv_set_base(current, MSR_FS_BASE, base);
+    case SEGBASE_GS_USER: return pv_set_base(current, MSR_KERNEL_GS_BASE, base);
+    case SEGBASE_GS_KERNEL: return pv_set_base(current, MSR_GS_BASE, base);
     case SEGBASE_GS_USER_SEL: return pv_load_user_gs(base & 0xffff);
     default: return -EINVAL;
     }

@@ -86,23 +86,6 @@ int pv_load_user_gs(u16 selector)
     return ok ? 0 : -EINVAL;
 }
 
-static void save_debug(struct vcpu *v)
-{
-    if (v->arch.dr[7] & 0xff)
-        __asm__ __volatile__("mov %0, %%db7" ::"r"(0x400UL));
-}
-
-static void load_debug(struct vcpu *v)
-{
-    if (!(v->arch.dr[7] & 0xff))
-        return;
-    __asm__ __volatile__("mov %0, %%db0" ::"r"(v->arch.dr[0]));
-    __asm__ __volatile__("mov %0, %%db1" ::"r"(v->arch.dr[1]));
-    __asm__ __volatile__("mov %0, %%db2" ::"r"(v->arch.dr[2]));
-    __asm__ __volatile__("mov %0, %%db3" ::"r"(v->arch.dr[3]));
-    __asm__ __volatile__("mov %0, %%db7" ::"r"(v->arch.dr[7]));
-}
-
 unsigned long pv_real_cr4(const struct vcpu *v)
 {
     return (v->domain->arch.isolated ? mmu_cr4 & ~(u64)X86_CR4_PGE : mmu_cr4) |
@@ -122,7 +105,7 @@ static void save_guest(struct vcpu *v)
     pv_save_segments(v);
     v->arch.regs = *guest_regs();
     fpu_save(v);
-    save_debug(v);
+    pv_save_debug(v);
 }
 
 static void load_guest(struct vcpu *v)
@@ -137,7 +120,7 @@ static void load_guest(struct vcpu *v)
     ldt_load(LDT_WINDOW((unsigned long)v->id), v->arch.pv.ldt_entries);
     load_cr4(pv_real_cr4(v));
     fpu_load(v);
-    load_debug(v);
+    pv_load_debug(v);
     load_segments(v);
     if (cpu_has(RDTSCP))
         wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);

@@ -14,6 +14,12 @@ struct e820_entry;
 struct frame;
 struct pirq_table;
 
+/* Where its kernel is entered, 0: nowhere, and whether events are masked by that. */
+struct pv_callback {
+    unsigned long address;
+    bool masks_events;
+};
+
 /* The state that only a 64-bit PV vCPU has. Written by itself, or by others while it is paused. */
 struct pv_vcpu {
     struct trap_info *traps; /* [256], one page */
@@ -28,10 +34,7 @@ struct pv_vcpu {
     unsigned long kernel_sp, kernel_ss;
     unsigned long ctrlreg[8]; /* CR0, CR2 (in vcpu_info), CR3 unused, CR4 as the guest sees them */
 
-    unsigned long event_callback, failsafe_callback, syscall_callback;
-    unsigned long sysenter_callback, syscall32_callback;
-    bool sysenter_masks_events, syscall32_masks_events;
-    u32 vgc_flags; /* VGCF_*: failsafe/syscall disable events */
+    struct pv_callback callback[8]; /* CALLBACKTYPE_*; the NMI's is in the trap table */
 
     bool kernel_mode;      /* which page tables and GS base are in use */
     u8 exit_work;          /* EXIT_WORK_*: to be done on the way out; atomic bits */
