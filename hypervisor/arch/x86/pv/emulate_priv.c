@@ -20,6 +20,9 @@ enum outcome {
     TRAPPED /* another trap was injected, rip is right */
 };
 
+/* Single-step bit of DR6 (SDM vol. 3, 17.2.3). */
+#define DR6_SINGLE_STEP (1UL << 14)
+
 /* Bits that are the guest's own to change. */
 #define CR4_GUEST (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)
 /* Bits whose writes are accepted and without effect: whether they are on is our business. */
@@ -211,13 +214,9 @@ static enum outcome in_out(struct vcpu *v, struct cpu_user_regs *regs, const str
     return DONE;
 }
 
-static u64 segment_base(const struct vcpu *v, enum insn_seg seg)
+static u64 segment_base(enum insn_seg seg)
 {
-    switch (seg) {
-    case SEG_FS: return rdmsr(MSR_FS_BASE);
-    case SEG_GS: return rdmsr(MSR_GS_BASE);
-    default: return (void)v, 0;
-    }
+    return seg == SEG_DEFAULT ? 0 : rdmsr(seg == SEG_FS ? MSR_FS_BASE : MSR_GS_BASE);
 }
 
 /* One element; the CPU's own way of being interruptible between two. Page faults go to the guest. */
@@ -225,7 +224,7 @@ static enum outcome string_element(struct vcpu *v, struct cpu_user_regs *regs, c
 {
     bool out = i->opcode & 2;
     u64 *reg = out ? &regs->rsi : &regs->rdi;
-    u64 va = *reg + (out ? segment_base(v, i->seg) : 0);
+    u64 va = *reg + (out ? segment_base(i->seg) : 0);
     u32 value = 0;
     size_t left;
 
@@ -251,12 +250,11 @@ static enum outcome string_element(struct vcpu *v, struct cpu_user_regs *regs, c
 static enum outcome string_in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
     unsigned int size = i->opcode & 1 ? (i->op_bytes == 2 ? 2 : 4) : 1;
-    bool rep = i->rep || i->repne;
     enum outcome o;
 
     if (!pv_io_allowed(v, regs, regs->rdx, size))
         return REFUSED;
-    if (!rep)
+    if (!i->rep)
         return string_element(v, regs, i, size);
     while (regs->rcx) {
         if (hypercall_preempt_check())
@@ -297,7 +295,17 @@ bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *i)
 {
     *i = (struct insn){.mode64 = code_is_64bit(regs->cs)};
     i->fetched = INSN_MAX - raw_copy_from_guest(i->bytes, (const void __guest *)regs->rip, INSN_MAX);
-    return insn_decode(i, regs) == 0;
+    return insn_decode(i, regs);
+}
+
+void pv_insn_retired(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length)
+{
+    regs->rip += length;
+    regs->rflags &= ~(u64)X86_EFLAGS_RF;
+    if (likely(!(regs->rflags & X86_EFLAGS_TF)))
+        return;
+    v->arch.dr[6] |= DR6_SINGLE_STEP;
+    pv_inject_trap(v, regs, TRAP_DB, 0);
 }
 
 bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
@@ -308,15 +316,7 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
     if (!pv_fetch_insn(regs, &i) || i.lock)
         return false;
     o = i.two_byte ? two_byte(v, regs, &i) : one_byte(v, regs, &i);
-    if (o == REFUSED)
-        return false;
-    if (o == DONE) {
-        regs->rip += i.length;
-        regs->rflags &= ~(u64)X86_EFLAGS_RF;
-        if (regs->rflags & X86_EFLAGS_TF) {
-            v->arch.dr[6] |= 1 << 14;
-            pv_inject_trap(v, regs, TRAP_DB, 0);
-        }
-    }
-    return true;
+    if (o == DONE)
+        pv_insn_retired(v, regs, i.length);
+    return o != REFUSED;
 }

@@ -8,11 +8,7 @@
  */
 #include <arch/x86/emulate/decode.h>
 #include <arch/x86/pv/mmu.h>
-#include <asm/trapnr.h>
 #include <lib/lib.h>
-
-/* Single-step bit of DR6 (SDM vol. 3, 17.2.3). */
-#define DR6_SINGLE_STEP (1UL << 14)
 
 #define FLAG_CF     0x001UL
 #define FLAG_PF     0x004UL
@@ -23,7 +19,8 @@
 #define FLAG_OF     0x800UL
 #define FLAGS_ARITH (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
-/* The numbers of the first group of arithmetic (SDM vol. 2, appendix A, group 1), then others. */
+/* The numbers of the first group of arithmetic and of the group of bit operations (SDM vol. 2,
+ * appendix A, groups 1 and 8), and others between. */
 enum store_op {
     OP_ADD,
     OP_OR,
@@ -37,9 +34,12 @@ enum store_op {
     OP_XCHG,
     OP_CMPXCHG,
     OP_XADD,
+    OP_BT,
     OP_BTS,
     OP_BTR,
-    OP_BTC
+    OP_BTC,
+    BY_OPCODE, /* the group's operation is in bits 5..3 of the opcode, */
+    BY_MODRM   /* or of ModRM */
 };
 
 /* One store: `bytes` at `ea`, from src (a value, or for bit operations a bit number). */
@@ -52,60 +52,6 @@ struct store {
 
 static u64 mask_of(unsigned int bytes) { return ~0UL >> (64 - 8 * bytes); }
 
-static u64 reg_read(struct cpu_user_regs *regs, const struct insn *i, unsigned int bytes)
-{
-    return bytes == 1 ? *insn_reg8(regs, i, i->reg) : *insn_reg(regs, i->reg) & mask_of(bytes);
-}
-
-static bool decode_string(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
-{
-    s->op = OP_MOV;
-    s->string = true;
-    s->ea = regs->rdi;
-    if (i->opcode >= 0xaa) {
-        s->src = regs->rax;
-        return true;
-    }
-    s->src = 0;
-    return i->seg == SEG_DEFAULT && !copy_from_guest(&s->src, (const void __guest *)regs->rsi, s->bytes);
-}
-
-static bool decode_one_byte(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
-{
-    s->bytes = i->opcode & 1 ? i->op_bytes : 1;
-    switch (i->opcode) {
-    case 0x00 ... 0x3f:
-        if ((i->opcode & 7) > 1)
-            return false;
-        s->op = i->opcode >> 3;
-        s->src = reg_read(regs, i, s->bytes);
-        return true;
-    case 0x80:
-    case 0x81:
-    case 0x83:
-        s->op = i->reg & 7;
-        s->src = i->imm;
-        return true;
-    case 0x86:
-    case 0x87:
-    case 0x88:
-    case 0x89:
-        s->op = i->opcode < 0x88 ? OP_XCHG : OP_MOV;
-        s->src = reg_read(regs, i, s->bytes);
-        return true;
-    case 0xc6:
-    case 0xc7:
-        s->op = OP_MOV;
-        s->src = i->imm;
-        return !(i->reg & 7);
-    case 0xa4:
-    case 0xa5:
-    case 0xaa:
-    case 0xab: return decode_string(regs, i, s);
-    default: return false;
-    }
-}
-
 /* The bit number of a register operand reaches beyond the operand that the address names. */
 static void bit_from_register(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
 {
@@ -117,49 +63,51 @@ static void bit_from_register(struct cpu_user_regs *regs, const struct insn *i, 
     s->ea += (nr - (s64)s->src) / 8;
 }
 
-static bool decode_two_byte(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
-{
-    s->bytes = i->op_bytes;
-    switch (i->opcode) {
-    case 0xab:
-    case 0xb3:
-    case 0xbb:
-        s->op = i->opcode == 0xab ? OP_BTS : i->opcode == 0xb3 ? OP_BTR : OP_BTC;
-        bit_from_register(regs, i, s);
-        return true;
-    case 0xba:
-        if ((i->reg & 7) < 5)
-            return false;
-        s->op = OP_BTS + (i->reg & 7) - 5;
-        s->src = i->imm & (s->bytes * 8 - 1);
-        return true;
-    case 0xb0:
-    case 0xb1:
-    case 0xc0:
-    case 0xc1:
-        s->bytes = i->opcode & 1 ? i->op_bytes : 1;
-        s->op = i->opcode < 0xc0 ? OP_CMPXCHG : OP_XADD;
-        s->src = reg_read(regs, i, s->bytes);
-        return true;
-    case 0xc3: /* MOVNTI */
-        s->op = OP_MOV;
-        s->src = reg_read(regs, i, s->bytes);
-        return s->bytes >= 4;
-    default: return false;
-    }
-}
+/* The stores that are known, and where the source operand is. */
+enum source { IMMEDIATE, REGISTER, BIT_OF_REGISTER, STRING };
+static const struct form {
+    bool two_byte;
+    u8 first, last, op, source;
+} forms[] = {
+    {false, 0x00, 0x3f, BY_OPCODE, REGISTER},    {false, 0x80, 0x83, BY_MODRM, IMMEDIATE},
+    {false, 0x86, 0x87, OP_XCHG, REGISTER},      {false, 0x88, 0x89, OP_MOV, REGISTER},
+    {false, 0xa4, 0xab, OP_MOV, STRING},         {false, 0xc6, 0xc7, OP_MOV, IMMEDIATE},
+    {true, 0xab, 0xab, OP_BTS, BIT_OF_REGISTER}, {true, 0xb0, 0xb1, OP_CMPXCHG, REGISTER},
+    {true, 0xb3, 0xb3, OP_BTR, BIT_OF_REGISTER}, {true, 0xba, 0xba, BY_MODRM, IMMEDIATE},
+    {true, 0xbb, 0xbb, OP_BTC, BIT_OF_REGISTER}, {true, 0xc0, 0xc1, OP_XADD, REGISTER},
+    {true, 0xc3, 0xc3, OP_MOV, REGISTER}, /* MOVNTI */
+};
 
 static bool store_decode(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
 {
-    bool ok;
+    const struct form *f = forms;
 
-    if (!i->mode64 || i->ad_bytes != 8 || i->seg == SEG_FS || i->seg == SEG_GS || (i->has_modrm && i->mod == 3))
+    if (!i->mode64 || i->ad_bytes != 8 || i->seg != SEG_DEFAULT || i->mod == 3)
         return false;
-    s->string = false;
-    s->ea = i->ea;
-    ok = i->two_byte ? decode_two_byte(regs, i, s) : decode_one_byte(regs, i, s);
+    while (f->two_byte != i->two_byte || i->opcode < f->first || i->opcode > f->last)
+        if (++f == forms + ARRAY_SIZE(forms))
+            return false;
+    *s = (struct store){f->op, f->source == STRING, i->op_bytes, i->ea, i->imm};
+    if (!(i->opcode & 1) && i->opcode != 0xba)
+        s->bytes = 1;
+    if (f->op == BY_OPCODE)
+        s->op = i->opcode >> 3;
+    else if (f->op == BY_MODRM)
+        s->op = (i->two_byte ? OP_MOV : OP_ADD) + (i->reg & 7);
+    if (f->source == REGISTER) {
+        s->src = s->bytes == 1 ? *insn_reg8(regs, i, i->reg) : *insn_reg(regs, i->reg);
+    } else if (f->source == BIT_OF_REGISTER) {
+        bit_from_register(regs, i, s);
+    } else if (f->source == STRING) {
+        s->ea = regs->rdi;
+        s->src = regs->rax;
+        if (i->opcode < 0xaa && copy_from_guest(&s->src, (const void __guest *)regs->rsi, s->bytes))
+            return false;
+    }
     s->src &= mask_of(s->bytes);
-    return ok && s->op != OP_ADC && s->op != OP_SBB && s->op != OP_CMP;
+    if (f->op == BY_MODRM && i->two_byte && s->op <= OP_BT)
+        return false;
+    return s->op != OP_ADC && s->op != OP_SBB && s->op != OP_CMP;
 }
 
 /* ---- execution ---- */
@@ -171,18 +119,15 @@ static u64 result_flags(u64 a, u64 b, u64 r, unsigned int bytes)
            (r >> (8 * bytes - 1) & 1 ? FLAG_SF : 0);
 }
 
-static u64 add_flags(u64 a, u64 b, u64 *r, unsigned int bytes)
+/* *r = a + b, or a - b. */
+static u64 sum_flags(u64 a, u64 b, bool minus, u64 *r, unsigned int bytes)
 {
-    *r = (a + b) & mask_of(bytes);
-    return result_flags(a, b, *r, bytes) | (*r < a ? FLAG_CF : 0) |
-           (((a ^ *r) & (b ^ *r)) >> (8 * bytes - 1) & 1 ? FLAG_OF : 0);
-}
+    u64 of;
 
-static u64 sub_flags(u64 a, u64 b, u64 *r, unsigned int bytes)
-{
-    *r = (a - b) & mask_of(bytes);
-    return result_flags(a, b, *r, bytes) | (a < b ? FLAG_CF : 0) |
-           (((a ^ b) & (a ^ *r)) >> (8 * bytes - 1) & 1 ? FLAG_OF : 0);
+    *r = (minus ? a - b : a + b) & mask_of(bytes);
+    of = minus ? (a ^ b) & (a ^ *r) : (a ^ *r) & (b ^ *r);
+    return result_flags(a, b, *r, bytes) | ((minus ? a < b : *r < a) ? FLAG_CF : 0) |
+           (of >> (8 * bytes - 1) & 1 ? FLAG_OF : 0);
 }
 
 /*
@@ -191,24 +136,25 @@ static u64 sub_flags(u64 a, u64 b, u64 *r, unsigned int bytes)
  */
 static bool store_execute(const struct store *s, const struct cpu_user_regs *regs, u64 old, u64 *new, u64 *flags)
 {
-    u64 keep = *flags & ~FLAGS_ARITH, unused;
+    u64 keep = *flags & ~FLAGS_ARITH, bit, unused;
 
     switch (s->op) {
     case OP_MOV:
     case OP_XCHG: *new = s->src; return true;
     case OP_ADD:
-    case OP_XADD: *flags = keep | add_flags(old, s->src, new, s->bytes); return true;
-    case OP_SUB: *flags = keep | sub_flags(old, s->src, new, s->bytes); return true;
+    case OP_XADD: *flags = keep | sum_flags(old, s->src, false, new, s->bytes); return true;
+    case OP_SUB: *flags = keep | sum_flags(old, s->src, true, new, s->bytes); return true;
     case OP_OR: *new = old | s->src; break;
     case OP_AND: *new = old & s->src; break;
     case OP_XOR: *new = old ^ s->src; break;
     case OP_CMPXCHG:
         *new = s->src;
-        *flags = keep | sub_flags(regs->rax & mask_of(s->bytes), old, &unused, s->bytes);
+        *flags = keep | sum_flags(regs->rax & mask_of(s->bytes), old, true, &unused, s->bytes);
         return *flags & FLAG_ZF;
     default: /* bit operations */
-        *flags = (*flags & ~FLAG_CF) | (old >> s->src & 1 ? FLAG_CF : 0);
-        *new = s->op == OP_BTS ? old | 1UL << s->src : s->op == OP_BTR ? old & ~(1UL << s->src) : old ^ 1UL << s->src;
+        bit = 1UL << (s->src & (s->bytes * 8 - 1));
+        *flags = (*flags & ~FLAG_CF) | (old & bit ? FLAG_CF : 0);
+        *new = s->op == OP_BTS ? old | bit : s->op == OP_BTR ? old & ~bit : old ^ bit;
         return true;
     }
     *flags = keep | (result_flags(*new, 0, *new, s->bytes) & ~FLAG_AF);
@@ -228,7 +174,7 @@ static void store_finish(const struct store *s, struct cpu_user_regs *regs, cons
         regs->rdi += step;
         if (i->opcode < 0xaa)
             regs->rsi += step;
-        if ((i->rep || i->repne) && --regs->rcx)
+        if (i->rep && --regs->rcx)
             return; /* once more by itself */
     }
     regs->rip += i->length;
@@ -283,16 +229,6 @@ static unsigned int whole_move(struct cpu_user_regs *regs, unsigned long cr2, u6
     return ea != cr2 ? 0 : modrm >> 6 ? 4 : 3;
 }
 
-/* The instruction is done, as the debugger of the guest sees it. */
-static void store_retired(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    regs->rflags &= ~(u64)X86_EFLAGS_RF;
-    if (likely(!(regs->rflags & X86_EFLAGS_TF)))
-        return;
-    v->arch.dr[6] |= DR6_SINGLE_STEP;
-    pv_inject_trap(v, regs, TRAP_DB, 0);
-}
-
 bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2)
 {
     struct vcpu *v = current;
@@ -313,15 +249,12 @@ bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2)
         return true; /* the guest comes again */
     p = (u64 *)mfn_to_virt(pte_mfn(e)) + (cr2 & ~PAGE_MASK) / 8;
     length = whole_move(regs, cr2, &val);
-    if (likely(length)) {
+    if (likely(length))
         rc = l1_update(f, p, READ_ONCE(*p), val, &o, EXCHANGE_PLAIN);
-        if (!rc)
-            regs->rip += length;
-    } else {
+    else
         rc = store_emulate(regs, cr2, f, p, &o);
-    }
     if (!rc)
-        store_retired(v, regs);
+        pv_insn_retired(v, regs, length);
     /* Interrupted, or the table or the entry is another now: the guest finds out by doing it again. */
     return !rc || rc == -ERESTART || rc == -EAGAIN;
 }

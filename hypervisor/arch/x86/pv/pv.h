@@ -66,6 +66,8 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs);
 struct insn;
 /* Fetches and decodes what regs->rip points at. False: not readable or not decodable. */
 bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *insn);
+/* The instruction of this length is done, as the debugger of the guest sees it. */
+void pv_insn_retired(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length);
 /* CPUID with the guest's RAX and RCX. */
 void pv_cpuid(struct vcpu *v, struct cpu_user_regs *regs);
 /* Port access on behalf of v's guest: size 1, 2, 4 bytes. Reads of what it may not touch give all
