@@ -138,8 +138,6 @@ void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned l
     pv_inject_trap(v, regs, TRAP_PF, error_code);
 }
 
-void pv_inject_gp(struct vcpu *v, struct cpu_user_regs *regs) { pv_inject_trap(v, regs, TRAP_GP, 0); }
-
 void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs) { bounce_to(v, regs, CALLBACKTYPE_syscall, 0); }
 
 /* Without a callback the instruction is an invalid one; the frame's RIP is the instruction itself. */
@@ -158,7 +156,7 @@ void pv_user_sysenter(struct vcpu *v, struct cpu_user_regs *regs)
     if (v->arch.pv.callback[CALLBACKTYPE_sysenter].address)
         bounce_to(v, regs, CALLBACKTYPE_sysenter, 0);
     else
-        pv_inject_gp(v, regs);
+        pv_inject_trap(v, regs, TRAP_GP, 0);
 }
 
 /* The gate is open to ring 3; whether the guest's is, its trap table says. */

@@ -7,7 +7,6 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/entry/entry.h>
-#include <arch/x86/pv/descriptor.h>
 #include <arch/x86/pv/mmu.h>
 #include <sched/softirq.h>
 #include <lib/lib.h>
@@ -24,7 +23,9 @@
 #define WINDOW_RIGHTS (PTE_P | PTE_RW | PTE_A | PTE_D)
 #define LDT_FIRST     16
 
-bool descriptor_fix(u64 *desc)
+/* May a guest have this descriptor? *desc is changed to what it gets instead where that does no
+ * harm. */
+static bool descriptor_fix(u64 *desc)
 {
     if (!(*desc & DESC_P))
         return true; /* faults when used */
@@ -99,12 +100,10 @@ int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries
     if (entries > FIRST_RESERVED_GDT_ENTRY)
         return -EINVAL;
     for (i = 0; i < n; i++) {
-        struct frame *f = mfn_get(_mfn(frames[i]), v->domain);
+        struct frame *f;
 
-        if (f && !type_get(f, FT_SEGDESC, false))
+        if (!frame_take(_mfn(frames[i]), v->domain, FT_SEGDESC, false, &f))
             continue;
-        if (f)
-            frame_put(f);
         while (i--)
             frame_put_and_type(mfn_frame(_mfn(frames[i])));
         return -EINVAL;
@@ -163,15 +162,8 @@ static bool ldt_map(struct vcpu *v, unsigned int page)
     u64 e = l1_read(v, v->arch.pv.ldt_base + page * PAGE_SIZE);
     struct frame *f;
 
-    if (!(e & PTE_P))
+    if (!(e & PTE_P) || frame_take(pte_mfn(e), v->domain, FT_SEGDESC, false, &f))
         return false;
-    f = mfn_get(pte_mfn(e), v->domain);
-    if (!f)
-        return false;
-    if (type_get(f, FT_SEGDESC, false)) {
-        frame_put(f);
-        return false;
-    }
     v->arch.pv.gdt_ldt_ptes[LDT_FIRST + page] = (e & PTE_ADDR) | WINDOW_RIGHTS;
     v->arch.pv.ldt_mapped++;
     return true;

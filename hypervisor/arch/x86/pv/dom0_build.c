@@ -309,7 +309,7 @@ static void __init start_context(const struct builder *b)
         softirq_run_boot();
         rc = arch_set_guest_context(v, &c);
     } while (rc == -ERESTART);
-    require(!rc && !table_pin(mfn_frame(root), FT_L4, false), "first page tables were refused");
+    require(!rc && !table_pin(root, b->d, FT_L4, false), "first page tables were refused");
     clear_bit(_VPF_DOWN, &v->pause_flags);
 }
 

@@ -23,25 +23,15 @@
 
 int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
 {
-    int rc;
-
-    if (config->flags & XEN_DOMCTL_CDF_hvm)
-        return -EINVAL;
-    if (config->arch.emulation_flags & ~XEN_X86_EMU_PIT)
-        return -EINVAL;
-    if (config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
+    if (config->flags & XEN_DOMCTL_CDF_hvm || config->arch.emulation_flags & ~XEN_X86_EMU_PIT ||
+        config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
         return -EINVAL;
     d->arch.isolated = spec_ctrl_isolates(d);
     d->arch.tsc_khz = cpu_khz;
     d->arch.ioport_caps = rangeset_new();
     if (!d->arch.ioport_caps)
         return -ENOMEM;
-    rc = perdomain_create(d);
-    if (!rc)
-        rc = policy_domain_init(d);
-    if (!rc)
-        rc = pirq_domain_init(d);
-    return rc;
+    return perdomain_create(d) ?: policy_domain_init(d) ?: pirq_domain_init(d);
 }
 
 void arch_domain_free(struct domain *d)

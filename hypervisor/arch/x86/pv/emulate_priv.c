@@ -7,11 +7,8 @@
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/emulate/decode.h>
-#include <arch/x86/pv/pv.h>
+#include <arch/x86/pv/mmu.h>
 #include <asm/trapnr.h>
-#include <core/domain.h>
-#include <hypercall/hypercall.h>
-#include <mm/guest_access.h>
 
 /* What became of the instruction. */
 enum outcome {
@@ -30,9 +27,8 @@ enum outcome {
 
 static unsigned long guest_cr4(const struct vcpu *v)
 {
-    u64 cr4 = pv_real_cr4(v) & ~(u64)(X86_CR4_PGE | X86_CR4_SMEP | X86_CR4_PCIDE | X86_CR4_OSXSAVE);
-
-    return cr4 | (v->arch.pv.ctrlreg[4] & X86_CR4_OSXSAVE);
+    return (pv_real_cr4(v) & ~(u64)(X86_CR4_PGE | X86_CR4_SMEP | X86_CR4_PCIDE | X86_CR4_OSXSAVE)) |
+           (v->arch.pv.ctrlreg[4] & X86_CR4_OSXSAVE);
 }
 
 static int read_cr(struct vcpu *v, unsigned int cr, u64 *val)
@@ -62,7 +58,7 @@ static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
         v->arch.pv.ctrlreg[2] = val;
         v->info->arch.cr2 = val;
         return 0;
-    case 3: return pv_new_guest_cr3(v, paddr_to_mfn(val));
+    case 3: return pv_finish_puts(v) ? -ERESTART : pv_new_root(v, val >> PAGE_SHIFT, false);
     case 4:
         if ((val ^ guest_cr4(v)) & ~(u64)(CR4_GUEST | CR4_IGNORED))
             return -EINVAL;
@@ -86,20 +82,12 @@ void pv_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
     regs->rdx = r.d;
 }
 
-static enum outcome rdmsr_insn(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    u64 val;
+static u64 edx_eax(const struct cpu_user_regs *regs) { return (u32)regs->rax | regs->rdx << 32; }
 
-    if (pv_msr_read(v, regs->rcx, &val))
-        return REFUSED;
+static void set_edx_eax(struct cpu_user_regs *regs, u64 val)
+{
     regs->rax = (u32)val;
     regs->rdx = val >> 32;
-    return DONE;
-}
-
-static enum outcome wrmsr_insn(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    return pv_msr_write(v, regs->rcx, (u32)regs->rax | regs->rdx << 32) ? REFUSED : DONE;
 }
 
 static enum outcome mov_cr_dr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
@@ -124,12 +112,9 @@ static enum outcome mov_cr_dr(struct vcpu *v, struct cpu_user_regs *regs, const 
 
 static enum outcome read_tsc(struct vcpu *v, struct cpu_user_regs *regs, bool with_aux)
 {
-    u64 tsc = rdtsc();
-
     if (!v->arch.pv.kernel_mode && v->arch.pv.ctrlreg[4] & X86_CR4_TSD)
         return REFUSED;
-    regs->rax = (u32)tsc;
-    regs->rdx = tsc >> 32;
+    set_edx_eax(regs, rdtsc());
     if (with_aux)
         regs->rcx = (u32)v->arch.tsc_aux;
     return DONE;
@@ -141,9 +126,7 @@ static enum outcome xsetbv(struct vcpu *v, struct cpu_user_regs *regs)
         pv_inject_trap(v, regs, TRAP_UD, 0);
         return TRAPPED;
     }
-    if ((u32)regs->rcx || fpu_set_xcr0(v, (u32)regs->rax | regs->rdx << 32))
-        return REFUSED;
-    return DONE;
+    return (u32)regs->rcx || fpu_set_xcr0(v, edx_eax(regs)) ? REFUSED : DONE;
 }
 
 /* 0F 01: by ModRM. */
@@ -155,17 +138,12 @@ static enum outcome group7(struct vcpu *v, struct cpu_user_regs *regs, const str
         return xsetbv(v, regs);
     if (i->modrm == 0xf9)
         return read_tsc(v, regs, true);
-    switch (i->modrm >> 3 & 7) {
-    case 4: /* SMSW */
-        if (i->mod != 3)
-            return REFUSED;
-        read_cr(v, 0, &val);
-        insn_write_reg(regs, i, i->rm, i->op_bytes, val);
-        return DONE;
+    if (i->mod != 3)
+        return REFUSED;
+    read_cr(v, 0, &val);
+    switch (i->reg & 7) {
+    case 4: /* SMSW */ insn_write_reg(regs, i, i->rm, i->op_bytes, val); return DONE;
     case 6: /* LMSW: sets TS, cannot leave protected mode */
-        if (i->mod != 3)
-            return REFUSED;
-        read_cr(v, 0, &val);
         return write_cr(v, 0, (val & ~(u64)X86_CR0_TS) | (*insn_reg(regs, i->rm) & X86_CR0_TS)) ? REFUSED : DONE;
     default: return REFUSED;
     }
@@ -173,6 +151,8 @@ static enum outcome group7(struct vcpu *v, struct cpu_user_regs *regs, const str
 
 static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
+    u64 val;
+
     if (i->opcode == 0x31)
         return read_tsc(v, regs, false);
     if (i->opcode == 0xa2) {
@@ -191,23 +171,29 @@ static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const s
             __asm__ __volatile__("wbinvd" ::: "memory");
         return DONE;
     case 0x20 ... 0x23: return mov_cr_dr(v, regs, i);
-    case 0x30: return wrmsr_insn(v, regs);
-    case 0x32: return rdmsr_insn(v, regs);
+    case 0x30: return pv_msr_write(v, regs->rcx, edx_eax(regs)) ? REFUSED : DONE;
+    case 0x32:
+        if (pv_msr_read(v, regs->rcx, &val))
+            return REFUSED;
+        set_edx_eax(regs, val);
+        return DONE;
     default: return REFUSED;
     }
 }
 
 /* ---- ports ---- */
 
+/* Bytes that IN, OUT, INS and OUTS move. */
+static unsigned int io_size(const struct insn *i) { return !(i->opcode & 1) ? 1 : i->op_bytes == 2 ? 2 : 4; }
+
 static enum outcome in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
-    bool by_dx = i->opcode & 8, out = i->opcode & 2;
-    unsigned int size = i->opcode & 1 ? (i->op_bytes == 2 ? 2 : 4) : 1;
-    u16 port = by_dx ? regs->rdx : (u8)i->imm;
+    unsigned int size = io_size(i);
+    u16 port = i->opcode & 8 ? regs->rdx : (u8)i->imm;
 
-    if (!pv_io_allowed(v, regs, port, size))
+    if (!pv_io_allowed(v, port, size))
         return REFUSED;
-    if (out)
+    if (i->opcode & 2)
         pv_io_write(v, port, size, regs->rax);
     else
         insn_write_reg(regs, i, 0, size, pv_io_read(v, port, size));
@@ -249,10 +235,10 @@ static enum outcome string_element(struct vcpu *v, struct cpu_user_regs *regs, c
 
 static enum outcome string_in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
-    unsigned int size = i->opcode & 1 ? (i->op_bytes == 2 ? 2 : 4) : 1;
+    unsigned int size = io_size(i);
     enum outcome o;
 
-    if (!pv_io_allowed(v, regs, regs->rdx, size))
+    if (!pv_io_allowed(v, regs->rdx, size))
         return REFUSED;
     if (!i->rep)
         return string_element(v, regs, i, size);

@@ -15,7 +15,7 @@
  * The guest's kernel is at level 1 of its own rings, its programs at 3 (ABI: PHYSDEVOP_set_iopl).
  * Otherwise all bits of its bitmap must be clear (PHYSDEVOP_set_iobitmap).
  */
-bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs __unused, u16 port, unsigned int size)
+bool pv_io_allowed(struct vcpu *v, u16 port, unsigned int size)
 {
     unsigned int need = v->arch.pv.kernel_mode ? 1 : 3;
     u16 bits;

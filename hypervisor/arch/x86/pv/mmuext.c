@@ -4,36 +4,21 @@
  * copying of frames. One function per kind of operation. (ABI: xen/xen.h, "MMUEXT_*".)
  */
 #include <arch/arch.h>
-#include <arch/x86/pv/descriptor.h>
 #include <arch/x86/pv/mmu.h>
 #include <lib/lib.h>
-
-static int op_pin(struct domain *fd, unsigned long mfn, unsigned int level)
-{
-    struct frame *f = mfn_get(_mfn(mfn), fd);
-    int rc;
-
-    if (!f)
-        return -EINVAL;
-    rc = table_pin(f, FT_LEVEL(level), true);
-    if (rc)
-        frame_put(f);
-    return rc;
-}
 
 static int op_unpin(struct domain *fd, unsigned long mfn)
 {
     struct frame *f = mfn_get(_mfn(mfn), fd);
-    int rc = -EINVAL;
+    bool pinned;
 
     if (!f)
         return -EINVAL;
-    if (table_unpin_mark(f)) {
+    pinned = table_unpin_mark(f);
+    if (pinned)
         pv_put_table(f);
-        rc = 0;
-    }
     frame_put(f);
-    return rc;
+    return pinned ? 0 : -EINVAL;
 }
 
 static int op_flush(const struct domain *d, const struct mmuext_op *op, enum flush_who who, bool one)
@@ -55,25 +40,16 @@ static int op_cache(const struct domain *d, bool all)
 /* The frame that is written, and for a copy the one that is read. */
 static int op_fill(struct domain *fd, unsigned long mfn, bool copy, unsigned long from)
 {
-    struct frame *dst, *src = NULL;
-    int rc;
+    struct frame *dst, *src = copy ? mfn_get(_mfn(from), fd) : NULL;
+    int rc = copy && !src ? -EINVAL : frame_take(_mfn(mfn), fd, FT_WRITABLE, true, &dst);
 
-    if (copy) {
-        src = mfn_get(_mfn(from), fd);
-        if (!src)
-            return -EINVAL;
-    }
-    dst = mfn_get(_mfn(mfn), fd);
-    rc = dst ? type_get(dst, FT_WRITABLE, true) : -EINVAL;
     if (!rc) {
         if (copy)
             memcpy(mfn_to_virt(_mfn(mfn)), mfn_to_virt(_mfn(from)), PAGE_SIZE);
         else
             arch_clear_page(mfn_to_virt(_mfn(mfn)));
-        type_put(dst, false);
+        frame_put_and_type(dst);
     }
-    if (dst)
-        frame_put(dst);
     if (src)
         frame_put(src);
     return rc;
@@ -105,7 +81,8 @@ static long mmuext_one(struct vcpu *v, struct domain *fd, const struct mmuext_op
     case MMUEXT_PIN_L1_TABLE:
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
-    case MMUEXT_PIN_L4_TABLE: return op_pin(fd, op->arg1.mfn, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
+    case MMUEXT_PIN_L4_TABLE:
+        return table_pin(_mfn(op->arg1.mfn), fd, FT_LEVEL(op->cmd - MMUEXT_PIN_L1_TABLE + 1), true);
     case MMUEXT_UNPIN_TABLE: return op_unpin(fd, op->arg1.mfn);
     case MMUEXT_CLEAR_PAGE: return op_fill(fd, op->arg1.mfn, false, 0);
     case MMUEXT_COPY_PAGE: return op_fill(fd, op->arg1.mfn, true, op->arg2.src_mfn);

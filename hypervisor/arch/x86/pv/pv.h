@@ -21,8 +21,6 @@ struct vcpu;
 void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector, u32 error_code);
 /* #PF: CR2 is told in vcpu_info, the error code's user bit as the guest sees its modes. */
 void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 error_code);
-/* #GP with error code 0: the answer to most of what a guest may not do. */
-void pv_inject_gp(struct vcpu *v, struct cpu_user_regs *regs);
 /* From entry.S. */
 void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_user_syscall32(struct vcpu *v, struct cpu_user_regs *regs);
@@ -74,7 +72,7 @@ void pv_cpuid(struct vcpu *v, struct cpu_user_regs *regs);
  * ones. */
 u32 pv_io_read(struct vcpu *v, u16 port, unsigned int size);
 void pv_io_write(struct vcpu *v, u16 port, unsigned int size, u32 value);
-bool pv_io_allowed(struct vcpu *v, const struct cpu_user_regs *regs, u16 port, unsigned int size);
+bool pv_io_allowed(struct vcpu *v, u16 port, unsigned int size);
 /* 0, or -EINVAL for #GP. */
 int pv_msr_read(struct vcpu *v, u32 msr, u64 *val);
 int pv_msr_write(struct vcpu *v, u32 msr, u64 val);
@@ -100,9 +98,12 @@ bool pv_ldt_fault(struct vcpu *v, unsigned long cr2);
  * -ERESTART.
  */
 int pv_vcpu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user);
-/* The running guest changes its kernel page tables (MMUEXT_NEW_BASEPTR, MOV to CR3). 0, -EINVAL,
- * -ERESTART. */
-int pv_new_guest_cr3(struct vcpu *v, mfn_t mfn);
+/* Are all 512 descriptors of a frame harmless? They are changed to what the guest gets instead where
+ * that does no harm. The frame is not writable by anybody meanwhile. */
+bool descriptors_fit(u64 *page);
+/* MMUEXT_SET_LDT: the current vCPU's LDT is `entries` descriptors at the guest's address base. 0 or
+ * -EINVAL. */
+int pv_set_ldt(struct vcpu *v, unsigned long base, unsigned int entries);
 /* The GDT of v: `entries` descriptors in `frames`; old ones dropped. 0 or -EINVAL. */
 int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries);
 /* A new vCPU's window: no descriptors of its own. */

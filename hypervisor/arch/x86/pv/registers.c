@@ -67,46 +67,41 @@ static int set_dr7(struct vcpu *v, unsigned long value)
     return 0;
 }
 
-int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value)
+/* DR4 and DR5 are DR6 and DR7, unless the guest's CR4.DE says that they are none. -ENODEV. */
+static int debug_register(const struct vcpu *v, unsigned int reg)
 {
-    switch (reg) {
-    case 0 ... 3:
-        if (!guest_address_ok(value))
-            return -EPERM;
-        v->arch.dr[reg] = value;
-        if (v == current)
-            pv_load_debug(v);
-        return 0;
-    case 4:
-        if (v->arch.pv.ctrlreg[4] & X86_CR4_DE)
-            return -ENODEV;
-        fallthrough; /* DR4 is DR6 */
-    case 6: v->arch.dr[6] = (value & ~DR6_RESERVED_ZERO) | DR6_RESERVED_ONE; return 0;
-    case 5:
-        if (v->arch.pv.ctrlreg[4] & X86_CR4_DE)
-            return -ENODEV;
-        fallthrough; /* DR5 is DR7 */
-    case 7: return set_dr7(v, value);
-    default: return -ENODEV;
-    }
+    if ((reg & ~1U) == 4)
+        return v->arch.pv.ctrlreg[4] & X86_CR4_DE ? -ENODEV : (int)reg + 2;
+    return reg < 8 ? (int)reg : -ENODEV;
+}
+
+int pv_set_debugreg(struct vcpu *v, unsigned int number, unsigned long value)
+{
+    int reg = debug_register(v, number);
+
+    if (reg < 0)
+        return reg;
+    if (reg == 7)
+        return set_dr7(v, value);
+    if (reg == 6)
+        value = (value & ~DR6_RESERVED_ZERO) | DR6_RESERVED_ONE;
+    else if (!guest_address_ok(value))
+        return -EPERM;
+    v->arch.dr[reg] = value;
+    if (v == current && reg < 4)
+        pv_load_debug(v);
+    return 0;
 }
 
 /* HYPERVISOR_set_debugreg(reg, value): 0, -EPERM for an address of ours, -ENODEV, -EINVAL. */
 long do_set_debugreg(int reg, unsigned long value) { return pv_set_debugreg(current, reg, value); }
 
 /* HYPERVISOR_get_debugreg(reg): the value, or -ENODEV / -EINVAL. */
-unsigned long do_get_debugreg(int reg)
+unsigned long do_get_debugreg(int number)
 {
-    struct vcpu *v = current;
+    int reg = debug_register(current, number);
 
-    switch (reg) {
-    case 0 ... 3:
-    case 6: return v->arch.dr[reg];
-    case 7: return v->arch.dr[7] | DR7_RESERVED_ONE;
-    case 4:
-    case 5: return v->arch.pv.ctrlreg[4] & X86_CR4_DE ? (unsigned long)-ENODEV : v->arch.dr[reg + 2];
-    default: return -ENODEV;
-    }
+    return reg < 0 ? (unsigned long)reg : current->arch.dr[reg] | (reg == 7 ? DR7_RESERVED_ONE : 0);
 }
 
 int pv_set_base(struct vcpu *v, u32 msr, u64 base)

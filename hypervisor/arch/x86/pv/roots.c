@@ -33,13 +33,9 @@ static int root_get(struct vcpu *v, mfn_t mfn, bool user)
 
     if (mfn_eq(mfn, INVALID_MFN))
         return 0;
-    f = mfn_get(mfn, v->domain);
-    if (!f)
-        return -EINVAL;
-    rc = type_get(f, FT_L4, !current->is_idle); /* while dom0 is built there is nothing to give way to */
-    if (rc)
-        frame_put(f);
-    else
+    /* While dom0 is built there is nothing to give way to. */
+    rc = frame_take(mfn, v->domain, FT_L4, !current->is_idle, &f);
+    if (!rc)
         root_m2p(v->domain, mfn, user);
     return rc;
 }
@@ -65,13 +61,6 @@ int pv_new_root(struct vcpu *v, unsigned long mfn, bool user)
     if (!mfn_eq(old, new) && !mfn_eq(old, INVALID_MFN))
         pv_put_table(mfn_frame(old));
     return 0;
-}
-
-int pv_new_guest_cr3(struct vcpu *v, mfn_t mfn)
-{
-    if (pv_finish_puts(v))
-        return -ERESTART;
-    return pv_new_root(v, mfn_x(mfn), false);
 }
 
 static int root_drop(mfn_t *root)

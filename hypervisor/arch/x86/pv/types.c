@@ -50,8 +50,8 @@
 #include <arch/arch.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/tlb.h>
-#include <arch/x86/pv/descriptor.h>
 #include <arch/x86/pv/isolate.h>
+#include <arch/x86/pv/pv.h>
 #include <arch/x86/pv/types.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
@@ -78,28 +78,19 @@ static u64 tlb_stamp(void)
 }
 
 /*
- * Takes the CPUs out of m that were emptied since the stamp in x. Of the stamp's time only the low
- * bits are kept; an old stamp may so look younger than it is, which flushes once too often, never
- * the other way round.
+ * A frame's last use ended as its type word x says: empties the CPUs of m that may remember it, those
+ * that were not emptied since. Of the stamp's time only the low bits are kept; an old stamp may so look
+ * younger than it is, which flushes once too often, never the other way round.
  */
-static void tlb_filter(struct cpumask *m, u64 x)
+static void stale_flush(struct cpumask m, u64 x)
 {
     u64 clock = READ_ONCE(tlb_clock);
     u64 stamp = clock - ((clock - (x >> FT_STAMP_SHIFT)) & (FT_STAMP >> FT_STAMP_SHIFT));
     unsigned int cpu;
 
-    for_each_cpu (cpu, m)
+    for_each_cpu (cpu, &m)
         if (READ_ONCE(per_cpu(tlb_flushed, cpu)) > stamp)
-            __clear_bit(cpu, m->bits);
-}
-
-/* f's last use ended as x says: empties the CPUs that may remember it. */
-static void stale_flush(const struct frame *f, u64 x)
-{
-    const struct domain *d = x & FT_FOREIGN ? NULL : frame_owner(f);
-    struct cpumask m = d ? d->arch.dirty_cpus : cpu_online_map;
-
-    tlb_filter(&m, x);
+            __clear_bit(cpu, m.bits);
     if (!cpumask_empty(&m))
         flush_tlb_mask(&m);
 }
@@ -114,11 +105,7 @@ void arch_frame_freed(struct frame *f, struct domain *owner)
 /* From the heap, before f gets an owner: the last one may have been anybody. */
 void arch_flush_frame_tlb(struct frame *f)
 {
-    struct cpumask m = cpu_online_map;
-
-    tlb_filter(&m, f->type);
-    if (!cpumask_empty(&m))
-        flush_tlb_mask(&m);
+    stale_flush(cpu_online_map, f->type);
     f->type = 0;
 }
 
@@ -193,19 +180,9 @@ void pte_put(u64 e)
 
 int table_entry_get(u64 e, unsigned int level, struct domain *owner, bool preemptible)
 {
-    mfn_t mfn = pte_mfn(e);
     struct frame *f;
-    int rc;
 
-    if (mfn_is_io(mfn))
-        return -EINVAL;
-    f = mfn_frame(mfn);
-    if (!frame_get(f, owner))
-        return -EINVAL;
-    rc = type_get(f, FT_LEVEL(level - 1), preemptible);
-    if (rc)
-        frame_put(f);
-    return rc;
+    return mfn_is_io(pte_mfn(e)) ? -EINVAL : frame_take(pte_mfn(e), owner, FT_LEVEL(level - 1), preemptible, &f);
 }
 
 int table_entry_put(u64 e, bool preemptible)
@@ -224,92 +201,82 @@ int table_entry_put(u64 e, bool preemptible)
 
 /* ---- contents of tables ---- */
 
-/* Gives back what the entries in [t, end) hold. */
-static void l1_empty(const u64 *t, const u64 *end)
+static bool slot_is_ours(unsigned int level, unsigned int slot)
 {
-    for (; t < end; t++)
-        if (*t & PTE_P)
-            pte_put(*t);
+    return level == 4 && slot >= HYPERVISOR_FIRST_SLOT && slot <= HYPERVISOR_LAST_SLOT;
 }
 
-static int l1_validate(u64 *t, struct domain *d)
+/* Takes what *p holds, an entry of a table of this level, and makes of it what is in force. */
+static __always_inline int entry_validate(u64 *p, unsigned int level, struct domain *d, bool preemptible)
 {
+    u64 e = *p;
     int rc;
 
-    for (u64 *p = t; p < t + 512; p++) {
-        u64 e = *p;
-
-        if (!e)
-            continue;
-        if (e & PTE_P)
-            rc = pte_get(e, d, d, false);
-        else
-            rc = pte_absent_ok(e, d) ? 0 : -EINVAL;
-        if (rc < 0) {
-            l1_empty(t, p);
-            return rc;
-        }
-        if (unlikely(rc == PTE_GET_READONLY))
-            e &= ~PTE_RW;
-        if ((e & PTE_P) && pte_adjust(e) != *p)
-            *p = pte_adjust(e);
-    }
+    if (!(e & PTE_P))
+        return pte_absent_ok(e, d) ? 0 : -EINVAL;
+    if (level == 1)
+        rc = pte_get(e, d, d, false);
+    else
+        rc = e & TABLE_FORBIDDEN ? -EINVAL : table_entry_get(e, level, d, preemptible);
+    if (rc < 0)
+        return rc;
+    if (unlikely(rc == PTE_GET_READONLY))
+        e &= ~PTE_RW;
+    if (pte_adjust(e) != *p)
+        *p = pte_adjust(e);
     return 0;
 }
 
-/* Checks entries from *pos on; on return those below *pos are in force. */
-static int table_validate(u64 *t, unsigned int level, struct domain *d, unsigned int *pos, bool preemptible)
+/* Checks entries from *pos on; on return those below *pos are in force. Level 1 does not give way. */
+static __always_inline int table_validate(u64 *t, unsigned int level, struct domain *d, unsigned int *pos,
+                                          bool preemptible)
 {
-    for (unsigned int i = *pos; i < 512; *pos = ++i) {
-        u64 e = t[i];
-        int rc;
+    unsigned int i;
+    int rc = 0;
 
-        if (level == 4 && i >= HYPERVISOR_FIRST_SLOT && i <= HYPERVISOR_LAST_SLOT)
+    for (i = *pos; i < 512; i++) {
+        if (!t[i] || slot_is_ours(level, i))
             continue;
-        if (!(e & PTE_P)) {
-            if (e && !pte_absent_ok(e, d))
-                return -EINVAL;
-            continue;
-        }
-        rc = e & TABLE_FORBIDDEN ? -EINVAL : table_entry_get(e, level, d, preemptible);
+        rc = entry_validate(t + i, level, d, preemptible);
         if (rc)
-            return rc;
-        if (pte_adjust(e) != e)
-            t[i] = pte_adjust(e);
-        if (preemptible && hypercall_preempt_check()) {
-            *pos = i + 1;
-            return -ERESTART;
+            break;
+        if (level > 1 && preemptible && hypercall_preempt_check()) {
+            rc = -ERESTART;
+            i++;
+            break;
         }
     }
-    return 0;
+    *pos = i;
+    return rc;
 }
 
 /* Gives back what the entries below *pos hold, from the top down. 0 or -ERESTART; on return those
  * below *pos are in force. */
+static __always_inline int entries_empty(const u64 *t, unsigned int level, unsigned int *pos, bool preemptible)
+{
+    unsigned int i;
+
+    for (i = *pos; i; i--) {
+        u64 e = t[i - 1];
+
+        if (!(e & PTE_P) || slot_is_ours(level, i - 1))
+            continue;
+        if (level == 1) {
+            pte_put(e);
+        } else if (table_entry_put(e, preemptible)) {
+            break;
+        } else if (i > 1 && preemptible && hypercall_preempt_check()) {
+            i--;
+            break;
+        }
+    }
+    *pos = i;
+    return i ? -ERESTART : 0;
+}
+
 static int table_empty(const u64 *t, unsigned int level, unsigned int *pos, bool preemptible)
 {
-    if (level == 1) {
-        l1_empty(t, t + *pos);
-        *pos = 0;
-    }
-    while (*pos) {
-        unsigned int i = *pos - 1;
-
-        if (level == 4 && i >= HYPERVISOR_FIRST_SLOT && i <= HYPERVISOR_LAST_SLOT) {
-            *pos = HYPERVISOR_FIRST_SLOT;
-            continue;
-        }
-        if (t[i] & PTE_P) {
-            if (table_entry_put(t[i], preemptible))
-                return -ERESTART;
-            if (i && preemptible && hypercall_preempt_check()) {
-                *pos = i;
-                return -ERESTART;
-            }
-        }
-        *pos = i;
-    }
-    return 0;
+    return level == 1 ? entries_empty(t, 1, pos, false) : entries_empty(t, level, pos, preemptible);
 }
 
 /* Our slots of a root: the template's, the domain's own, and the M2P where the guest wants it in
@@ -339,7 +306,7 @@ static int contents_validate(struct frame *f, u64 type, unsigned int *pos, bool 
     if (!d)
         return -EINVAL;
     if (type == FT_L1)
-        return l1_validate(t, d);
+        return table_validate(t, 1, d, pos, false);
     rc = table_validate(t, type_level(type), d, pos, preemptible);
     if (!rc && type == FT_L4)
         root_fill(t, d);
@@ -457,7 +424,9 @@ int type_get_slow(struct frame *f, u64 type, bool preemptible)
         pos = (old & FT_PROGRESS) >> FT_PROGRESS_SHIFT;
         own_ref = !(old & FT_COUNT);
     } else if ((old & FT_MASK) != type && (old & FT_MASK) != FT_NONE) {
-        stale_flush(f, old);
+        const struct domain *d = old & FT_FOREIGN ? NULL : frame_owner(f);
+
+        stale_flush(d ? d->arch.dirty_cpus : cpu_online_map, old);
     }
     rc = contents_validate(f, type, &pos, preemptible);
     if (!rc) {
@@ -517,32 +486,21 @@ void frame_put_type(struct frame *f) { type_put(f, false); }
 
 /* ---- pins ---- */
 
-int table_pin(struct frame *f, u64 type, bool preemptible)
+int table_pin(mfn_t mfn, const struct domain *d, u64 type, bool preemptible)
 {
-    int rc = type_get(f, type, preemptible);
-    u64 x;
+    struct frame *f;
+    int rc = frame_take(mfn, d, type, preemptible, &f);
 
-    if (rc)
-        return rc;
-    x = READ_ONCE(f->type);
-    do {
-        if (x & FT_PINNED) {
-            type_put(f, false); /* the pin has one as well: not the last */
-            return -EINVAL;
-        }
-    } while (!type_cas(f, &x, x | FT_PINNED));
-    return 0;
+    if (!rc && (__atomic_fetch_or(&f->type, FT_PINNED, __ATOMIC_SEQ_CST) & FT_PINNED)) {
+        frame_put_and_type(f); /* the pin has one as well: not the last */
+        return -EINVAL;
+    }
+    return rc;
 }
 
 bool table_unpin_mark(struct frame *f)
 {
-    u64 x = READ_ONCE(f->type);
-
-    do {
-        if (!(x & FT_PINNED))
-            return false;
-    } while (!type_cas(f, &x, x & ~FT_PINNED));
-    return true;
+    return __atomic_fetch_and(&f->type, ~FT_PINNED, __ATOMIC_SEQ_CST) & FT_PINNED;
 }
 
 void table_pin_mark(struct frame *f) { __atomic_fetch_or(&f->type, FT_PINNED, __ATOMIC_SEQ_CST); }

@@ -8,7 +8,7 @@
 #define ARCH_X86_PV_TYPES_H
 
 #include <asm/paging.h>
-#include <lib/types.h>
+#include <lib/errno.h>
 #include <mm/frame.h>
 
 struct domain;
@@ -63,6 +63,20 @@ static inline int type_put(struct frame *f, bool preemptible)
         if (likely(type_cas(f, &x, x - 1)))
             return 0;
     return type_put_slow(f, preemptible);
+}
+
+/* mfn_get and type_get in one: *out then has both. 0, -EINVAL, -ERESTART. */
+static inline int frame_take(mfn_t mfn, const struct domain *d, u64 type, bool preemptible, struct frame **out)
+{
+    int rc;
+
+    *out = mfn_get(mfn, d);
+    if (!*out)
+        return -EINVAL;
+    rc = type_get(*out, type, preemptible);
+    if (rc)
+        frame_put(*out);
+    return rc;
 }
 
 /* One more count if f is a validated page table now: its level; 0: it is none. The caller holds a
@@ -144,7 +158,7 @@ extern struct domain domid_io, domid_xen;
 
 /* Pins: a count that the guest holds by MMUEXT_PIN. -EINVAL: pinned already, or no such table;
  * -ERESTART. */
-int table_pin(struct frame *f, u64 type, bool preemptible);
+int table_pin(mfn_t mfn, const struct domain *d, u64 type, bool preemptible);
 /* Takes the pin's mark away: true when it was there, and its count and reference are the caller's
  * to put now. */
 bool table_unpin_mark(struct frame *f);
