@@ -51,11 +51,13 @@ NOT_CALLED(void, pv_inject_page_fault, struct vcpu *v __unused, struct cpu_user_
            unsigned long cr2 __unused, u32 code __unused)
 NOT_CALLED(void, pv_inject_trap, struct vcpu *v __unused, struct cpu_user_regs *r __unused, unsigned int n __unused,
            u32 code __unused)
-NOT_CALLED(bool, pv_io_allowed, struct vcpu *v __unused, const struct cpu_user_regs *r __unused, u16 port __unused,
-           unsigned int size __unused)
+NOT_CALLED(bool, pv_io_allowed, struct vcpu *v __unused, u16 port __unused, unsigned int size __unused)
 NOT_CALLED(u32, pv_io_read, struct vcpu *v __unused, u16 port __unused, unsigned int size __unused)
 NOT_CALLED(void, pv_io_write, struct vcpu *v __unused, u16 port __unused, unsigned int size __unused, u32 val __unused)
-NOT_CALLED(int, pv_new_guest_cr3, struct vcpu *v __unused, mfn_t mfn __unused)
+NOT_CALLED(int, pv_new_root, struct vcpu *v __unused, unsigned long mfn __unused, bool user __unused)
+NOT_CALLED(int, pv_finish_puts_slow, struct vcpu *v __unused)
+NOT_CALLED(int, pv_set_base, struct vcpu *v __unused, u32 msr __unused, u64 base __unused)
+NOT_CALLED(long, do_fpu_taskswitch, int set __unused)
 NOT_CALLED(unsigned long, pv_real_cr4, const struct vcpu *v __unused)
 NOT_CALLED(size_t, raw_copy_to_guest, void __guest *dst __unused, const void *src __unused, size_t n __unused)
 

@@ -134,7 +134,6 @@ void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned l
     if (v->arch.pv.kernel_mode)
         error_code &= ~PFEC_USER;
     v->info->arch.cr2 = cr2;
-    v->arch.pv.ctrlreg[2] = cr2;
     pv_inject_trap(v, regs, TRAP_PF, error_code);
 }
 

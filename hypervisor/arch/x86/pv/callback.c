@@ -34,7 +34,6 @@ long do_set_trap_table(const void __guest *traps)
             return 0;
         if (!address_canonical(ti.address))
             return -EINVAL;
-        ti.cs = pv_fix_selector(ti.cs);
         table[ti.vector] = ti;
     }
 }
@@ -56,7 +55,7 @@ static long callback_set(struct vcpu *v, unsigned int type, unsigned long addres
     case CALLBACKTYPE_nmi:
         if (v->id)
             return -EINVAL;
-        pv->traps[TRAP_NMI] = (struct trap_info){.vector = TRAP_NMI, .address = address, .cs = SEL_R3_CS64};
+        pv->traps[TRAP_NMI] = (struct trap_info){.vector = TRAP_NMI, .address = address};
         return 0;
     default: return -ENOSYS;
     }
@@ -111,13 +110,12 @@ long do_nmi_op(unsigned int cmd, void __guest *arg)
     }
 }
 
-/* HYPERVISOR_stack_switch(ss, sp): the stack on which the kernel is entered from user mode. 0. */
+/* HYPERVISOR_stack_switch(ss, sp): the stack on which the kernel is entered from user mode, with our
+ * SS. 0. */
 long do_stack_switch(unsigned long ss, unsigned long sp)
 {
-    struct vcpu *v = current;
-
-    v->arch.pv.kernel_ss = pv_fix_selector(ss);
-    v->arch.pv.kernel_sp = sp;
+    (void)ss;
+    current->arch.pv.kernel_sp = sp;
     return 0;
 }
 

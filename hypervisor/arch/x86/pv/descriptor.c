@@ -86,7 +86,6 @@ void pv_drop_gdt(struct vcpu *v)
     if (!pte)
         return;
     for (unsigned int i = 0; i < DIV_ROUND_UP(v->arch.pv.gdt_entries, 512U); i++) {
-        v->arch.pv.gdt_frames[i] = 0;
         window_put(&pte[i]);
         pte[i] = empty_pte();
     }
@@ -109,10 +108,8 @@ int pv_set_gdt(struct vcpu *v, const unsigned long *frames, unsigned int entries
         return -EINVAL;
     }
     pv_drop_gdt(v);
-    for (i = 0; i < n; i++) {
-        v->arch.pv.gdt_frames[i] = frames[i];
+    for (i = 0; i < n; i++)
         v->arch.pv.gdt_ldt_ptes[i] = mfn_to_paddr(_mfn(frames[i])) | WINDOW_RIGHTS;
-    }
     v->arch.pv.gdt_entries = entries;
     window_flush(v);
     return 0;

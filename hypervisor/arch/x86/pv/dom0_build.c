@@ -303,7 +303,7 @@ static void __init start_context(const struct builder *b)
     c.user_regs.rsi = pfn_to_va(b, b->start_info.pfn);
     c.user_regs.rflags = X86_EFLAGS_IF;
     c.user_regs.cs = SEL_R3_CS64;
-    c.user_regs.ss = c.kernel_ss = SEL_R3_DS;
+    c.user_regs.ss = SEL_R3_DS;
     c.ctrlreg[3] = xen_pfn_to_cr3(mfn_x(root));
     do {
         softirq_run_boot();

@@ -108,15 +108,6 @@ static void fix_registers(struct vcpu *v)
     r->entry_vector = r->error_code = 0;
 }
 
-static void take_traps(struct vcpu *v, const vcpu_guest_context_t *c)
-{
-    for (unsigned int i = 0; i < 256; i++) {
-        v->arch.pv.traps[i] = c->trap_ctxt[i];
-        v->arch.pv.traps[i].vector = i;
-        v->arch.pv.traps[i].cs = pv_fix_selector(c->trap_ctxt[i].cs);
-    }
-}
-
 /* Addresses that we would let the guest run at, or use on its behalf. */
 static bool addresses_ok(const vcpu_guest_context_t *c)
 {
@@ -153,8 +144,7 @@ static void take_registers(struct vcpu *v, const vcpu_guest_context_t *c)
     v->arch.regs = c->user_regs;
     fix_registers(v);
     pv->kernel_mode = c->flags & VGCF_in_kernel;
-    take_traps(v, c);
-    pv->kernel_ss = pv_fix_selector(c->kernel_ss);
+    memcpy(pv->traps, c->trap_ctxt, sizeof(c->trap_ctxt));
     pv->kernel_sp = c->kernel_sp;
     pv->callback[CALLBACKTYPE_event].address = c->event_callback_eip;
     pv->callback[CALLBACKTYPE_failsafe] =

@@ -37,7 +37,7 @@ static int read_cr(struct vcpu *v, unsigned int cr, u64 *val)
     case 0:
         *val = v->arch.pv.ctrlreg[0] | X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_ET | X86_CR0_NE | X86_CR0_MP;
         return 0;
-    case 2: *val = v->arch.pv.ctrlreg[2]; return 0;
+    case 2: *val = v->info->arch.cr2; return 0;
     case 3: *val = mfn_to_paddr(v->arch.guest_table); return 0;
     case 4: *val = guest_cr4(v); return 0;
     default: return -EINVAL;
@@ -54,10 +54,7 @@ static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
         if ((val ^ old) & ~(u64)X86_CR0_TS)
             return -EINVAL;
         return do_fpu_taskswitch(val & X86_CR0_TS);
-    case 2:
-        v->arch.pv.ctrlreg[2] = val;
-        v->info->arch.cr2 = val;
-        return 0;
+    case 2: v->info->arch.cr2 = val; return 0;
     case 3: return pv_finish_puts(v) ? -ERESTART : pv_new_root(v, val >> PAGE_SHIFT, false);
     case 4:
         if ((val ^ guest_cr4(v)) & ~(u64)(CR4_GUEST | CR4_IGNORED))

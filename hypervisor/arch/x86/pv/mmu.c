@@ -57,12 +57,7 @@ int fd_get(unsigned int domid, struct domain **d)
     }
     if (domid == self->id)
         return -ESRCH; /* "foreign" is somebody else */
-    if (domid == DOMID_IO)
-        *d = &domid_io;
-    else if (domid == DOMID_XEN)
-        *d = &domid_xen;
-    else
-        *d = domain_get_by_id(domid);
+    *d = domid == DOMID_IO ? &domid_io : domid == DOMID_XEN ? &domid_xen : domain_get_by_id(domid);
     if (!*d)
         return -ESRCH;
     if (self->is_privileged)

@@ -24,15 +24,14 @@ struct pv_callback {
 struct pv_vcpu {
     struct trap_info *traps; /* [256], one page */
 
-    unsigned long gdt_frames[14]; /* typed FT_SEGDESC references */
-    unsigned int gdt_entries;
+    unsigned int gdt_entries; /* in frames with FT_SEGDESC references, as the window shows them */
     unsigned int ldt_entries;
     unsigned long ldt_base;  /* guest virtual */
     u64 *gdt_ldt_ptes;       /* the L1 table of its window in the per-domain slot: [32] */
     unsigned int ldt_mapped; /* LDT pages mapped so far: undone when CR3 or LDT change */
 
-    unsigned long kernel_sp, kernel_ss;
-    unsigned long ctrlreg[8]; /* CR0, CR2 (in vcpu_info), CR3 unused, CR4 as the guest sees them */
+    unsigned long kernel_sp;
+    unsigned long ctrlreg[8]; /* CR0 and CR4 as the guest sees them */
 
     struct pv_callback callback[8]; /* CALLBACKTYPE_*; the NMI's is in the trap table */
 
