@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One decoder per format, all with the same shape: read from `in`, append to a growing buffer,
- * stop at the end of the stream. The table at the end knows the magic bytes.
+ * Unpacking: one loop for all formats, which asks a format's step for a piece of output until the
+ * stream ends. The table at the end knows the steps and the magic bytes.
  */
 #include "inflate.h"
 
@@ -41,157 +41,173 @@ static bool out_grow(struct out *o, size_t want)
     return true;
 }
 
-static const char too_big[] = "it unpacks to more than 1 GiB";
+union state {
+    z_stream gzip;
+    lzma_stream xz;
+    bz_stream bzip2;
+    ZSTD_DCtx *zstd;
+    bool lz4_begun;
+};
 
-static const char *gzip_decode(const uint8_t *in, size_t len, struct out *o)
+/* What a step is given, and what it has left of it. */
+struct piece {
+    const uint8_t *in;
+    uint8_t *out;
+    size_t in_left, room;
+};
+
+enum progress { MORE, END, DAMAGED };
+
+static bool gzip_open(union state *s) { return inflateInit2(&s->gzip, 15 + 16) == Z_OK; }
+
+static void gzip_close(union state *s) { inflateEnd(&s->gzip); }
+
+static enum progress gzip_step(union state *s, struct piece *p)
 {
-    z_stream s = {.next_in = (uint8_t *)in, .avail_in = len};
-    const char *why = NULL;
-    int rc = Z_OK;
+    int rc;
 
-    if (inflateInit2(&s, 15 + 16) != Z_OK)
-        return "no memory";
-    while (rc != Z_STREAM_END && !why) {
-        size_t room;
-
-        if (o->len == o->room && !out_grow(o, 1)) {
-            why = too_big;
-            break;
-        }
-        room = o->room - o->len;
-        s.next_out = o->data + o->len;
-        s.avail_out = room;
-        rc = inflate(&s, Z_NO_FLUSH);
-        if (rc != Z_OK && rc != Z_STREAM_END)
-            why = "the gzip stream is damaged";
-        o->len += room - s.avail_out;
-    }
-    inflateEnd(&s);
-    return why;
+    s->gzip.next_in = (uint8_t *)p->in;
+    s->gzip.avail_in = p->in_left;
+    s->gzip.next_out = p->out;
+    s->gzip.avail_out = p->room;
+    rc = inflate(&s->gzip, Z_NO_FLUSH);
+    p->in_left = s->gzip.avail_in;
+    p->room = s->gzip.avail_out;
+    return rc == Z_STREAM_END ? END : rc == Z_OK ? MORE : DAMAGED;
 }
 
-static const char *lzma_any_decode(const uint8_t *in, size_t len, struct out *o)
+static bool xz_open(union state *s)
 {
-    lzma_stream s = LZMA_STREAM_INIT;
-    lzma_ret rc = lzma_auto_decoder(&s, UINT64_MAX, 0);
-    const char *why = NULL;
-
-    if (rc != LZMA_OK)
-        return "no memory";
-    s.next_in = in;
-    s.avail_in = len;
-    while (rc != LZMA_STREAM_END && !why) {
-        size_t room;
-
-        if (o->len == o->room && !out_grow(o, 1)) {
-            why = too_big;
-            break;
-        }
-        room = o->room - o->len;
-        s.next_out = o->data + o->len;
-        s.avail_out = room;
-        rc = lzma_code(&s, LZMA_RUN);
-        if (rc != LZMA_OK && rc != LZMA_STREAM_END)
-            why = "the xz or lzma stream is damaged";
-        o->len += room - s.avail_out;
-    }
-    lzma_end(&s);
-    return why;
+    s->xz = (lzma_stream)LZMA_STREAM_INIT;
+    return lzma_auto_decoder(&s->xz, UINT64_MAX, 0) == LZMA_OK;
 }
 
-static const char *bzip2_decode(const uint8_t *in, size_t len, struct out *o)
+static void xz_close(union state *s) { lzma_end(&s->xz); }
+
+static enum progress xz_step(union state *s, struct piece *p)
 {
-    bz_stream s = {.next_in = (char *)in, .avail_in = len};
-    const char *why = NULL;
-    int rc = BZ_OK;
+    lzma_ret rc;
 
-    if (BZ2_bzDecompressInit(&s, 0, 0) != BZ_OK)
-        return "no memory";
-    while (rc != BZ_STREAM_END && !why) {
-        size_t room, in_before = s.avail_in;
-
-        if (o->len == o->room && !out_grow(o, 1)) {
-            why = too_big;
-            break;
-        }
-        room = o->room - o->len;
-        s.next_out = (char *)o->data + o->len;
-        s.avail_out = room;
-        rc = BZ2_bzDecompress(&s);
-        if ((rc != BZ_OK && rc != BZ_STREAM_END) || (rc == BZ_OK && s.avail_out == room && s.avail_in == in_before))
-            why = "the bzip2 stream is damaged";
-        o->len += room - s.avail_out;
-    }
-    BZ2_bzDecompressEnd(&s);
-    return why;
+    s->xz.next_in = p->in;
+    s->xz.avail_in = p->in_left;
+    s->xz.next_out = p->out;
+    s->xz.avail_out = p->room;
+    rc = lzma_code(&s->xz, LZMA_RUN);
+    p->in_left = s->xz.avail_in;
+    p->room = s->xz.avail_out;
+    return rc == LZMA_STREAM_END ? END : rc == LZMA_OK ? MORE : DAMAGED;
 }
 
-static const char *zstd_decode(const uint8_t *in, size_t len, struct out *o)
+static bool bzip2_open(union state *s) { return BZ2_bzDecompressInit(&s->bzip2, 0, 0) == BZ_OK; }
+
+static void bzip2_close(union state *s) { BZ2_bzDecompressEnd(&s->bzip2); }
+
+static enum progress bzip2_step(union state *s, struct piece *p)
 {
-    ZSTD_DCtx *d = ZSTD_createDCtx();
-    ZSTD_inBuffer ib = {.src = in, .size = len};
-    const char *why = NULL;
-    size_t rc = 1;
+    int rc;
 
-    if (!d)
-        return "no memory";
-    /* The kernel is built with windows of up to 2^27 (zstd --ultra -22), the library's default. */
-    while (rc && !why) {
-        ZSTD_outBuffer ob;
-        size_t before = ib.pos;
+    s->bzip2.next_in = (char *)p->in;
+    s->bzip2.avail_in = p->in_left;
+    s->bzip2.next_out = (char *)p->out;
+    s->bzip2.avail_out = p->room;
+    rc = BZ2_bzDecompress(&s->bzip2);
+    p->in_left = s->bzip2.avail_in;
+    p->room = s->bzip2.avail_out;
+    return rc == BZ_STREAM_END ? END : rc == BZ_OK ? MORE : DAMAGED;
+}
 
-        if (o->len == o->room && !out_grow(o, 1)) {
-            why = too_big;
-            break;
-        }
-        ob = (ZSTD_outBuffer){.dst = o->data + o->len, .size = o->room - o->len};
-        rc = ZSTD_decompressStream(d, &ob, &ib);
-        if (ZSTD_isError(rc) || (rc && ib.pos == before && !ob.pos))
-            why = "the zstd stream is damaged";
-        o->len += ob.pos;
-    }
-    ZSTD_freeDCtx(d);
-    return why;
+static bool zstd_open(union state *s) { return (s->zstd = ZSTD_createDCtx()); }
+
+static void zstd_close(union state *s) { ZSTD_freeDCtx(s->zstd); }
+
+/* The kernel is built with windows of up to 2^27 (zstd --ultra -22), the library's default. */
+static enum progress zstd_step(union state *s, struct piece *p)
+{
+    ZSTD_inBuffer in = {.src = p->in, .size = p->in_left};
+    ZSTD_outBuffer out = {.dst = p->out, .size = p->room};
+    size_t rc = ZSTD_decompressStream(s->zstd, &out, &in);
+
+    p->in_left -= in.pos;
+    p->room -= out.pos;
+    return ZSTD_isError(rc) ? DAMAGED : rc ? MORE : END;
 }
 
 /*
  * The kernel's lz4 payload is the "legacy" frame: a magic, then blocks of at most 8 MiB unpacked,
  * each with its packed length in front, until the input ends. What is left over at the end (the
- * appended size) is too short or too odd to be a block.
+ * appended size) is too short to be a block.
  */
-static const char *lz4_decode(const uint8_t *in, size_t len, struct out *o)
+#define LZ4_BLOCK (8ul << 20)
+#define LZ4_MAGIC 4
+
+static enum progress lz4_step(union state *s, struct piece *p)
 {
-    const size_t block = 8 << 20;
-    size_t at = 4;
+    const uint8_t *at = p->in + (s->lz4_begun ? 0 : LZ4_MAGIC);
+    size_t left = p->in + p->in_left - at;
+    uint32_t packed;
+    int n;
 
-    while (len - at > 4) {
-        uint32_t packed;
-        int n;
-
-        memcpy(&packed, in + at, 4);
-        at += 4;
-        if (!packed || packed > len - at || packed > LZ4_COMPRESSBOUND(block))
-            return "the lz4 stream is damaged";
-        if (o->room - o->len < block && !out_grow(o, block))
-            return too_big;
-        n = LZ4_decompress_safe((const char *)in + at, (char *)o->data + o->len, packed, block);
-        if (n < 0)
-            return "the lz4 stream is damaged";
-        o->len += n;
-        at += packed;
-    }
-    return o->len ? NULL : "the lz4 stream is empty";
+    if (left <= sizeof(packed))
+        return s->lz4_begun ? END : DAMAGED;
+    memcpy(&packed, at, sizeof(packed));
+    at += sizeof(packed);
+    left -= sizeof(packed);
+    if (!packed || packed > left || packed > LZ4_COMPRESSBOUND(LZ4_BLOCK))
+        return DAMAGED;
+    n = LZ4_decompress_safe((const char *)at, (char *)p->out, packed, LZ4_BLOCK);
+    if (n < 0)
+        return DAMAGED;
+    s->lz4_begun = true;
+    p->in_left = left - packed;
+    p->room -= n;
+    return MORE;
 }
 
 static const struct format {
     const char *name;
     uint8_t magic[6], magic_len;
-    const char *(*decode)(const uint8_t *in, size_t len, struct out *o);
+    size_t block;                 /* room that a step needs */
+    bool (*open)(union state *s); /* of what is all zeroes; NULL, as close: nothing to do */
+    enum progress (*step)(union state *s, struct piece *p);
+    void (*close)(union state *s);
 } formats[] = {
-    {"gzip", {0x1f, 0x8b}, 2, gzip_decode},           {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, lzma_any_decode},
-    {"lzma", {0x5d, 0, 0}, 3, lzma_any_decode},       {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, zstd_decode},
-    {"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, lz4_decode}, {"bzip2", {'B', 'Z', 'h'}, 3, bzip2_decode},
+    {"gzip", {0x1f, 0x8b}, 2, 1, gzip_open, gzip_step, gzip_close},
+    {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, 1, xz_open, xz_step, xz_close},
+    {"lzma", {0x5d, 0, 0}, 3, 1, xz_open, xz_step, xz_close},
+    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, 1, zstd_open, zstd_step, zstd_close},
+    {"lz4", {0x02, 0x21, 0x4c, 0x18}, LZ4_MAGIC, LZ4_BLOCK, NULL, lz4_step, NULL},
+    {"bzip2", {'B', 'Z', 'h'}, 3, 1, bzip2_open, bzip2_step, bzip2_close},
 };
+
+/* NULL, or what is wrong. */
+static const char *unpack(const struct format *f, const uint8_t *in, size_t len, struct out *o)
+{
+    enum progress progress = MORE;
+    const char *why = NULL;
+    size_t left = len;
+    union state s;
+
+    memset(&s, 0, sizeof(s));
+    if (f->open && !f->open(&s))
+        return "no memory";
+    while (progress == MORE && !why) {
+        struct piece p;
+
+        if (o->room - o->len < f->block && !out_grow(o, f->block)) {
+            why = "it unpacks to more than 1 GiB";
+            break;
+        }
+        p = (struct piece){in + len - left, o->data + o->len, left, o->room - o->len};
+        progress = f->step(&s, &p);
+        if (progress == DAMAGED || (progress == MORE && p.in_left == left && p.room == o->room - o->len))
+            why = "the stream is damaged";
+        left = p.in_left;
+        o->len = o->room - p.room;
+    }
+    if (f->close)
+        f->close(&s);
+    return why;
+}
 
 static const struct format *find(const uint8_t *in, size_t len)
 {
@@ -218,7 +234,7 @@ int inflate_any(const uint8_t *in, size_t len, size_t hint, uint8_t **out, size_
         return err_new(err, ERR_INVAL, "the payload is in no compression format that is known");
     if (hint && hint <= INFLATE_MAX)
         out_grow(&o, hint);
-    why = f->decode(in, len, &o);
+    why = unpack(f, in, len, &o);
     if (why) {
         free(o.data);
         return err_new(err, ERR_INVAL, "cannot unpack the %s payload: %s", f->name, why);
