@@ -139,6 +139,21 @@ static long cpupool(struct xen_sysctl_cpupool_op *p)
     }
 }
 
+/* The one parameter of the scheduler's own, the time that a vCPU runs at least: there is no such limit. */
+static long scheduler_params(struct xen_sysctl_scheduler_op *op)
+{
+    u32 *limit = &op->u.sched_credit2.ratelimit_us;
+
+    if (op->cpupool_id)
+        return -ESRCH;
+    if (op->sched_id != XEN_SCHEDULER_CREDIT2)
+        return -EINVAL;
+    if (op->cmd == XEN_SYSCTL_SCHEDOP_putinfo)
+        return *limit ? -EOPNOTSUPP : 0;
+    *limit = 0;
+    return op->cmd == XEN_SYSCTL_SCHEDOP_getinfo ? 0 : -EINVAL;
+}
+
 static long phys_info(struct xen_sysctl_physinfo *p)
 {
     *p = (struct xen_sysctl_physinfo){
@@ -167,6 +182,7 @@ static long sysctl_op(struct xen_sysctl *op)
     case XEN_SYSCTL_getcpuinfo: return cpu_info_list(&op->u.getcpuinfo);
     case XEN_SYSCTL_availheap: return avail_heap(&op->u.availheap);
     case XEN_SYSCTL_numainfo: return numa_info(&op->u.numainfo);
+    case XEN_SYSCTL_scheduler_op: return scheduler_params(&op->u.scheduler_op);
     case XEN_SYSCTL_cpupool_op: return cpupool(&op->u.cpupool_op);
     default: return arch_do_sysctl(op);
     }
