@@ -62,11 +62,16 @@ void __init console_init(void)
     }
 }
 
-static void emit(const char *text, size_t n)
+static void show(const char *text, size_t n)
 {
     for (struct console_device *d = devices; d; d = d->next)
         if (d->active)
             d->write(text, n);
+}
+
+static void emit(const char *text, size_t n)
+{
+    show(text, n);
     for (size_t i = 0; i < n; i++)
         ring[ring_prod++ & (RING_SIZE - 1)] = text[i];
     if (tell_dom0)
@@ -99,7 +104,7 @@ void console_write(const char *text, size_t n)
 {
     unsigned long flags = console_enter();
 
-    emit(text, n);
+    show(text, n);
     console_leave(flags);
 }
 

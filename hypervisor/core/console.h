@@ -31,7 +31,10 @@ void console_init(void);
  * work. */
 void console_softirq_init(void);
 
-/* n bytes as they are, no prefix: dom0's output. Any context without LOCK_CONSOLE. */
+/*
+ * n bytes as they are, no prefix: dom0's output. Not into the ring: who reads that on dom0's console would read what
+ * it prints itself, without end. Any context without LOCK_CONSOLE.
+ */
 void console_write(const char *text, size_t n);
 /* n bytes of a line of d's, prefixed and filtered as a guest's; complete lines appear at once, the
  * rest when it ends. */
