@@ -5,7 +5,9 @@ One small dom0 for all of it; guests are made one after the other."""
 
 import re
 
-from run.context import GUEST_LOG
+from lab.dom0 import CommandFailed
+
+from run.context import GUEST_LOG, Failure, Skip
 
 COUNT = "i=0; while :; do i=$((i+1)); echo count $i; sleep 0.2; done"
 
@@ -24,7 +26,12 @@ def _start(context, dom0, name, task, extra=()):
 
 
 def _gone(context, dom0, name):
-    dom0.wait_for(f"! {context.tool} domid {name} 2>/dev/null >&2", 60)
+    try:
+        dom0.wait_for(f"! {context.tool} domid {name} 2>/dev/null >&2", 60)
+    except CommandFailed:
+        state = dom0.run(f"{context.tool} list {name}; tail -3 /var/log/xen/{context.tool}-{name}.log;"
+                         f" tail -3 {GUEST_LOG.format(name)}", check=False)[1]
+        raise Failure(f"{name} is still there: {state}") from None
 
 
 def ends_from_inside(context):
@@ -77,4 +84,35 @@ def ends_by_command(context):
         context.require(status == 1, f"destroying what is not there ended with {status}, not 1")
 
 
-TESTS = {"lifecycle": ends_from_inside, "lifecycle-commands": ends_by_command}
+DAEMONS = {"store": "/run/xen/xenstored.pid", "console": "/run/xen/xenconsoled.pid"}
+
+
+def daemons_return(context):
+    """A store or console daemon that is killed comes back by itself; guests and their consoles go on."""
+    if context.tools != "orlop":
+        raise Skip("nothing starts the stock daemons again")
+    tool = context.tool
+    with context.dom0(files=context.guest_files()) as dom0:
+        _start(context, dom0, "busy", COUNT)
+        log = GUEST_LOG.format("busy")
+        context.guest_says(dom0, "busy", "count 3")
+        for name, pid_file in [*DAEMONS.items(), *DAEMONS.items()]:
+            pid = int(dom0.run(f"cat {pid_file}"))
+            dom0.run(f"kill -9 {pid}")
+            dom0.wait_for(f"[ $(cat {pid_file}) != {pid} ] && kill -0 $(cat {pid_file}) 2>/dev/null", 30)
+            dom0.wait_for(f"{tool} domid busy >/dev/null 2>&1", 30)
+            lines = int(dom0.run(f"wc -l <{log}"))
+            dom0.wait_for(f"[ $(wc -l <{log}) -gt $(({lines} + 3)) ]", 60)
+            context.require(_state(context, dom0, "busy"), f"the guest is gone after the {name} daemon was killed")
+        dom0.run(f"{tool} shutdown -w busy", 120)
+        _gone(context, dom0, "busy")
+        _start(context, dom0, "next", COUNT)
+        context.guest_says(dom0, "next", "count 3")
+        dom0.run(f"{tool} destroy next")
+
+
+TESTS = {
+    "lifecycle": ends_from_inside,
+    "lifecycle-commands": ends_by_command,
+    "lifecycle-daemons": daemons_return,
+}

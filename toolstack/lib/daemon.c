@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -163,10 +166,60 @@ uint32_t hash_string(const char *s, size_t len)
     return h * 2246822519u;
 }
 
+/* No terminal and no directory are held any more. */
+static void let_go(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (chdir("/"))
+        log_error("chdir: %s", strerror(errno));
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
+    close(null);
+}
+
+/* Did the worker that had the other end get ready? It said so twice: to who started us, and to us. */
+static bool was_ready(int handle)
+{
+    char byte;
+
+    return read(handle, &byte, 1) == 1;
+}
+
+/*
+ * In the process that watches over the daemon: makes the process that is the daemon, and another
+ * whenever one dies without having been asked to. Returns in those, with the handle for
+ * daemon_ready. One that never got ready is not tried again: who started us is told.
+ */
+static int supervise(int ready[2])
+{
+    int status, handle = ready[1];
+    pid_t pid;
+
+    while ((pid = fork())) {
+        let_go();
+        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+            _exit(1);
+        if (WIFEXITED(status) && !WEXITSTATUS(status))
+            _exit(0);
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+            _exit(0);
+        if (handle >= 0) {
+            close(handle);
+            if (!was_ready(ready[0]))
+                _exit(1);
+            handle = -1;
+        }
+        syslog(LOG_DAEMON | LOG_ERR, "%s died (wait status %#x): started again", program_invocation_short_name, status);
+        sleep(1);
+    }
+    close(ready[0]);
+    return handle;
+}
+
 int daemon_start(void)
 {
     int ready[2];
-    char byte;
     pid_t pid;
 
     if (pipe2(ready, O_CLOEXEC))
@@ -176,30 +229,21 @@ int daemon_start(void)
         die("fork: %s", strerror(errno));
     if (pid) {
         close(ready[1]);
-        _exit(read(ready[0], &byte, 1) == 1 ? 0 : 1);
+        _exit(was_ready(ready[0]) ? 0 : 1);
     }
-    close(ready[0]);
     setsid();
-    return ready[1];
+    return supervise(ready);
 }
 
 void daemon_ready(int handle)
 {
-    int null;
-
     fflush(stdout);
     if (handle < 0)
         return;
-    null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (write(handle, "", 1) != 1)
+    if (write(handle, "++", 2) != 2)
         log_error("nobody waits for the daemon to be ready");
     close(handle);
-    if (chdir("/"))
-        log_error("chdir: %s", strerror(errno));
-    dup2(null, 0);
-    dup2(null, 1);
-    dup2(null, 2);
-    close(null);
+    let_go();
 }
 
 void daemon_write_pid(const char *path)

@@ -37,7 +37,8 @@ void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /*
  * Goes to the background. The parent stays until daemon_ready, and its exit status says whether it
- * came to that. Gives the handle for daemon_ready.
+ * came to that. Gives the handle for daemon_ready. A second process stays and starts the daemon
+ * again, here, when it dies by anything but SIGTERM or an exit with 0.
  */
 int daemon_start(void);
 void daemon_ready(int handle);
