@@ -159,7 +159,7 @@ static bool leaf_within_max(const xen_cpuid_leaf_t *l)
         const struct feature_place *f = &feature_place[w];
         const u32 *max;
 
-        if (f->leaf != l->leaf || f->subleaf != sub)
+        if (!f->leaf || f->leaf != l->leaf || f->subleaf != sub)
             continue;
         max = word_of(&pv_max_policy, w);
         if ((&l->a)[f->reg] & ~(max ? *max : 0))
