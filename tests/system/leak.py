@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests come and go and leave nothing: after many create/destroy cycles, some cut short at random moments of the
-guest's boot, free memory, event channels, domains and store nodes are back at the first figure: exactly, but for a page or two that
-dom0's own tables (its map track, its ports) keep at their high-water mark.
+guest's boot, free memory, event channels, domains and store nodes are back at exactly the first figure.
 
 What is counted, and how, is census/census.c; the store is counted by its listing. The first figure is taken after one cycle, when
-dom0's kernel has what it keeps for good."""
+dom0 has its first page of grant handles and its kernel has what it keeps for good."""
 
 import os
 import random
@@ -36,15 +35,6 @@ def figure(dom0):
     return before
 
 
-SLACK_PAGES = 2
-
-
-def same(now, first):
-    """All figures equal, and free pages within the slack."""
-    pages = [int(figures[0].split("=")[1]) for figures in (now, first)]
-    return now[1:] == first[1:] and abs(pages[0] - pages[1]) <= SLACK_PAGES
-
-
 def leak(context):
     """Free memory, event channels, domains and store nodes return after create/destroy cycles."""
     cycles, kills = (200, 20) if context.long else (10, 4)
@@ -67,11 +57,11 @@ def leak(context):
         for number in range(cycles):
             cycle(number % 5 == 0)
         now = figure(dom0)
-        context.require(same(now, first), f"after {cycles} cycles: {now}, at first: {first}")
+        context.require(now == first, f"after {cycles} cycles: {now}, at first: {first}")
         for _ in range(kills):
             cycle(False, chance.uniform(0, 6))
         now = figure(dom0)
-        context.require(same(now, first), f"after {kills} kills in boot: {now}, at first: {first}")
+        context.require(now == first, f"after {kills} kills in boot: {now}, at first: {first}")
         return f"{' '.join(first)}, at the end {now[0]}"
 
 
