@@ -11,7 +11,8 @@ import re
 from .emulator import TIME_SCALE, Timeout
 
 PIECE = 48
-HYPERVISOR_LINE = re.compile(r"^\((?:XEN|ORLOP|orlop)\).*\n?", re.M)
+# Lines of the hypervisor and of guests' early consoles, which may break into any line of dom0's.
+HYPERVISOR_LINE = re.compile(r"\((?:XEN|orlop|d\d+)\) .*\n?")
 
 
 class CommandFailed(Exception):
@@ -41,10 +42,12 @@ class Dom0:
     def run(self, command, timeout=60, check=True):
         """Runs a shell command (one line) in dom0; gives its output, or (status, output) without check."""
         self.number += 1
+        before = self.emulator.position
         self.send(f"{self.number} {command}\n")
-        start = self.emulator.position
+        self.emulator.position = before  # waiting for a lost echo may have run past the mark
+        start = self.emulator.expect(rf"@@{self.number}\n", timeout).end()
         found = self.emulator.expect(rf"@@{self.number}:(\d+)@@\n", timeout)
-        output = self.emulator.text[start:found.start()].lstrip("\n")
+        output = self.emulator.text[start:found.start()]
         output = HYPERVISOR_LINE.sub("", output)
         status = int(found.group(1))
         if not check:
