@@ -4,9 +4,12 @@
 The console goes to a log file whole and is matched by regular expressions in order, each wait with a time limit. What
 is inside the machine (dom0's shell, guests) is dom0.py's."""
 
+import contextlib
 import os
 import re
+import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -16,6 +19,11 @@ from . import paths
 # on real Xen lose register contents (segmentation faults after fork) as soon as a busy guest runs beside, even on
 # one CPU; with FXSAVE alone they do not.
 CPU_DEFAULT = "max,-smap,-smep,-pku,-rdtscp,-xsave,-avx,-avx2,-fma"
+# The monitor's words for what the CPUs do and which interrupts wait; the hypervisor's keys for the same, after the
+# sequence that leads the serial line to it.
+STATE_COMMANDS = ("info registers -a", "info pic", "info lapic")
+SWITCH_INPUT = "\x01\x01\x01"
+STATE_KEYS = "dqei"
 TIME_SCALE = float(os.environ.get("ORLOP_TIME_SCALE", "1"))
 
 
@@ -49,11 +57,11 @@ class Machine:
         self.firmware = firmware
         self.threads = threads
 
-    def command(self):
-        """The emulator's argument list."""
+    def command(self, monitor=None):
+        """The emulator's argument list; monitor is the path of a socket for it."""
         args = ["qemu-system-x86_64", "-machine", self.machine, "-accel", f"tcg,thread={self.threads}", "-cpu", self.cpu,
-                "-m", self.memory, "-smp", str(self.cpus), "-display", "none", "-monitor", "none",
-                "-serial", "stdio", "-no-reboot", "-nodefaults"]
+                "-m", self.memory, "-smp", str(self.cpus), "-display", "none",
+                "-monitor", f"unix:{monitor},server=on,wait=off" if monitor else "none", "-serial", "stdio", "-no-reboot", "-nodefaults"]
         if self.icount:
             args += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm", "-seed", "1"]
         if self.hypervisor:
@@ -79,10 +87,12 @@ class Emulator:
         self.changed = threading.Condition()
         self.process = None
         self.pump = None
+        self.folder = tempfile.TemporaryDirectory(prefix="orlop-emulator-")  # a socket's path must be short
+        self.monitor = os.path.join(self.folder.name, "monitor")
 
     def __enter__(self):
         os.makedirs(os.path.dirname(self.log), exist_ok=True)
-        command = self.machine.command()
+        command = self.machine.command(self.monitor)
         with open(self.log + ".command", "w", encoding="utf-8") as f:
             f.write(" ".join(f"'{arg}'" if re.search(r"[^\w=./,:-]", arg) else arg for arg in command) + "\n")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -91,12 +101,30 @@ class Emulator:
         self.pump.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind is Timeout and self.process.poll() is None:
+            self._say_state()
         self.process.kill()
         self.process.wait()
         self.pump.join(10)
         self.process.stdin.close()
         self.process.stdout.close()
+        self.folder.cleanup()
+
+    def _say_state(self):
+        """For whoever looks for the reason of a silence: the CPUs' registers into LOG.state, and the hypervisor's own
+        dumps, if it still listens, into the log."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(3)
+            monitor.connect(self.monitor)
+            monitor.sendall("".join(f"{line}\n" for line in STATE_COMMANDS).encode())
+            with open(self.log + ".state", "wb") as f, contextlib.suppress(TimeoutError):
+                while data := monitor.recv(65536):
+                    f.write(data)
+        self.write(SWITCH_INPUT)
+        for key in STATE_KEYS:
+            self.write(key)
+            time.sleep(1)
 
     def _read(self):
         with open(self.log, "wb") as log:
