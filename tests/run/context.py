@@ -27,12 +27,13 @@ GUEST_LOG = "/var/log/xen/console/guest-{}.log"
 
 
 class Context:
-    def __init__(self, on, tools, long, folder):
-        self.on = on
-        self.tools = tools
-        self.long = long
+    def __init__(self, options, folder):
+        self.on = options.on
+        self.tools = options.tools
+        self.long = options.long
+        self.record = options.record
         self.folder = folder
-        self.tool = "xl" if tools == "xen" else "orlop"
+        self.tool = "xl" if self.tools == "xen" else "orlop"
         self.runs = 0
 
     def require(self, condition, reason):

@@ -29,7 +29,7 @@ def main():
     started = time.monotonic()
     _prepare(options, tests)
     outcomes = _run_all(tests, options)
-    return _report(outcomes, time.monotonic() - started)
+    return _report(outcomes, time.monotonic() - started, _logs(options))
 
 
 def _options():
@@ -40,10 +40,14 @@ def _options():
     parser.add_argument("--on", choices=["orlop", "xen"], default="orlop", help="the hypervisor under test")
     parser.add_argument("--tools", choices=["orlop", "xen"], help="whose tools serve dom0 (default: those that belong "
                         "to the hypervisor)")
+    parser.add_argument("--record", action="store_true", help="with --on xen: note what dom0's and guests' kernels complain "
+                        "of there (tests/run/kernel_log.py)")
     parser.add_argument("--jobs", type=int, default=2, help="emulators at once (default 2)")
     parser.add_argument("--no-build", action="store_true", help="take build/ as it is")
     options = parser.parse_args()
     options.tools = options.tools or options.on
+    if options.record and options.on != "xen":
+        parser.error("--record takes what real Xen does: it goes with --on xen")
     return options
 
 
@@ -61,7 +65,7 @@ def _prepare(options, tests):
     """Builds what the tests stand on. A part that does not build is a failed test of its own, see catalogue.py."""
     if not options.no_build:
         for part in _parts(options):
-            log = os.path.join(paths.BUILD, "check", f"build-{part}.log")
+            log = os.path.join(_logs(options), f"build-{part}.log")
             os.makedirs(os.path.dirname(log), exist_ok=True)
             with open(log, "wb") as f:
                 subprocess.run(["make", "-C", paths.TOP, part], stdout=f, stderr=subprocess.STDOUT, check=False)
@@ -72,6 +76,11 @@ def _prepare(options, tests):
             paths.kernel_unpacked()
         except paths.LabError as error:
             sys.exit(f"check: {error}")
+
+
+def _logs(options):
+    """Where logs go: those of real Xen beside ours, to be compared."""
+    return os.path.join(paths.BUILD, "check" if options.on == "orlop" else "check-on-xen")
 
 
 def _parts(options):
@@ -91,12 +100,12 @@ def _run_all(tests, options):
 
 def _run_one(test, options):
     """Runs one test in a log folder of its own; gives (test, verdict, reason)."""
-    folder = os.path.join(paths.BUILD, "check", test.name)
+    folder = os.path.join(_logs(options), test.name)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     started = time.monotonic()
     try:
-        reason = test.run(Context(options.on, options.tools, options.long, folder)) or ""
+        reason = test.run(Context(options, folder)) or ""
         verdict = "PASS"
     except Skip as skip:
         verdict, reason = "SKIP", str(skip)
@@ -114,10 +123,10 @@ def _run_one(test, options):
     return test, verdict, reason
 
 
-def _report(outcomes, seconds):
+def _report(outcomes, seconds, logs):
     failed = [test.name for test, verdict, _ in outcomes if verdict == "FAIL"]
     count = {verdict: sum(1 for _, v, _ in outcomes if v == verdict) for verdict in ("PASS", "FAIL", "SKIP")}
-    print(f"took {seconds / 60:.1f} minutes; logs in {os.path.relpath(os.path.join(paths.BUILD, 'check'))}/")
+    print(f"took {seconds / 60:.1f} minutes; logs in {os.path.relpath(logs)}/")
     if failed:
         print("failed: " + " ".join(failed))
     print(f"{count['PASS']} passed, {count['FAIL']} failed, {count['SKIP']} skipped")

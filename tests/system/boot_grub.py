@@ -8,7 +8,7 @@ import re
 from lab import grub, images, paths
 from lab.dom0 import Dom0
 from lab.emulator import Machine
-from run.kernel_log import check_kernel_log
+from run.kernel_log import check_dom0_log
 
 
 def boot(firmware):
@@ -34,7 +34,7 @@ def boot(firmware):
             efi = dom0.run("[ -d /sys/firmware/efi ] && echo efi || echo bios").strip()
             context.require(efi == ("efi" if firmware == "uefi" else "bios"), f"dom0 sees {efi} firmware")
             context.require("Domain-0" in dom0.run(f"{context.tool} list"), "no Domain-0 in the list")
-            check_kernel_log(context, dom0.run("dmesg"))
+            check_dom0_log(context, dom0)
         os.unlink(iso)
         os.unlink(initrd)
 

@@ -11,7 +11,7 @@ import socket
 import threading
 
 from lab.emulator import drive
-from run.kernel_log import check_kernel_log
+from run.kernel_log import check_dom0_log
 
 DISKS = {"virtio": "", "ahci": "", "nvme": "", "usb": ",bus=usb.0"}
 
@@ -117,7 +117,7 @@ def devices(kernel_args, wanted_interrupt):
                 _try_card(context, dom0, mac, net, echo.port, 32 if context.long else 4)
             interrupts = dom0.run("grep -e xen-pirq /proc/interrupts")
             context.require(re.search(wanted_interrupt, interrupts), f"no {wanted_interrupt} among the interrupts")
-            check_kernel_log(context, dom0.run("dmesg"))
+            check_dom0_log(context, dom0)
             return f"{size} MB on each of {', '.join(sorted(disks))}"
 
     run.__doc__ = ("Disks and cards work with MSI and MSI-X." if not kernel_args else

@@ -6,8 +6,8 @@ The guest is the small image: what it is told to do comes as task=, what it says
 import re
 
 from lab import paths
-
 from run.context import Failure
+from run.kernel_log import check_dom0_log, check_kernel_log
 
 DISK_TASK = """
 n={megabytes}
@@ -27,6 +27,8 @@ rm /tmp/data
 nc 10.77.0.1 7002 | sha256sum | cut -c1-64 | sed 's/^/received: /'
 """
 
+LOG_TASK = "dmesg -r"
+
 
 def said(log, word):
     """The rest of the line of a guest's log that starts with the word."""
@@ -38,12 +40,14 @@ def said(log, word):
 
 def first_guest(context):
     """One stock guest with one vCPU: from create to its shell; console both ways; poweroff ends it."""
-    config = context.guest("demo", addr="10.77.0.2")
+    config = context.guest("demo", addr="10.77.0.2", task=LOG_TASK)
     files = {**context.guest_files(kernel=paths.kernel()), "/etc/xen/demo.cfg": config}
     with context.dom0(files=files) as dom0:
         tool = context.tool
         dom0.run(f"{tool} create /etc/xen/demo.cfg", 180)
         context.guest_says(dom0, "demo", "guest: up with 1 vCPUs", 180)
+        context.guest_says(dom0, "demo", "guest: task ended with", 60)
+        check_kernel_log(context, context.guest_log(dom0, "demo"), "guest-dmesg")
         listed = dom0.run(f"{tool} list")
         context.require(re.search(r"^demo +1 +128 +1 +[-r][-b]----", listed, re.M), f"unexpected list: {listed!r}")
         dom0.run("ping -c 3 -W 10 10.77.0.2")
@@ -66,7 +70,7 @@ def guest_io(vcpus):
     def run(context):
         """filled in below"""
         disk_size, net_size = (1024, 100) if context.long else (64, 16)
-        task = DISK_TASK.format(megabytes=disk_size) + NET_TASK.format(megabytes=net_size)
+        task = DISK_TASK.format(megabytes=disk_size) + NET_TASK.format(megabytes=net_size) + LOG_TASK
         with context.dom0(files=context.guest_files(), cpus=2, memory="4G",
                           dom0_memory="2G" if context.long else "768M") as dom0:
             disk = context.make_disk(dom0, "/tmp/disk.img" if not context.long else "/disk.img", disk_size)
@@ -80,6 +84,8 @@ def guest_io(vcpus):
             context.guest_says(dom0, "demo", f"guest: up with {vcpus} vCPUs", 180)
             context.guest_says(dom0, "demo", "guest: task ended with", 3600 if context.long else 400)
             log = context.guest_log(dom0, "demo")
+            check_kernel_log(context, log, "guest-dmesg")
+            check_dom0_log(context, dom0)
             context.require("ping: good" in log, "the guest's ping of dom0 failed")
             said(log, "disk")
             context.require(said(log, "sent") == dom0.run("cat /tmp/got").strip(), "TCP from the guest changed its data")
