@@ -54,8 +54,7 @@ FILES = {
     "etc/systemd/system/orlop-task.service": UNIT.format(
         text="Task of the kernel's command line", wanted="multi-user.target",
         unit="After=orlop-setup.service\nConditionKernelCommandLine=task",
-        service="Type=simple\nRemainAfterExit=no\nStandardOutput=tty\nTTYPath=/dev/hvc0\n"
-                "ExecStart=/usr/local/lib/orlop/task"),
+        service="Type=simple\nRemainAfterExit=no\nExecStart=/usr/local/lib/orlop/task"),
     "root/.bash_profile": "grep -q 'run=testshell' /proc/cmdline && [ \"$(tty)\" = /dev/hvc0 ] && "
                           "exec /usr/local/lib/orlop/testshell\n",
 }

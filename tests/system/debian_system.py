@@ -2,7 +2,7 @@
 """The complete Debian 12 with systemd: as dom0, and as a paravirtualized guest with its disk and network.
 
 The guest's work comes as task= on its command line and is run by the image's own unit; what it prints is read from its
-console's log."""
+console's log. Which of its three boots it is in it knows from a file on its disk."""
 
 import os
 import re
@@ -10,44 +10,68 @@ import re
 from lab import debian
 from lab.emulator import drive
 from run.context import GUEST_LOG
-from run.kernel_log import check_kernel_log
+from run.kernel_log import check_dom0_log, check_kernel_log
 
-TASK = """
-systemctl is-system-running --wait | sed 's/^/state: /'
-ping -c 3 -W 5 10.77.0.1 >/dev/null && echo "ping: good"
-dd if=/dev/urandom of=/var/tmp/data bs=1M count={megabytes} 2>/dev/null
-one=$(sha256sum </var/tmp/data); sync; echo 3 >/proc/sys/vm/drop_caches
-two=$(sha256sum </var/tmp/data); [ "$one" = "$two" ] && echo "disk: good"
-sha256sum </var/tmp/data | cut -c1-64 | sed 's/^/sent: /'
-nc -N 10.77.0.1 7001 </var/tmp/data
-dmesg | grep -c -e WARNING: -e BUG: -e Oops | sed 's/^/complaints: /'
-systemctl poweroff
+# The disk's data: a random block again and again, each time with another number before it, so that no two places hold the same.
+TASK = """cd /var/tmp
+n=$(cat n||echo 0);echo $((n+1))>n;sync
+systemctl is-system-running --wait|sed "s/^/boot $n: /"
+[ $n = 1 ]&&echo c>/proc/sysrq-trigger
+[ $n = 2 ]&&exec systemctl poweroff
+ping -qc 3 -W 5 10.77.0.1&&echo ping: good
+head -c 16M /dev/urandom>b
+for i in $(seq {blocks});do echo $i;cat b;done|tee d|sha256sum>w
+sync;echo 3 >/proc/sys/vm/drop_caches
+sha256sum<d|cmp - w&&echo disk: good
+head -c {net}M d|sha256sum|sed 's/^/sent: /'
+head -c {net}M d|nc -N 10.77.0.1 7001
+nc -d 10.77.0.1 7002|sha256sum|sed 's/^/received: /'
+dmesg -r
+systemctl reboot
 """
 
 
-def guest(context):
-    """A complete Debian guest reaches login, works by checksum on disk and network, and powers off."""
-    system = debian.system()
-    megabytes = 512 if context.long else 16
-    files = {"/boot/vmlinuz": os.path.join(system, "vmlinuz"), "/boot/initrd.img": os.path.join(system, "initrd.img")}
-    disk = drive(os.path.join(system, "root.ext4"), "virtio", name="guest")
-    with context.dom0(files=files, devices=disk, memory="2G", dom0_memory="768M") as dom0:
-        config = context.guest("deb", task=TASK.format(megabytes=megabytes), addr="10.77.0.2", memory=512, vcpus=2,
-                               disks=["phy:/dev/vda,xvda,w"], ramdisk="/boot/initrd.img")
-        dom0.put("/etc/xen/deb.cfg", config.replace(b"quiet", b"root=/dev/xvda rw"))
-        dom0.run("(sleep 10000 | nc -l -p 7001 | sha256sum | cut -c1-64 >/tmp/got) &")
-        dom0.run(f"{context.tool} create /etc/xen/deb.cfg", 180)
-        context.guest_says(dom0, "deb", "root@debian", 600)
-        context.guest_says(dom0, "deb", "^sent: ", 600)
-        dom0.wait_for(f"! {context.tool} domid deb 2>/dev/null >&2", 300)
-        log = context.guest_log(dom0, "deb")
-        with open(os.path.join(context.folder, "guest.log"), "w", encoding="utf-8") as f:
-            f.write(log)
-        context.require("state: running" in log, "systemd does not tell 'running'")
-        for word in ("ping: good", "disk: good", "complaints: 0"):
-            context.require(word in log, f"the guest did not say '{word}'")
-        sent = re.search(r"^sent: (\S+)", log, re.M).group(1)
-        context.require(sent == dom0.run("cat /tmp/got").strip(), "TCP from the guest changed its data")
+def guest(vcpus):
+    def run(context):
+        """filled in below"""
+        system = debian.system()
+        disk_size, net_size = (1024, 100) if context.long else (64, 16)
+        files = {"/boot/vmlinuz": os.path.join(system, "vmlinuz"), "/boot/initrd.img": os.path.join(system, "initrd.img")}
+        disk = drive(os.path.join(system, "root.ext4"), "virtio", name="guest")
+        with context.dom0(files=files, devices=disk, memory="2G", dom0_memory="768M") as dom0:
+            config = context.guest("deb", task=TASK.format(blocks=disk_size // 16, net=net_size), addr="10.77.0.2", memory=512,
+                                   vcpus=vcpus, disks=["phy:/dev/vda,xvda,w"], ramdisk="/boot/initrd.img",
+                                   extra=["on_reboot = 'restart'", "on_crash = 'restart'", "on_poweroff = 'destroy'"])
+            dom0.put("/etc/xen/deb.cfg", config.replace(b"quiet", b"root=/dev/xvda rw"))
+            # nc ends when either side does: its standard input must stay open until the guest has sent all.
+            dom0.run("(sleep 10000 | nc -l -p 7001 | sha256sum >/tmp/got) &")
+            dom0.run(f"dd if=/dev/urandom of=/tmp/out bs=1M count={net_size} 2>/dev/null")
+            dom0.run("(nc -l -p 7002 </tmp/out >/dev/null) &")
+            dom0.run(f"{context.tool} create /etc/xen/deb.cfg", 180)
+            try:
+                context.guest_says(dom0, "deb", "root@debian", 600)
+                for boot in range(3):
+                    context.guest_says(dom0, "deb", f"boot {boot}: ", 3600 if context.long else 600)
+                dom0.wait_for(f"! {context.tool} domid deb 2>/dev/null >&2", 300)
+            finally:
+                log = context.guest_log(dom0, "deb")
+                with open(os.path.join(context.folder, "guest.log"), "w", encoding="utf-8") as f:
+                    f.write(log)
+            for boot in range(3):
+                context.require(f"boot {boot}: running" in log, f"systemd does not tell 'running' in boot {boot}")
+            for word in ("ping: good", "disk: good"):
+                context.require(word in log, f"the guest did not say '{word}'")
+            for word, path in (("sent", "/tmp/got"), ("received", "/tmp/out")):
+                told = re.search(rf"{word}: (\w+)", log)
+                sum_here = dom0.run(f"cat {path}" if word == "sent" else f"sha256sum {path}").split()[0]
+                context.require(told and told.group(1) == sum_here, f"TCP changed what the guest has {word}")
+            check_kernel_log(context, log.split("sysrq: Trigger a crash")[0], "guest-dmesg")
+            check_dom0_log(context, dom0)
+            return f"{disk_size} MB of disk, {net_size} MB of TCP each way, reboot, crash, poweroff"
+
+    run.__doc__ = (f"A complete Debian guest with {vcpus} vCPU{'s' * (vcpus > 1)}: login, disk and network by checksum; "
+                   "reboot, crash, poweroff.")
+    return run
 
 
 def host(context):
@@ -69,10 +93,10 @@ def host(context):
         dom0.run(f"{context.tool} create /etc/xen/small.cfg", 180)
         dom0.wait_for(f"grep -q 'guest: up' {GUEST_LOG.format('small')}", 180)
         dom0.run("ping -c 3 10.77.0.3")
-        check_kernel_log(context, dom0.run("dmesg"))
+        check_dom0_log(context, dom0)
         os.unlink(tools)
 
 
-TESTS = {"dom0-debian": host, "guest-pv-debian": guest}
+TESTS = {"dom0-debian": host, "guest-pv-debian": guest(1), "guest-pv-debian-smp": guest(4)}
 # Minutes on two cores.
-LONG = {"guest-pv-debian"}
+LONG = {"guest-pv-debian", "guest-pv-debian-smp"}
