@@ -2,7 +2,7 @@
 /*
  * dom0: how much memory and how many vCPUs it gets, what of the machine is its, and its start. The
  * address space itself is built by arch/x86/pv/dom0_build.c. Options as Xen's:
- * dom0_mem=[min:SIZE,][max:SIZE,][SIZE], dom0_max_vcpus=N.
+ * dom0_mem=[min:SIZE,][max:SIZE,][SIZE], dom0_max_vcpus=N or MIN-MAX.
  */
 #include <arch/arch.h>
 #include <arch/x86/pv/dom0_build.h>
@@ -17,23 +17,63 @@
 
 #define MB(pages) ((pages) >> (20 - PAGE_SHIFT))
 
-/* Bytes; 0: not given. */
-static u64 dom0_mem __initdata, dom0_mem_min __initdata, dom0_mem_max __initdata;
-static unsigned int max_vcpus __initdata;
-BOOT_PARAM_UINT("dom0_max_vcpus", dom0_max_vcpus, max_vcpus);
+/* Bytes; 0: not given. Negative sizes ("all but") have the flag. */
+struct amount {
+    u64 bytes;
+    bool all_but;
+};
+static struct amount dom0_mem __initdata, dom0_mem_min __initdata, dom0_mem_max __initdata;
+static unsigned int max_vcpus __initdata, min_vcpus __initdata = 1;
+
+static const char *__init parse_amount(const char *s, struct amount *a)
+{
+    a->all_but = *s == '-';
+    return param_parse_size(s + a->all_but, &s, &a->bytes) ? NULL : s;
+}
 
 static int __init parse_dom0_mem(const char *s)
 {
-    for (;; s++) {
-        u64 *bytes = !strncmp(s, "min:", 4) ? &dom0_mem_min : !strncmp(s, "max:", 4) ? &dom0_mem_max : &dom0_mem;
-
-        if (param_parse_size(bytes == &dom0_mem ? s : s + 4, &s, bytes))
+    while (s && *s) {
+        if (!strncmp(s, "min:", 4))
+            s = parse_amount(s + 4, &dom0_mem_min);
+        else if (!strncmp(s, "max:", 4))
+            s = parse_amount(s + 4, &dom0_mem_max);
+        else
+            s = parse_amount(s, &dom0_mem);
+        if (s && *s == ',')
+            s++;
+        else if (s && *s)
             return -EINVAL;
-        if (*s != ',')
-            return *s ? -EINVAL : 0;
     }
+    return s ? 0 : -EINVAL;
 }
 BOOT_PARAM_CUSTOM("dom0_mem", dom0_mem, parse_dom0_mem);
+
+static int __init parse_max_vcpus(const char *s)
+{
+    const char *end;
+
+    max_vcpus = str_to_u64(s, &end, 0);
+    if (end == s)
+        return -EINVAL;
+    if (*end == '-') {
+        min_vcpus = max_vcpus;
+        max_vcpus = *++end ? str_to_u64(end, &end, 0) : NR_CPUS;
+    }
+    return *end || !max_vcpus || min_vcpus > max_vcpus ? -EINVAL : 0;
+}
+BOOT_PARAM_CUSTOM("dom0_max_vcpus", dom0_max_vcpus, parse_max_vcpus);
+
+static unsigned long __init amount_pages(const struct amount *a, unsigned long available, unsigned long dflt)
+{
+    unsigned long pages = a->bytes >> PAGE_SHIFT;
+
+    if (!a->bytes)
+        return dflt;
+    if (a->all_but)
+        return available > pages ? available - pages : 0;
+    return pages;
+}
 
 /* Without an option: all but a sixteenth, at most 128 MB, that stays for us and for DMA buffers.
  * *max: its limit for later. */
@@ -41,11 +81,20 @@ static unsigned long __init dom0_pages(unsigned long *max_pages)
 {
     unsigned long available = heap_free_frames();
     unsigned long reserve = min(available / 16, 128UL << (20 - PAGE_SHIFT));
-    unsigned long pages = dom0_mem ? dom0_mem >> PAGE_SHIFT : available - reserve;
+    unsigned long pages = amount_pages(&dom0_mem, available, available - reserve);
+    unsigned long least = amount_pages(&dom0_mem_min, available, 0);
+    unsigned long most = amount_pages(&dom0_mem_max, available, ~0UL);
 
-    *max_pages = dom0_mem_max ? dom0_mem_max >> PAGE_SHIFT : ~0U;
-    pages = min(max(pages, dom0_mem_min >> PAGE_SHIFT), *max_pages);
+    pages = min(max(pages, least), most);
+    *max_pages = dom0_mem_max.bytes ? max(most, pages) : ~0U;
     return min(pages, available - min(available, 256UL)); /* room for its page tables' bookkeeping */
+}
+
+static unsigned int __init dom0_vcpus(void)
+{
+    unsigned int n = max(cpumask_weight(&cpu_online_map), min_vcpus);
+
+    return max_vcpus ? min(n > max_vcpus || min_vcpus == 1 ? max_vcpus : n, (unsigned int)NR_CPUS) : n;
 }
 
 static struct domain *__init create(unsigned int vcpus)
@@ -86,7 +135,7 @@ static void __init release_modules(void)
 void __init dom0_create(void)
 {
     const struct boot_module *kernel = &boot_info.module[0], *ramdisk = &boot_info.module[1];
-    unsigned int vcpus = max_vcpus ? min(max_vcpus, (unsigned int)NR_CPUS) : cpumask_weight(&cpu_online_map);
+    unsigned int vcpus = dom0_vcpus();
     struct dom0_images images = {};
     struct kernel_image image;
     const char *why;

@@ -23,6 +23,8 @@ unsigned int nr_cpu_ids = 1;
 
 static unsigned int max_cpus = NR_CPUS;
 BOOT_PARAM_UINT("maxcpus", maxcpus, max_cpus);
+static bool want_smp = true;
+BOOT_PARAM_BOOL("smp", smp, want_smp);
 
 /* Decided before the others start: does each compare its TSC with the first CPU's? */
 static bool clock_compares_tsc;
@@ -59,7 +61,7 @@ void ap_start(unsigned int cpu)
  * many there are. */
 static unsigned int __init cpus_prepare(void)
 {
-    unsigned int limit = min(max(max_cpus, 1U), NR_CPUS + 0U), cpu = 1;
+    unsigned int limit = want_smp ? min(max(max_cpus, 1U), NR_CPUS + 0U) : 1, cpu = 1;
 
     for (unsigned int i = 0; i < acpi_info.nr_cpus; i++) {
         u32 id = acpi_info.cpu[i].apic_id;
