@@ -136,78 +136,32 @@ void console_ring_clear(void)
     console_leave(flags);
 }
 
-u32 console_ring_start(void)
-{
-    unsigned long flags = console_enter();
-    u32 pos = ring_oldest();
-
-    console_leave(flags);
-    return pos;
-}
-
 void console_force(void) { forced = true; }
 
 /* ---- messages ---- */
 
-/* Messages up to `always` are shown, those up to `limited` at a limited rate. -1: none. */
-struct log_filter {
-    int always, limited;
-};
-static struct log_filter host_filter = {LOG_INFO, LOG_INFO};
-static struct log_filter guest_filter = {-1, LOG_WARNING};
+/* Messages of ours, and lines of guests (as LOG_INFO), are shown up to these. -1: none. */
+static int host_level = LOG_INFO, guest_level = LOG_WARNING;
 
-static int __init level_parse(const char *s, size_t n)
+/* <level>[/<rate-limited level>]: nothing here comes at such a rate, so the last word counts. */
+static int __init level_parse(const char *s, int *level)
 {
     static const char *const names[] = {"none", "error", "warning", "info", "debug", "all"};
+    const char *slash = strchr(s, '/');
 
     for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
-        if (strlen(names[i]) == n && strncmp(s, names[i], n) == 0)
-            return min((int)i - 1, (int)LOG_DEBUG);
+        if (strcmp(slash ? slash + 1 : s, names[i]) == 0) {
+            *level = min((int)i - 1, (int)LOG_DEBUG);
+            return 0;
+        }
     return -EINVAL;
 }
 
-/* <level>[/<rate-limited level>] */
-static int __init filter_parse(const char *s, struct log_filter *filter)
-{
-    const char *slash = strchr(s, '/');
-    int always = level_parse(s, slash ? (size_t)(slash - s) : strlen(s));
-    int limited = slash ? level_parse(slash + 1, strlen(slash + 1)) : always;
+static int __init loglvl_parse(const char *s) { return level_parse(s, &host_level); }
 
-    if (always < -1 || limited < -1)
-        return -EINVAL;
-    *filter = (struct log_filter){always, max(always, limited)};
-    return 0;
-}
-
-static int __init loglvl_parse(const char *s) { return filter_parse(s, &host_filter); }
-
-static int __init guest_loglvl_parse(const char *s) { return filter_parse(s, &guest_filter); }
+static int __init guest_loglvl_parse(const char *s) { return level_parse(s, &guest_level); }
 BOOT_PARAM_CUSTOM("loglvl", loglvl, loglvl_parse);
 BOOT_PARAM_CUSTOM("guest_loglvl", guest_loglvl, guest_loglvl_parse);
-
-#define RATE_BURST  10
-#define RATE_PERIOD SECONDS(5)
-
-/* At most RATE_BURST messages per RATE_PERIOD, and once per period how many were lost. */
-static bool rate_allows(void)
-{
-    static s_time_t period_start;
-    static u32 shown;
-    unsigned long flags = console_enter();
-    u32 missed = 0;
-    bool allow;
-
-    if (now() - period_start > RATE_PERIOD) {
-        period_start = now();
-        missed = shown > RATE_BURST ? shown - RATE_BURST : 0;
-        shown = 0;
-    }
-    allow = shown++ < RATE_BURST;
-    console_leave(flags);
-    if (missed)
-        log_warning("%u messages about guests suppressed\n", missed);
-    return allow;
-}
 
 /* Text with our prefix at each start of a line. */
 static void say(const char *text)
@@ -226,36 +180,20 @@ static void say(const char *text)
     }
 }
 
-static void say_formatted(const char *fmt, va_list ap)
-{
-    static char text[1024];
-    unsigned long flags = console_enter();
-
-    vsnprintf(text, sizeof(text), fmt, ap);
-    say(text);
-    console_leave(flags);
-}
-
 void printk_level(enum log_level level, const char *fmt, ...)
 {
+    static char text[1024];
+    unsigned long flags;
     va_list ap;
 
-    if ((int)level > host_filter.always && !forced)
+    if ((int)level > host_level && !forced)
         return;
+    flags = console_enter();
     va_start(ap, fmt);
-    say_formatted(fmt, ap);
+    vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-}
-
-void printk_guest(enum log_level level, const char *fmt, ...)
-{
-    va_list ap;
-
-    if ((int)level > guest_filter.limited || ((int)level > guest_filter.always && !rate_allows()))
-        return;
-    va_start(ap, fmt);
-    say_formatted(fmt, ap);
-    va_end(ap);
+    say(text);
+    console_leave(flags);
 }
 
 /* ---- lines of guests ---- */
@@ -265,7 +203,7 @@ static void guest_line_end(struct domain *d)
 {
     char head[16];
 
-    if (guest_filter.limited >= LOG_INFO) {
+    if (guest_level >= LOG_INFO) {
         emit(head, snprintf(head, sizeof(head), "(d%u) ", d->id));
         emit(d->console_line, d->console_used);
         emit("\n", 1);

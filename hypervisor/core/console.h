@@ -55,8 +55,6 @@ void console_give_to_dom0(void);
  */
 size_t console_ring_read(u32 *pos, char *buf, size_t n);
 void console_ring_clear(void);
-/* Position of the oldest byte that is not cleared. */
-u32 console_ring_start(void);
 
 /* panic() is about to speak: locks of dead CPUs are ignored, filters off. */
 void console_force(void);

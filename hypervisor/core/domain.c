@@ -166,21 +166,16 @@ static int domain_init_parts(struct domain *d, const struct xen_domctl_createdom
     d->vcpu = mem_alloc_array(struct vcpu *, c->max_vcpus);
     d->iomem_caps = rangeset_new();
     d->irq_caps = rangeset_new();
-    d->shared_info = page_alloc(0);
-    if (!d->vcpu || !d->iomem_caps || !d->irq_caps || !d->shared_info)
+    if (!d->vcpu || !d->iomem_caps || !d->irq_caps || !(d->shared_info = page_alloc(0)))
         return -ENOMEM;
     frame_share(d->shared_info, d, true);
-    rc = evtchn_domain_init(d, c->max_evtchn_port);
-    if (!rc)
-        rc = grant_domain_init(d, c->max_grant_frames, c->max_maptrack_frames,
-                               c->grant_opts & XEN_DOMCTL_GRANT_version_mask);
-    if (!rc)
-        rc = sched_domain_init(d);
-    if (!rc)
-        rc = arch_domain_create(d, c);
-    if (!rc)
-        arch_shared_info_init(d);
-    return rc;
+    if ((rc = evtchn_domain_init(d, c->max_evtchn_port)) ||
+        (rc = grant_domain_init(d, c->max_grant_frames, c->max_maptrack_frames,
+                                c->grant_opts & XEN_DOMCTL_GRANT_version_mask)) ||
+        (rc = sched_domain_init(d)) || (rc = arch_domain_create(d, c)))
+        return rc;
+    arch_shared_info_init(d);
+    return 0;
 }
 
 int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out)
@@ -365,15 +360,6 @@ void domain_shutdown(struct domain *d, u32 code)
     spin_unlock(&d->lock);
     if (first)
         evtchn_send_global_virq(VIRQ_DOM_EXC);
-}
-
-void domain_resume(struct domain *d)
-{
-    spin_guard(&d->lock);
-    if (d->is_shut_down)
-        domain_unpause(d);
-    d->is_shut_down = false;
-    d->shutdown_code = d->shutdown_latched = 0;
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...)

@@ -86,7 +86,7 @@ struct domain {
     /* Guarded by lock. */
     struct spinlock lock;
     enum domain_dying dying;
-    bool is_shut_down;      /* holds one pause */
+    bool is_shut_down;      /* holds one pause, for good */
     u32 shutdown_code;      /* SHUTDOWN_* */
     u32 shutdown_latched;   /* SCHEDOP_shutdown_code: that code + 1, used instead of what comes later;
                                0: none */
@@ -181,8 +181,6 @@ int domain_unpause_by_controller(struct domain *d);
 /* The guest ends (SHUTDOWN_*): all vCPUs stop, the toolstack is told by VIRQ_DOM_EXC. For dom0: the
  * host ends. */
 void domain_shutdown(struct domain *d, u32 code);
-/* Takes it back (after a suspend that was cancelled, or by DOMCTL_resumedomain). */
-void domain_resume(struct domain *d);
 /* The guest cannot go on: keeps and logs the first reason, shuts it down with SHUTDOWN_crash.
  * Returns; the caller carries on to a return path. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);

@@ -224,6 +224,35 @@ void evtchn_send_pirq(struct domain *d, u32 pirq)
 
 /* ---- opening ---- */
 
+/* The argument of any operation. */
+union evtchn_any {
+    struct evtchn_alloc_unbound alloc_unbound;
+    struct evtchn_bind_interdomain bind_interdomain;
+    struct evtchn_bind_virq bind_virq;
+    struct evtchn_bind_ipi bind_ipi;
+    struct evtchn_bind_pirq bind_pirq;
+    struct evtchn_close close;
+    struct evtchn_status status;
+    struct evtchn_bind_vcpu bind_vcpu;
+    struct evtchn_reset reset;
+    struct evtchn_init_control init_control;
+    struct evtchn_expand_array expand_array;
+    struct evtchn_set_priority set_priority;
+};
+
+static long op_alloc_unbound(union evtchn_any *op)
+{
+    struct evtchn_alloc_unbound *a = &op->alloc_unbound;
+    domid_t allow = a->remote_dom == DOMID_SELF ? current->domain->id : a->remote_dom;
+    domain_ref d = NULL;
+    int rc = domain_get_target(a->dom, &d);
+
+    if (rc)
+        return rc;
+    spin_guard(&d->evtchn->lock);
+    return port_open(d, EVTCHNSTAT_unbound, 0, (union port_use){.allow = allow}, &a->port);
+}
+
 static int bind_interdomain(struct domain *d, struct domain *rd, u32 rport, u32 *port)
 {
     struct port *rp = port_find(rd, rport);
@@ -246,54 +275,74 @@ static int bind_interdomain(struct domain *d, struct domain *rd, u32 rport, u32 
     return 0;
 }
 
-static int bind_virq(struct domain *d, u32 virq, u32 vcpu, u32 *port)
+static long op_bind_interdomain(union evtchn_any *op)
 {
-    u32 *slot;
+    struct evtchn_bind_interdomain *b = &op->bind_interdomain;
+    domain_ref rd = domain_get_by_id_or_self(b->remote_dom);
     int rc;
 
-    if (virq >= NR_VIRQS || (!virq_is_per_vcpu(virq) && vcpu != 0))
-        return -EINVAL;
-    if (!domain_vcpu(d, vcpu))
-        return -ENOENT;
-    slot = virq_slot(d, virq, vcpu);
-    spin_guard(&d->evtchn->lock);
-    if (*slot)
-        return -EEXIST;
-    rc = port_open(d, EVTCHNSTAT_virq, vcpu, (union port_use){.virq = virq}, port);
-    if (!rc)
-        WRITE_ONCE(*slot, *port);
+    if (!rd)
+        return -ESRCH;
+    tables_lock(current->domain, rd);
+    rc = bind_interdomain(current->domain, rd, b->remote_port, &b->local_port);
+    tables_unlock(current->domain, rd);
     return rc;
 }
 
-static int bind_ipi(struct domain *d, u32 vcpu, u32 *port)
+static long op_bind_virq(union evtchn_any *op)
 {
-    if (!domain_vcpu(d, vcpu))
-        return -ENOENT;
-    spin_guard(&d->evtchn->lock);
-    return port_open(d, EVTCHNSTAT_ipi, vcpu, (union port_use){}, port);
-}
-
-static int bind_pirq(struct domain *d, u32 pirq, u32 *port)
-{
+    struct evtchn_bind_virq *b = &op->bind_virq;
+    struct domain *d = current->domain;
     u32 *slot;
     int rc;
 
-    if (pirq >= PIRQS_CHUNKS * PIRQS_CHUNK)
+    if (b->virq >= NR_VIRQS || (!virq_is_per_vcpu(b->virq) && b->vcpu != 0))
         return -EINVAL;
-    if (!d->is_hardware && !rangeset_contains(d->irq_caps, pirq, pirq))
+    if (!domain_vcpu(d, b->vcpu))
+        return -ENOENT;
+    slot = virq_slot(d, b->virq, b->vcpu);
+    spin_guard(&d->evtchn->lock);
+    if (*slot)
+        return -EEXIST;
+    rc = port_open(d, EVTCHNSTAT_virq, b->vcpu, (union port_use){.virq = b->virq}, &b->port);
+    if (!rc)
+        WRITE_ONCE(*slot, b->port);
+    return rc;
+}
+
+static long op_bind_ipi(union evtchn_any *op)
+{
+    struct domain *d = current->domain;
+
+    if (!domain_vcpu(d, op->bind_ipi.vcpu))
+        return -ENOENT;
+    spin_guard(&d->evtchn->lock);
+    return port_open(d, EVTCHNSTAT_ipi, op->bind_ipi.vcpu, (union port_use){}, &op->bind_ipi.port);
+}
+
+static long op_bind_pirq(union evtchn_any *op)
+{
+    struct evtchn_bind_pirq *b = &op->bind_pirq;
+    struct domain *d = current->domain;
+    u32 *slot;
+    int rc;
+
+    if (b->pirq >= PIRQS_CHUNKS * PIRQS_CHUNK)
+        return -EINVAL;
+    if (!d->is_hardware && !rangeset_contains(d->irq_caps, b->pirq, b->pirq))
         return -EPERM;
     spin_guard(&d->evtchn->lock);
-    slot = pirq_slot(d->evtchn, pirq, true);
+    slot = pirq_slot(d->evtchn, b->pirq, true);
     if (!slot || *slot)
         return slot ? -EEXIST : -ENOMEM;
-    rc = port_open(d, EVTCHNSTAT_pirq, 0, (union port_use){.pirq = pirq}, port);
+    rc = port_open(d, EVTCHNSTAT_pirq, 0, (union port_use){.pirq = b->pirq}, &b->port);
     if (rc)
         return rc;
-    WRITE_ONCE(*slot, *port);
-    rc = pirq_guest_bind(d->vcpu[0], pirq);
+    WRITE_ONCE(*slot, b->port);
+    rc = pirq_guest_bind(d->vcpu[0], b->pirq);
     if (rc) {
         WRITE_ONCE(*slot, 0);
-        port_free(d, port_find(d, *port), *port);
+        port_free(d, port_find(d, b->port), b->port);
     }
     return rc;
 }
@@ -355,10 +404,11 @@ static int port_close(struct domain *d, u32 port)
     return rc;
 }
 
-static int port_bind_vcpu(struct domain *d, u32 port, u32 vcpu)
+static long op_bind_vcpu(union evtchn_any *op)
 {
-    struct vcpu *v = domain_vcpu(d, vcpu);
-    struct port *p = port_find(d, port);
+    struct domain *d = current->domain;
+    struct vcpu *v = domain_vcpu(d, op->bind_vcpu.vcpu);
+    struct port *p = port_find(d, op->bind_vcpu.port);
 
     if (!v)
         return -ENOENT;
@@ -368,7 +418,7 @@ static int port_bind_vcpu(struct domain *d, u32 port, u32 vcpu)
     if (p->state == EVTCHNSTAT_closed || p->state == EVTCHNSTAT_ipi ||
         (p->state == EVTCHNSTAT_virq && virq_is_per_vcpu(p->use.virq)))
         return -EINVAL;
-    WRITE_ONCE(p->vcpu, vcpu);
+    WRITE_ONCE(p->vcpu, v->id);
     if (p->state == EVTCHNSTAT_pirq)
         pirq_set_affinity(d, p->use.pirq, v);
     return 0;
@@ -474,77 +524,15 @@ void evtchn_dump(struct domain *d)
 
         if (p->state == EVTCHNSTAT_closed || port_status(d, &st))
             continue;
-        log_info("  %4u v%u %s%s", port, st.vcpu, states[st.status], evtchn_port_is_pending(d, port) ? " pending" : "");
+        log_info("  %4u v%u%s %s", port, st.vcpu, evtchn_port_is_pending(d, port) ? " pending" : "", states[st.status]);
         if (st.status == EVTCHNSTAT_interdomain)
             log_info(" d%u:%u\n", st.u.interdomain.dom, st.u.interdomain.port);
-        else if (st.status == EVTCHNSTAT_unbound)
-            log_info(" d%u\n", st.u.unbound.dom);
-        else if (st.status == EVTCHNSTAT_ipi)
-            log_info("\n");
         else
-            log_info(" %u\n", st.u.virq);
+            log_info(" %u\n", st.status == EVTCHNSTAT_unbound ? st.u.unbound.dom : st.u.virq);
     }
 }
 
 /* ---- the hypercall ---- */
-
-/* The argument of any operation. */
-union evtchn_any {
-    struct evtchn_alloc_unbound alloc_unbound;
-    struct evtchn_bind_interdomain bind_interdomain;
-    struct evtchn_bind_virq bind_virq;
-    struct evtchn_bind_ipi bind_ipi;
-    struct evtchn_bind_pirq bind_pirq;
-    struct evtchn_close close;
-    struct evtchn_status status;
-    struct evtchn_bind_vcpu bind_vcpu;
-    struct evtchn_reset reset;
-    struct evtchn_init_control init_control;
-    struct evtchn_expand_array expand_array;
-    struct evtchn_set_priority set_priority;
-};
-
-static long op_alloc_unbound(union evtchn_any *op)
-{
-    struct evtchn_alloc_unbound *a = &op->alloc_unbound;
-    domid_t allow = a->remote_dom == DOMID_SELF ? current->domain->id : a->remote_dom;
-    domain_ref d = NULL;
-    int rc = domain_get_target(a->dom, &d);
-
-    if (rc)
-        return rc;
-    spin_guard(&d->evtchn->lock);
-    return port_open(d, EVTCHNSTAT_unbound, 0, (union port_use){.allow = allow}, &a->port);
-}
-
-static long op_bind_interdomain(union evtchn_any *op)
-{
-    struct evtchn_bind_interdomain *b = &op->bind_interdomain;
-    domain_ref rd = domain_get_by_id_or_self(b->remote_dom);
-    int rc;
-
-    if (!rd)
-        return -ESRCH;
-    tables_lock(current->domain, rd);
-    rc = bind_interdomain(current->domain, rd, b->remote_port, &b->local_port);
-    tables_unlock(current->domain, rd);
-    return rc;
-}
-
-static long op_bind_virq(union evtchn_any *op)
-{
-    return bind_virq(current->domain, op->bind_virq.virq, op->bind_virq.vcpu, &op->bind_virq.port);
-}
-
-static long op_bind_ipi(union evtchn_any *op)
-{
-    return bind_ipi(current->domain, op->bind_ipi.vcpu, &op->bind_ipi.port);
-}
-
-static long op_bind_pirq(union evtchn_any *op)
-{
-    return bind_pirq(current->domain, op->bind_pirq.pirq, &op->bind_pirq.port);
-}
 
 static long op_close(union evtchn_any *op) { return port_close(current->domain, op->close.port); }
 
@@ -554,11 +542,6 @@ static long op_status(union evtchn_any *op)
     int rc = domain_get_target(op->status.dom, &d);
 
     return rc ? rc : port_status(d, &op->status);
-}
-
-static long op_bind_vcpu(union evtchn_any *op)
-{
-    return port_bind_vcpu(current->domain, op->bind_vcpu.port, op->bind_vcpu.vcpu);
 }
 
 static long op_reset(union evtchn_any *op)

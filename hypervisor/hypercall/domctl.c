@@ -227,11 +227,6 @@ static long domain_op(struct xen_domctl *op, struct domain *d)
         domain_pause_by_controller(d);
         return 0;
     case XEN_DOMCTL_unpausedomain: return unpause(d);
-    case XEN_DOMCTL_resumedomain:
-        if (d == current->domain)
-            return -EINVAL;
-        domain_resume(d);
-        return 0;
     case XEN_DOMCTL_max_vcpus: return max_vcpus(d, op->u.max_vcpus.max);
     case XEN_DOMCTL_max_mem: return max_mem(d, op->u.max_mem.max_memkb);
     case XEN_DOMCTL_getdomaininfo:

@@ -8,15 +8,9 @@
 #include <lib/types.h>
 #include <xen/xen.h>
 
-struct domain;
-
 /* A continued reservation has the extents that are done above the command. */
 #define MEMORY_OP_SHIFT 6
 #define MEMORY_OP_MASK  ((1UL << MEMORY_OP_SHIFT) - 1)
-
-/* The domain with a reference if the caller may ask about it: its own, or any for a privileged one.
- * 0, -ESRCH, -EPERM. */
-int memory_op_domain(domid_t id, struct domain **d);
 
 /* memory_reservation.c. The first: how many extents are done, counting `start`, or -EPERM. */
 long memory_reservation(unsigned int op, unsigned long start, void __guest *arg);

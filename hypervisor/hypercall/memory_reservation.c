@@ -81,15 +81,15 @@ static bool extent_take(struct domain *d, const struct xen_memory_reservation *r
 long memory_reservation(unsigned int op, unsigned long start, void __guest *arg)
 {
     struct xen_memory_reservation r;
-    struct domain *d;
-    unsigned long i;
+    domain_ref d = NULL;
     bool again = false;
+    unsigned long i;
     int rc;
 
     if (copy_from_guest(&r, arg, sizeof(r)) || r.nr_extents > ~0UL >> MEMORY_OP_SHIFT || start >= r.nr_extents ||
         r.extent_order > order_limit())
         return start;
-    rc = memory_op_domain(r.domid, &d);
+    rc = domain_get_target(r.domid, &d);
     if (rc)
         return rc == -ESRCH ? (long)start : rc;
     for (i = start; i < r.nr_extents; i++) {
@@ -98,7 +98,6 @@ long memory_reservation(unsigned int op, unsigned long start, void __guest *arg)
                                                          : extent_give(d, &r, i, op == XENMEM_populate_physmap)))
             break;
     }
-    domain_put(d);
     return again ? hypercall_again(2, op | i << MEMORY_OP_SHIFT, arg) : (long)i;
 }
 
@@ -232,7 +231,7 @@ long memory_exchange(void __guest *arg)
     struct xen_memory_exchange ex;
     unsigned int in_order, out_order;
     unsigned long i, first;
-    struct domain *d;
+    domain_ref d = NULL;
     long rc;
 
     if (copy_from_guest(&ex, arg, sizeof(ex)))
@@ -242,7 +241,7 @@ long memory_exchange(void __guest *arg)
         return rc;
     in_order = ex.in.extent_order < ex.out.extent_order ? ex.out.extent_order - ex.in.extent_order : 0;
     out_order = ex.out.extent_order < ex.in.extent_order ? ex.in.extent_order - ex.out.extent_order : 0;
-    rc = memory_op_domain(ex.in.domid, &d);
+    rc = domain_get_target(ex.in.domid, &d);
     if (rc)
         return rc;
     first = ex.nr_exchanged >> in_order;
@@ -251,7 +250,6 @@ long memory_exchange(void __guest *arg)
         if (rc)
             break;
     }
-    domain_put(d);
     ex.nr_exchanged = i << in_order;
     if (copy_to_guest(arg, &ex, sizeof(ex)))
         rc = -EFAULT;
@@ -263,7 +261,7 @@ long memory_exchange(void __guest *arg)
 long memory_claim(const void __guest *arg)
 {
     struct xen_memory_reservation r;
-    struct domain *d;
+    domain_ref d = NULL;
     long rc;
 
     if (!current->domain->is_privileged)
@@ -272,10 +270,6 @@ long memory_claim(const void __guest *arg)
         return -EFAULT;
     if (r.extent_start.p || r.extent_order || r.mem_flags)
         return -EINVAL;
-    rc = memory_op_domain(r.domid, &d);
-    if (rc)
-        return rc;
-    rc = domain_claim(d, r.nr_extents);
-    domain_put(d);
-    return rc;
+    rc = domain_get_target(r.domid, &d);
+    return rc ? rc : domain_claim(d, r.nr_extents);
 }

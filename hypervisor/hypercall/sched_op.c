@@ -83,62 +83,55 @@ static long op_shutdown(int cmd, void __guest *arg)
         domain_shutdown(d, (u8)op.reason);
         return 0;
     }
-    spin_lock(&d->lock);
+    spin_guard(&d->lock);
     if (!d->shutdown_latched)
         d->shutdown_latched = (u8)op.reason + 1;
-    spin_unlock(&d->lock);
     return 0;
 }
 
 static long op_remote_shutdown(void __guest *arg)
 {
     struct sched_remote_shutdown op;
-    struct domain *d;
-    long rc = 0;
+    domain_ref d = NULL;
 
     if (copy_from_guest(&op, arg, sizeof(op)))
         return -EFAULT;
     d = domain_get_by_id(op.domain_id);
     if (!d)
         return -ESRCH;
-    if (current->domain->is_privileged && d != current->domain)
-        domain_shutdown(d, (u8)op.reason);
-    else
-        rc = -EPERM;
-    domain_put(d);
-    return rc;
+    if (!current->domain->is_privileged || d == current->domain)
+        return -EPERM;
+    domain_shutdown(d, (u8)op.reason);
+    return 0;
 }
 
+/* Id 0 takes a free one, whose number is the answer; a timeout of 0 gives one back. */
 static long op_watchdog(void __guest *arg)
 {
     struct domain *d = current->domain;
     struct sched_watchdog op;
-    long rc = 0;
     unsigned int i;
 
     if (copy_from_guest(&op, arg, sizeof(op)))
         return -EFAULT;
     if (op.id > ARRAY_SIZE(d->watchdog) || (!op.id && !op.timeout))
         return -EINVAL;
-    spin_lock(&d->lock);
-    if (op.id) {
-        i = op.id - 1;
-        if (!(d->watchdog_used & 1U << i))
-            rc = -EINVAL;
-    } else {
-        for (i = 0; i < ARRAY_SIZE(d->watchdog) && (d->watchdog_used & 1U << i);)
-            i++;
-        rc = i < ARRAY_SIZE(d->watchdog) ? (long)i + 1 : -ENOSPC;
-    }
-    if (rc >= 0 && op.timeout) {
+    spin_guard(&d->lock);
+    i = op.id ? op.id - 1 : 0;
+    while (!op.id && i < ARRAY_SIZE(d->watchdog) && (d->watchdog_used & 1U << i))
+        i++;
+    if (i == ARRAY_SIZE(d->watchdog))
+        return -ENOSPC;
+    if (op.id && !(d->watchdog_used & 1U << i))
+        return -EINVAL;
+    if (op.timeout) {
         d->watchdog_used |= 1U << i;
         timer_set(&d->watchdog[i], now() + SECONDS(op.timeout));
-    } else if (rc >= 0) {
+    } else {
         d->watchdog_used &= ~(1U << i);
         timer_stop(&d->watchdog[i]);
     }
-    spin_unlock(&d->lock);
-    return rc;
+    return op.id ? 0 : i + 1;
 }
 
 long do_sched_op(int cmd, void __guest *arg)

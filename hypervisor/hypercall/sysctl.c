@@ -16,7 +16,7 @@
 static long read_console(struct xen_sysctl_readconsole *c)
 {
     char chunk[256];
-    u32 pos = c->incremental ? c->index : console_ring_start(), done = 0;
+    u32 pos = c->incremental ? c->index : 0, done = 0;
     size_t n;
 
     while (done < c->count && (n = console_ring_read(&pos, chunk, min(c->count - done, (u32)sizeof(chunk))))) {
@@ -73,19 +73,6 @@ static long cpu_info_list(struct xen_sysctl_getcpuinfo *c)
             return -EFAULT;
     }
     c->nr_cpus = n;
-    return 0;
-}
-
-static long avail_heap(struct xen_sysctl_availheap *a)
-{
-    unsigned long total, free = heap_free_frames();
-
-    if (a->node >= 0) {
-        if ((unsigned int)a->node >= heap_nr_nodes())
-            return -EINVAL;
-        heap_node_info(a->node, &total, &free);
-    }
-    a->avail_bytes = (u64)free << PAGE_SHIFT;
     return 0;
 }
 
@@ -180,7 +167,6 @@ static long sysctl_op(struct xen_sysctl *op)
     case XEN_SYSCTL_getdomaininfolist: return domain_info_list(&op->u.getdomaininfolist);
     case XEN_SYSCTL_debug_keys: return debug_keys(&op->u.debug_keys);
     case XEN_SYSCTL_getcpuinfo: return cpu_info_list(&op->u.getcpuinfo);
-    case XEN_SYSCTL_availheap: return avail_heap(&op->u.availheap);
     case XEN_SYSCTL_numainfo: return numa_info(&op->u.numainfo);
     case XEN_SYSCTL_scheduler_op: return scheduler_params(&op->u.scheduler_op);
     case XEN_SYSCTL_cpupool_op: return cpupool(&op->u.cpupool_op);

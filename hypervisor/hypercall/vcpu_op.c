@@ -24,12 +24,9 @@ static long op_initialise(struct vcpu *v, void __guest *arg)
         return -ENOMEM;
     rc = copy_from_guest(c, arg, sizeof(*c));
     if (!rc) {
-        spin_lock(&v->domain->lock);
-        rc = arch_vcpu_initialised(v) ? -EEXIST : 0;
-        spin_unlock(&v->domain->lock);
+        spin_guard(&v->domain->lock);
+        rc = arch_vcpu_initialised(v) ? -EEXIST : arch_set_guest_context(v, c);
     }
-    if (!rc)
-        rc = arch_set_guest_context(v, c);
     mem_free(c);
     return rc;
 }

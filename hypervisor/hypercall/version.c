@@ -18,8 +18,6 @@
 #define VERSION_MAJOR 4
 #define VERSION_MINOR 17
 
-static long copy_out(void __guest *arg, const void *p, size_t n) { return copy_to_guest(arg, p, n); }
-
 static long compile_info(void __guest *arg)
 {
     xen_compile_info_t info = {};
@@ -28,7 +26,7 @@ static long compile_info(void __guest *arg)
     strlcpy(info.compile_by, ORLOP_COMPILE_BY, sizeof(info.compile_by));
     strlcpy(info.compile_domain, ORLOP_COMPILE_DOMAIN, sizeof(info.compile_domain));
     strlcpy(info.compile_date, ORLOP_COMPILE_DATE, sizeof(info.compile_date));
-    return copy_out(arg, &info, sizeof(info));
+    return copy_to_guest(arg, &info, sizeof(info));
 }
 
 static u32 features(const struct domain *d)
@@ -52,7 +50,7 @@ static long get_features(void __guest *arg)
     if (fi.submap_idx >= XENFEAT_NR_SUBMAPS)
         return -EINVAL;
     fi.submap = features(current->domain);
-    return copy_out(arg, &fi, sizeof(fi));
+    return copy_to_guest(arg, &fi, sizeof(fi));
 }
 
 extern const u8 __start_build_id[], __stop_build_id[];
@@ -81,7 +79,7 @@ static long commandline(const struct domain *d, void __guest *arg)
     xen_commandline_t cmdline = "";
 
     strlcpy(cmdline, d->is_privileged ? boot_cmdline() : "<denied>", sizeof(cmdline));
-    return copy_out(arg, cmdline, sizeof(cmdline));
+    return copy_to_guest(arg, cmdline, sizeof(cmdline));
 }
 
 /* HYPERVISOR_xen_version(cmd, arg): XENVER_* of xen/version.h. The null hypercall of the kernels:
@@ -96,14 +94,14 @@ long do_xen_version(int cmd, void __guest *arg)
 
     switch (cmd) {
     case XENVER_version: return VERSION_MAJOR << 16 | VERSION_MINOR;
-    case XENVER_extraversion: return copy_out(arg, extra, sizeof(extra));
+    case XENVER_extraversion: return copy_to_guest(arg, extra, sizeof(extra));
     case XENVER_compile_info: return compile_info(arg);
-    case XENVER_capabilities: return copy_out(arg, caps, sizeof(caps));
-    case XENVER_changeset: return copy_out(arg, changeset, sizeof(changeset));
-    case XENVER_platform_parameters: return copy_out(arg, &params, sizeof(params));
+    case XENVER_capabilities: return copy_to_guest(arg, caps, sizeof(caps));
+    case XENVER_changeset: return copy_to_guest(arg, changeset, sizeof(changeset));
+    case XENVER_platform_parameters: return copy_to_guest(arg, &params, sizeof(params));
     case XENVER_get_features: return get_features(arg);
     case XENVER_pagesize: return arg ? -EINVAL : (long)PAGE_SIZE;
-    case XENVER_guest_handle: return copy_out(arg, d->handle, sizeof(d->handle));
+    case XENVER_guest_handle: return copy_to_guest(arg, d->handle, sizeof(d->handle));
     case XENVER_commandline: return commandline(d, arg);
     case XENVER_build_id: return build_id(arg);
     default: return -ENOSYS;

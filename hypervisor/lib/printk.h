@@ -17,8 +17,6 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 /* Any context, any locks below LOCK_CONSOLE. The text ends with a newline. Callers use the macros. */
 void printk_level(enum log_level level, const char *fmt, ...) __printf(2, 3);
-/* The same for what a guest causes: filtered by guest_loglvl= and rate limited. */
-void printk_guest(enum log_level level, const char *fmt, ...) __printf(2, 3);
 
 #define log_error(...)   printk_level(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) printk_level(LOG_WARNING, __VA_ARGS__)

@@ -187,16 +187,6 @@ void printk_level(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-void printk_guest(enum log_level level, const char *fmt, ...)
-{
-    va_list ap;
-
-    (void)level;
-    va_start(ap, fmt);
-    log_line(fmt, ap);
-    va_end(ap);
-}
-
 void panic(const char *fmt, ...)
 {
     va_list ap;

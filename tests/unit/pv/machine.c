@@ -417,12 +417,6 @@ long hypercall_again(unsigned int n, ...)
     return -ERESTART;
 }
 
-int memory_op_domain(domid_t id, struct domain **d)
-{
-    *d = domain_get_by_id_or_self(id);
-    return *d ? 0 : -ESRCH;
-}
-
 long hypercall_unknown(const char *family, unsigned long op, long err)
 {
     (void)family, (void)op;

@@ -196,23 +196,12 @@ static long cpu_policy(struct xen_sysctl_cpu_policy *p)
     return policy_to_guest(policies[p->index], &p->nr_leaves, &p->nr_msrs, &p->leaves);
 }
 
-static long pci_topology(struct xen_sysctl_pcitopoinfo *t)
-{
-    u32 node = 0;
-
-    for (u32 i = 0; i < t->num_devs; i++)
-        if (copy_to_guest((u32 __guest *)t->nodes.p + i, &node, sizeof(node)))
-            return -EFAULT;
-    return 0;
-}
-
 long arch_do_sysctl(struct xen_sysctl *op)
 {
     switch (op->cmd) {
     case XEN_SYSCTL_cputopoinfo: return cpu_topology(&op->u.cputopoinfo);
     case XEN_SYSCTL_get_cpu_featureset: return featureset(&op->u.cpu_featureset);
     case XEN_SYSCTL_get_cpu_policy: return cpu_policy(&op->u.cpu_policy);
-    case XEN_SYSCTL_pcitopoinfo: return pci_topology(&op->u.pcitopoinfo);
     default: return hypercall_unknown("sysctl", op->cmd, -ENOSYS);
     }
 }
