@@ -188,7 +188,7 @@ static int chunk_exchange(struct domain *d, const struct xen_memory_exchange *ex
     for (unsigned long i = 0; !rc && i < 1UL << in_order; i++)
         rc = extent_steal(d, &ex->in, (chunk << in_order) + i, &old);
     for (unsigned long i = 0; !rc && i < 1UL << out_order; i++) {
-        f = heap_alloc(ex->out.extent_order, heap_flags(ex->out.mem_flags));
+        f = heap_alloc(ex->out.extent_order, heap_flags(ex->out.mem_flags) | MEMF_ZERO);
         if (f)
             chain_add(&new, f);
         else
