@@ -14,8 +14,6 @@ from lab import paths
 from .context import Failure
 
 LINES_MOST = 18000
-# What the code has come to: it may not grow. The goal above is not reached; docs/status.md says so, and --long fails for it.
-LINES_NOW = 22100
 FUNCTION_MOST = 100
 IMAGE_MOST = 700 * 1024
 
@@ -90,13 +88,12 @@ def code_lines(path):
 
 
 def line_budget(context):
-    """The hypervisor's code, comments and blanks aside, does not grow (--long: is under the goal of 18,000 lines)."""
+    """The hypervisor's code, comments and blanks aside, is under 18,000 lines."""
     sources = _sources("hypervisor/**/*.[chS]")
     total = sum(code_lines(path) for path in sources if "/arch/host/" not in path)
-    most = LINES_MOST if context.long else LINES_NOW
-    if total >= most:
-        raise Failure(f"{total} lines of code, {most} are the most")
-    return f"{total} lines of code; the goal is {LINES_MOST}"
+    if total >= LINES_MOST:
+        raise Failure(f"{total} lines of code; they must be under {LINES_MOST}")
+    return f"{total} lines of code"
 
 
 def image_size(context):
