@@ -129,3 +129,5 @@ TESTS = {
     "dom0-devices": devices("", r"-msi"),
     "dom0-devices-intx": devices("pci=nomsi", r"-ioapic-level.*(?:ahci|nvme|virtio|xhci)"),
 }
+# Passed three times in a row, then dom0 switched the NVMe's line off once more on a loaded machine: docs/status.md.
+LONG = {"dom0-devices-intx"}
