@@ -60,6 +60,7 @@ static void each_domain(void (*show)(struct domain *d))
 }
 
 static void events_dump(void) { each_domain(evtchn_dump); }
+static void vcpus_dump(void) { each_domain(sched_domain_dump); }
 
 static void grants_dump(void) { each_domain(grant_dump); }
 
@@ -69,6 +70,7 @@ static void __init keys_start(void)
     register_key('e', events_dump, "event channels");
     register_key('g', grants_dump, "grants in use");
     register_key('r', sched_dump, "run queues");
+    register_key('q', vcpus_dump, "vCPUs");
     register_key('i', irq_dump, "interrupts");
     register_key('m', heap_dump, "memory");
     register_key('R', reboot_now, "reboot the host");

@@ -518,6 +518,18 @@ void sched_init(void)
         panic("no memory for the first CPU's run queue");
 }
 
+void sched_domain_dump(struct domain *d)
+{
+    struct vcpu *v;
+
+    log_info("d%u: %u pauses, %u poll\n", d->id, d->pause_count, d->nr_polling);
+    for_each_vcpu (d, v)
+        log_info("    v%u CPU%u%s sched %u flags %#lx pauses %u, upcall %u mask %u, port polled %u, timer in %ld us\n",
+                 v->id, v->processor, v->is_running ? " running" : "", v->sched->state, v->pause_flags, v->pause_count,
+                 v->info->evtchn_upcall_pending, v->info->evtchn_upcall_mask, v->poll_port,
+                 v->singleshot_timer.set ? (v->singleshot_timer.expires - now()) / 1000 : -1);
+}
+
 void sched_dump(void)
 {
     unsigned int cpu;

@@ -59,7 +59,8 @@ u64 sched_idle_time(unsigned int cpu);
 long do_sched_op(int cmd, void __guest *arg);
 long do_set_timer_op(s_time_t timeout);
 
-void sched_dump(void); /* debug key 'r' */
+void sched_dump(void);                    /* debug key 'r' */
+void sched_domain_dump(struct domain *d); /* debug key 'q' */
 
 /* The softirq: picks the next vCPU of this CPU and switches (arch_context_switch; may not return). */
 void schedule(void);

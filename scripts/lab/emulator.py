@@ -23,7 +23,7 @@ CPU_DEFAULT = "max,-smap,-smep,-pku,-rdtscp,-xsave,-avx,-avx2,-fma"
 # sequence that leads the serial line to it.
 STATE_COMMANDS = ("info registers -a", "info pic", "info lapic")
 SWITCH_INPUT = "\x01\x01\x01"
-STATE_KEYS = "dqei"
+STATE_KEYS = "qrei"
 TIME_SCALE = float(os.environ.get("ORLOP_TIME_SCALE", "1"))
 
 
