@@ -124,8 +124,8 @@ static int port_open(struct domain *d, u8 state, unsigned int vcpu, union port_u
     if (rc)
         return rc;
     p = port_find(d, *port);
-    p->vcpu = p->fifo_vcpu = vcpu;
-    p->priority = p->fifo_priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    p->vcpu = vcpu; /* fifo_*: where its word may still be linked, stays */
+    p->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     p->pending_early = false;
     p->use = use;
     /* Last, because guests may send to any number at any time. */

@@ -6,8 +6,8 @@
  * may change under us: whatever it holds is used as a number to write back, never as an index of
  * ours. Called by evtchn.c.
  *
- * A word is linked by whoever sets its LINKED bit. The tail of a queue is ours; it is believed only
- * while the tail's word is still LINKED in this queue:
+ * A word is linked by whoever sets its LINKED bit, under the lock of the queue that it goes to. The tail of a queue is
+ * ours; it is believed only while the tail's word is still LINKED in this queue:
  *
  *     us (queue locked)                       the guest
  *     tail = q->tail                          head = control->head
@@ -71,64 +71,67 @@ static bool tail_link(event_word_t *tail, u32 port)
     return linked;
 }
 
-/* The word's LINKED bit was set by us: puts port at the end of its queue. True: the vCPU must be
+/* The word's LINKED bit was set under the queue's lock, which is held: puts port at its end. True: the vCPU must be
  * told. */
-static bool queue_append(struct domain *d, struct vcpu *v, u8 priority, u32 port)
+static bool queue_append(struct domain *d, struct evtchn_fifo_vcpu *fv, u8 priority, u32 port)
 {
-    struct fifo_queue *q = &v->fifo->queue[priority];
-    struct evtchn_fifo_control_block *control = v->fifo->control;
-    unsigned long flags = spin_lock_irqsave(&q->lock);
+    struct fifo_queue *q = &fv->queue[priority];
     /* A port that is the tail itself was taken off, or it could not be linked now: empty. */
     event_word_t *tail = q->tail && q->tail != port ? word_of(d, q->tail) : NULL;
     bool first = !tail || !tail_link(tail, port);
 
     if (first)
-        WRITE_ONCE(control->head[priority], port);
+        WRITE_ONCE(fv->control->head[priority], port);
     q->tail = port;
-    spin_unlock_irqrestore(&q->lock, flags);
     /* The head is written before the guest may look for it. */
-    return first && !(__atomic_fetch_or(&control->ready, 1U << priority, __ATOMIC_SEQ_CST) & 1U << priority);
+    return first && !(__atomic_fetch_or(&fv->control->ready, 1U << priority, __ATOMIC_SEQ_CST) & 1U << priority);
 }
 
 /*
- * The port moves to another queue. As the old queue's tail it would look linked there once it is
- * linked here: forgotten.
+ * One try, in the queue that the port was in last: its word is linked there, or the port leaves for the queue where it
+ * belongs now. LINKED is set under that queue's lock only: whoever appends to the queue meanwhile would take a tail
+ * that is LINKED, but not yet at the end, for the end, and both words would be lost to the guest. For the same reason a
+ * port that is still LINKED does not leave, and one that leaves is no queue's tail. False: try again.
  */
-static void queue_leave(struct domain *d, struct port *p, u32 port)
+static bool queue_try(struct domain *d, struct port *p, event_word_t *word, u32 port)
 {
-    struct vcpu *v = d->vcpu[p->fifo_vcpu];
-    struct fifo_queue *q;
+    u16 vcpu = READ_ONCE(p->vcpu), last = READ_ONCE(p->fifo_vcpu);
+    u8 priority = READ_ONCE(p->priority), last_priority = READ_ONCE(p->fifo_priority);
+    bool stays = last == vcpu && last_priority == priority, tell = false;
+    struct evtchn_fifo_vcpu *fv = d->vcpu[last]->fifo;
 
-    if (!v->fifo)
-        return;
-    q = &v->fifo->queue[p->fifo_priority];
-    spin_guard_irqsave(&q->lock);
-    if (q->tail == port)
-        q->tail = 0;
+    if (fv) {
+        struct fifo_queue *q = &fv->queue[last_priority];
+
+        spin_guard_irqsave(&q->lock);
+        if (p->fifo_vcpu != last || p->fifo_priority != last_priority)
+            return false;
+        if (stays)
+            tell = !(__atomic_fetch_or(word, WORD_LINKED, __ATOMIC_SEQ_CST) & WORD_LINKED) &&
+                   queue_append(d, fv, last_priority, port);
+        else if (__atomic_load_n(word, __ATOMIC_SEQ_CST) & WORD_LINKED)
+            return true; /* the guest finds it there */
+        else if (q->tail == port)
+            q->tail = 0;
+        if (!stays) {
+            p->fifo_vcpu = vcpu;
+            p->fifo_priority = priority;
+        }
+    } else if (!stays) {
+        p->fifo_vcpu = vcpu;
+        p->fifo_priority = priority;
+    } /* else no control block: it stays pending until the guest gives one and looks */
+    if (tell)
+        vcpu_mark_events_pending(d->vcpu[last]);
+    return stays;
 }
 
 static void word_link(struct domain *d, struct port *p, event_word_t *word, u32 port)
 {
-    struct vcpu *v;
-    u16 vcpu;
-    u8 priority;
-
     if (__atomic_load_n(word, __ATOMIC_SEQ_CST) & (WORD_MASKED | WORD_LINKED))
         return;
-    vcpu = READ_ONCE(p->vcpu);
-    priority = READ_ONCE(p->priority);
-    v = d->vcpu[vcpu];
-    if (unlikely(!v->fifo))
-        return; /* no control block: stays pending until the guest gives one and looks */
-    if (__atomic_fetch_or(word, WORD_LINKED, __ATOMIC_SEQ_CST) & WORD_LINKED)
-        return;
-    if (unlikely(p->fifo_vcpu != vcpu || p->fifo_priority != priority)) {
-        queue_leave(d, p, port);
-        p->fifo_vcpu = vcpu;
-        p->fifo_priority = priority;
-    }
-    if (queue_append(d, v, priority, port))
-        vcpu_mark_events_pending(v);
+    while (!queue_try(d, p, word, port))
+        cpu_relax();
 }
 
 /* ---- events ---- */

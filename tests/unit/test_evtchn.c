@@ -15,6 +15,7 @@
 #include <mm/heap.h>
 #include <sched/sched.h>
 #include <pthread.h>
+#include <time.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -637,6 +638,72 @@ static void test_parallel(void **state)
     world_end();
 }
 
+/* Two CPUs send to one queue, each its own port, as soon as the guest has taken it off: enough rounds to meet within
+ * the few instructions in which one of them could lose both. */
+#define FIFO_ROUNDS 1500000
+static u32 fifo_a[2], fifo_b[2];
+static volatile unsigned int fifo_taken[2];
+
+static void *fifo_sender(void *arg)
+{
+    unsigned long which = (unsigned long)arg;
+
+    host_set_cpu(1 + which);
+    world_run(d1->vcpu[1 + which]);
+    for (unsigned int i = 1; i <= FIFO_ROUNDS && !stop; i++) {
+        time_t end = time(NULL) + 5;
+
+        port_op(EVTCHNOP_send, fifo_a[which]);
+        while (fifo_taken[which] != i && !stop)
+            if (time(NULL) > end)
+                stop = true;
+    }
+    return NULL;
+}
+
+/* As a kernel does it: told by the upcall, it takes off all that is ready. */
+static void fifo_upcall(u32 *head)
+{
+    if (!__atomic_exchange_n(&d2->vcpu[0]->info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST) ||
+        !__atomic_exchange_n(&control->ready, 0, __ATOMIC_SEQ_CST))
+        return;
+    do {
+        u32 port = *head ? *head : READ_ONCE(control->head[7]);
+
+        *head =
+            __atomic_fetch_and(&words[port], ~(1U << EVTCHN_FIFO_LINKED | EVTCHN_FIFO_LINK_MASK), __ATOMIC_SEQ_CST) &
+            EVTCHN_FIFO_LINK_MASK;
+        if (__atomic_fetch_and(&words[port], ~(1U << EVTCHN_FIFO_PENDING), __ATOMIC_SEQ_CST) &
+            1U << EVTCHN_FIFO_PENDING)
+            fifo_taken[port == fifo_b[1]]++;
+    } while (*head);
+}
+
+static void test_fifo_parallel(void **state)
+{
+    pthread_t t[2];
+    u32 head = 0;
+
+    (void)state;
+    fifo_setup();
+    for (unsigned int i = 0; i < 2; i++)
+        connect(&fifo_a[i], &fifo_b[i]);
+    stop = false;
+    while (take(control, 7))
+        ;
+    d2->vcpu[0]->info->evtchn_upcall_pending = 0;
+    for (unsigned long i = 0; i < 2; i++)
+        pthread_create(&t[i], NULL, fifo_sender, (void *)i);
+    while (!stop && (fifo_taken[0] < FIFO_ROUNDS || fifo_taken[1] < FIFO_ROUNDS))
+        fifo_upcall(&head);
+    if (stop)
+        print_message("lost after %u and %u\n", fifo_taken[0], fifo_taken[1]);
+    assert_false(stop); /* an event was lost */
+    for (unsigned int i = 0; i < 2; i++)
+        pthread_join(t[i], NULL);
+    fifo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -644,7 +711,7 @@ int main(void)
         cmocka_unit_test(test_pirq),        cmocka_unit_test(test_ipi_and_wake),   cmocka_unit_test(test_limits),
         cmocka_unit_test(test_destroy),     cmocka_unit_test(test_fifo_order),     cmocka_unit_test(test_fifo_moves),
         cmocka_unit_test(test_fifo_early),  cmocka_unit_test(test_fifo_scribbled), cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_parallel),    cmocka_unit_test(test_fifo_parallel),
     };
 
     return cmocka_run_group_tests_name("evtchn", tests, NULL, NULL);
