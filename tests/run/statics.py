@@ -13,7 +13,7 @@ from lab import paths
 
 from .context import Failure
 
-LINES_MOST = 18000
+LINES_MOST = 27000
 FUNCTION_MOST = 100
 IMAGE_MOST = 700 * 1024
 
@@ -88,12 +88,14 @@ def code_lines(path):
 
 
 def line_budget(context):
-    """The hypervisor's code, comments and blanks aside, is under 18,000 lines."""
-    sources = _sources("hypervisor/**/*.[chS]")
-    total = sum(code_lines(path) for path in sources if "/arch/host/" not in path)
+    """The hypervisor's code, comments and blanks aside, is under 27,000 lines with all guest types."""
+    sources = [path for path in _sources("hypervisor/**/*.[chS]") if "/arch/host/" not in path]
+    lines = {path: code_lines(path) for path in sources}
+    total = sum(lines.values())
+    hvm = sum(n for path, n in lines.items() if "/hvm/" in path)
     if total >= LINES_MOST:
         raise Failure(f"{total} lines of code; they must be under {LINES_MOST}")
-    return f"{total} lines of code"
+    return f"{total} lines of code, {hvm} of them in arch/x86/hvm"
 
 
 def image_size(context):
