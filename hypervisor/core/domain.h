@@ -32,9 +32,11 @@ enum domain_dying { DOMDYING_ALIVE, DOMDYING_DYING, DOMDYING_DEAD };
 #define VPF_BLOCKED  (1UL << 0) /* waits for an event (sched_op block) */
 #define VPF_DOWN     (1UL << 1) /* never started or taken down (vcpu_op) */
 #define VPF_POLLING  (1UL << 2) /* waits for one of some ports (sched_op poll) */
+#define VPF_IO       (1UL << 3) /* waits for a device model to answer (x86: hvm/ioreq.c) */
 #define _VPF_BLOCKED 0
 #define _VPF_DOWN    1
 #define _VPF_POLLING 2
+#define _VPF_IO      3
 
 struct vcpu {
     unsigned int id;

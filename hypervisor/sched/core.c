@@ -89,7 +89,7 @@ static inline int runstate_waiting(const struct vcpu *v)
 {
     if (vcpu_runnable(v))
         return RUNSTATE_runnable;
-    return v->pause_flags & (VPF_BLOCKED | VPF_POLLING) ? RUNSTATE_blocked : RUNSTATE_offline;
+    return v->pause_flags & (VPF_BLOCKED | VPF_POLLING | VPF_IO) ? RUNSTATE_blocked : RUNSTATE_offline;
 }
 
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
