@@ -4,7 +4,7 @@
 # The one list of Debian packages that building and trying Orlop needs, by group. Why each is needed
 # stands in docs/dependencies.md. Installs what is missing, silently when nothing is; safe to repeat.
 #
-#   scripts/deps.sh [GROUP...]      all groups when none is named
+#   scripts/deps.sh [GROUP...]      all groups but vtx (for ./check --long) when none is named
 #   scripts/deps.sh --list          print the list
 set -eu
 
@@ -15,13 +15,14 @@ declare -A GROUPS_OF=(
     [images]="linux-image-amd64 busybox-static kmod bash iproute2 bridge-utils mmdebstrap
         debian-archive-keyring cpio e2fsprogs xenstore-utils grub-common grub-pc-bin
         grub-efi-amd64-bin xorriso mtools dosfstools fdisk"
+    [vtx]="bochs bochsbios grub-common grub-pc-bin xorriso mtools"
     [xen-oracle]="xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common"
 )
 ORDER="build emulator images xen-oracle"
 
 main() {
     if [ "${1:-}" = --list ]; then
-        for group in $ORDER; do
+        for group in $ORDER vtx; do
             echo "$group:" ${GROUPS_OF[$group]}
         done
         return
