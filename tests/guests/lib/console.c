@@ -145,6 +145,11 @@ void console_write(const char *text, size_t n)
         hc_console_io(CONSOLEIO_write, n, text);
     else if (guest.console_ring)
         ring_write(text, n);
+#ifdef GUEST_HVM
+    else
+        while (n--)
+            outb(0xe9, (uint8_t)*text++);
+#endif
 }
 
 void printk(const char *fmt, ...)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small domain builder for test guests that run as dom0: makes a 64-bit PV domain out of one of
- * our own ELF images and watches over it, with no tool but the hypercalls.  It takes only images
- * with the layout of guest.lds.
+ * A small domain builder for test guests that run as dom0: makes a 64-bit PV domain, or a PVH domain,
+ * out of one of our own ELF images and watches over it, with no tool but the hypercalls.  It takes only
+ * images with the layout of guest.lds and guest-hvm.lds.
  */
 #ifndef GUEST_DOMAIN_H
 #define GUEST_DOMAIN_H
@@ -21,6 +21,7 @@ struct built_domain {
     domid_t id;
     struct xencons_interface *console;
     evtchn_port_t console_port; /* ours */
+    uint32_t phys32_entry;      /* of a PVH domain, else 0 */
     uint64_t console_mfn, l4_mfn, spare_mfn;
     char line[200]; /* of the console, not complete yet */
     size_t line_used;

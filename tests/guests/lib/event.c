@@ -14,26 +14,28 @@ void event_init(void)
         guest.shared->evtchn_mask[i] = ~0ul;
 }
 
-static unsigned long *word(unsigned long *bits, evtchn_port_t port) { return &bits[port / 64]; }
+#define BITS (8 * sizeof(unsigned long))
+
+static unsigned long *word(unsigned long *bits, evtchn_port_t port) { return &bits[port / BITS]; }
 
 static void bit_clear(unsigned long *bits, evtchn_port_t port)
 {
-    __atomic_fetch_and(word(bits, port), ~(1ul << port % 64), __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(word(bits, port), ~(1ul << port % BITS), __ATOMIC_SEQ_CST);
 }
 
 bool port_pending(evtchn_port_t port)
 {
-    return __atomic_load_n(word(guest.shared->evtchn_pending, port), __ATOMIC_SEQ_CST) >> port % 64 & 1;
+    return __atomic_load_n(word(guest.shared->evtchn_pending, port), __ATOMIC_SEQ_CST) >> port % BITS & 1;
 }
 
 bool port_masked(evtchn_port_t port)
 {
-    return __atomic_load_n(word(guest.shared->evtchn_mask, port), __ATOMIC_SEQ_CST) >> port % 64 & 1;
+    return __atomic_load_n(word(guest.shared->evtchn_mask, port), __ATOMIC_SEQ_CST) >> port % BITS & 1;
 }
 
 void port_mask(evtchn_port_t port)
 {
-    __atomic_fetch_or(word(guest.shared->evtchn_mask, port), 1ul << port % 64, __ATOMIC_SEQ_CST);
+    __atomic_fetch_or(word(guest.shared->evtchn_mask, port), 1ul << port % BITS, __ATOMIC_SEQ_CST);
 }
 
 void port_clear(evtchn_port_t port) { bit_clear(guest.shared->evtchn_pending, port); }
@@ -63,7 +65,7 @@ void event_dispatch(void)
             unsigned long bits;
 
             while ((bits = guest.shared->evtchn_pending[i] & ~guest.shared->evtchn_mask[i])) {
-                event_handle(i * 64 + (unsigned int)__builtin_ctzl(bits));
+                event_handle(i * BITS + (unsigned int)__builtin_ctzl(bits));
                 barrier();
             }
         }
@@ -72,19 +74,19 @@ void event_dispatch(void)
 
 void events_off(void)
 {
-    vcpu_info()->evtchn_upcall_mask = 1;
+    events_mask_set(true);
     barrier();
 }
 
 void events_on(void)
 {
-    struct vcpu_info *vi = vcpu_info();
-
     barrier();
-    vi->evtchn_upcall_mask = 0;
+    events_mask_set(false);
     mb();
-    if (vi->evtchn_upcall_pending)
+#ifdef GUEST_PV
+    if (vcpu_info()->evtchn_upcall_pending)
         hc_xen_version(XENVER_version, 0); /* any hypercall delivers on its way out */
+#endif
 }
 
 long event_alloc(domid_t dom, domid_t remote, evtchn_port_t *port)

@@ -6,6 +6,7 @@ grant_entry_v1_t *grant_table;
 
 static uint8_t table_pages[GRANT_FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
 
+#ifdef GUEST_PV
 void grant_init(void)
 {
     static xen_pfn_t frames[GRANT_FRAMES];
@@ -19,6 +20,15 @@ void grant_init(void)
             test_error("the grant table could not be mapped");
     grant_table = (grant_entry_v1_t *)table_pages;
 }
+#else
+void grant_init(void)
+{
+    for (unsigned int i = 0; i < GRANT_FRAMES; i++)
+        if (physmap_add(XENMAPSPACE_grant_table, i, virt_to_pfn(table_pages[i])))
+            test_error("the grant table could not be mapped");
+    grant_table = (grant_entry_v1_t *)table_pages;
+}
+#endif
 
 void grant_access(grant_ref_t ref, domid_t dom, uint64_t mfn, unsigned int flags)
 {

@@ -94,18 +94,12 @@ unsigned long arg_number(const char *name, unsigned long fallback)
     return n;
 }
 
-/* Called by the first instructions, on vCPU 0's stack. */
-void guest_start(start_info_t *start)
+void guest_run(void)
 {
-    guest.start = start;
-    guest.is_dom0 = start->flags & SIF_INITDOMAIN;
-    guest.args = (const char *)start->cmd_line;
     mm_init();
     guest.shared = map_shared_info();
-    if (!guest.is_dom0) {
-        guest.console_ring = mfn_to_virt(start->console.domU.mfn);
-        guest.console_port = start->console.domU.evtchn;
-    }
+    if (!guest.is_dom0)
+        console_find();
     trap_init();
     vcpu_init();
     event_init();

@@ -2,7 +2,8 @@
 /*
  * The one header that a test guest includes: what the guest knows of itself, the entry that each
  * test provides, and how it reports.  The parts of the framework have headers of their own, all
- * included from here: hypercall.h, console.h, trap.h, mm.h, event.h, vcpu.h, grant.h, domain.h.
+ * included from here: hypercall.h, console.h, trap.h, mm.h, event.h, vcpu.h, grant.h, cases.h; for PV
+ * guests domain.h, for HVM guests hvm.h and lapic.h.
  */
 #ifndef GUEST_GUEST_H
 #define GUEST_GUEST_H
@@ -10,28 +11,36 @@
 #include "hypercall.h"
 #include "console.h"
 
-#define VIRT_BASE     0xffffffff80000000ul
+#ifdef GUEST_PV
+#define VIRT_BASE 0xffffffff80000000ul
+#else
+#define VIRT_BASE 0ul
+#endif
 #define PAGE_SIZE     4096ul
 #define PAGE_SHIFT    12
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define barrier()     __asm__ volatile("" : : : "memory")
-#define mb()          __asm__ volatile("mfence" : : : "memory")
+#define mb()          __sync_synchronize()
 #define cpu_relax()   __asm__ volatile("pause" : : : "memory")
 #define MAX_VCPUS     4
-#define KERNEL_CS     FLAT_KERNEL_CS
-#define KERNEL_SS     FLAT_KERNEL_SS
 
 #include "trap.h"
 #include "mm.h"
 #include "event.h"
 #include "vcpu.h"
 #include "grant.h"
-#include "domain.h"
 #include "cases.h"
+#ifdef GUEST_PV
+#include "domain.h"
+#else
+#include "hvm.h"
+#include "lapic.h"
+#endif
 
 /* What is known once and for all after guest_start(). */
 struct guest {
-    start_info_t *start;
+    start_info_t *start;         /* of a PV guest */
+    struct hvm_start_info *boot; /* of a PVH guest */
     shared_info_t *shared;
     bool is_dom0;
     const char *args;                       /* the command line that the hypervisor passed on */
@@ -59,6 +68,15 @@ void test_done(void) __attribute__((noreturn));
 void test_skip(const char *why) __attribute__((noreturn));
 void test_error(const char *why) __attribute__((noreturn));
 unsigned long test_failures(void);
+
+/*
+ * What a type of guest does its own way, before the common beginning: guest_run() after guest.boot or
+ * guest.start, guest.args and guest.is_dom0 are set.
+ */
+void guest_run(void) __attribute__((noreturn));
+/* Map the shared info page in place of a page of the image; set guest.console_ring and its port. */
+shared_info_t *map_shared_info(void);
+void console_find(void);
 
 /* End the machine or the domain; dom0 says "reboot", which ends an emulator run with -no-reboot. */
 void guest_stop(unsigned int reason) __attribute__((noreturn));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hypercalls of a test guest: the raw call, through the hypercall page or by the bare SYSCALL
- * instruction, and one thin wrapper per call that the guests use.  No policy, no error handling:
- * what the hypervisor answered is what the caller gets.  All wrappers return it unchanged
- * (negative: -XEN_Exxx).
+ * Hypercalls of a test guest: the raw call, through the hypercall page or by the bare instruction
+ * (SYSCALL of a PV guest, VMCALL or VMMCALL of an HVM guest), and one thin wrapper per call that the
+ * guests use.  No policy, no error handling: what the hypervisor answered is what the caller gets.
+ * All wrappers return it unchanged (negative: -XEN_Exxx).
  */
 #ifndef GUEST_HYPERCALL_H
 #define GUEST_HYPERCALL_H
@@ -29,22 +29,39 @@
 #include <xen/sysctl.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
+#include <xen/hvm/dm_op.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/hvm_vcpu.h>
+#include <xen/hvm/params.h>
+#include <xen/hvm/save.h>
+#include <xen/arch-x86/hvm/start_info.h>
 #include <xen/io/console.h>
 
 extern uint8_t hypercall_page[4096];
 
-/* A hypercall as <xen/arch-x86/xen-x86_64.h> defines it.  nr must be below 64: no more entries. */
+#ifdef __x86_64__
+#define HC_REGS_DECLARE                             \
+    register unsigned long r10 __asm__("r10") = a4; \
+    register unsigned long r8 __asm__("r8") = a5
+#define HC_REGS    "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8)
+#define HC_CLOBBER "rcx", "r11", "memory"
+#else
+#define HC_REGS_DECLARE (void)0
+#define HC_REGS         "+b"(a1), "+c"(a2), "+d"(a3), "+S"(a4), "+D"(a5)
+#define HC_CLOBBER      "memory"
+#endif
+
+/*
+ * A hypercall as <xen/arch-x86/xen-x86_64.h> and xen-x86_32.h define it.  nr must be below 64: the
+ * page has no more entries.
+ */
 static inline long hypercall(unsigned int nr, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4,
                              unsigned long a5)
 {
     long ret;
-    register unsigned long r10 __asm__("r10") = a4;
-    register unsigned long r8 __asm__("r8") = a5;
 
-    __asm__ volatile("call *%[entry]"
-                     : "=a"(ret), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8)
-                     : [entry] "0"(hypercall_page + nr * 32)
-                     : "rcx", "r11", "memory");
+    HC_REGS_DECLARE;
+    __asm__ volatile("call *%[entry]" : "=a"(ret), HC_REGS : [entry] "0"(hypercall_page + nr * 32) : HC_CLOBBER);
     return ret;
 }
 
@@ -53,13 +70,13 @@ static inline long hypercall_raw(unsigned long nr, unsigned long a1, unsigned lo
                                  unsigned long a4, unsigned long a5)
 {
     long ret;
-    register unsigned long r10 __asm__("r10") = a4;
-    register unsigned long r8 __asm__("r8") = a5;
 
-    __asm__ volatile("syscall"
-                     : "=a"(ret), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8)
-                     : "0"(nr)
-                     : "rcx", "r11", "memory");
+    HC_REGS_DECLARE;
+#ifdef GUEST_PV
+    __asm__ volatile("syscall" : "=a"(ret), HC_REGS : "0"(nr) : HC_CLOBBER);
+#else
+    __asm__ volatile("call hypercall_insn" : "=a"(ret), HC_REGS : "0"(nr) : HC_CLOBBER);
+#endif
     return ret;
 }
 
@@ -96,5 +113,7 @@ static inline long hypercall_raw(unsigned long nr, unsigned long a1, unsigned lo
 #define hc_nmi_op(cmd, arg)                     HC(nmi_op, cmd, arg)
 #define hc_domctl(arg)                          HC(domctl, arg)
 #define hc_sysctl(arg)                          HC(sysctl, arg)
+#define hc_hvm_op(cmd, arg)                     HC(hvm_op, cmd, arg)
+#define hc_dm_op(dom, n, bufs)                  HC(dm_op, dom, n, bufs)
 
 #endif

@@ -25,8 +25,7 @@
 #define UVM_FLUSH (UVMF_INVLPG | UVMF_ALL)
 
 void mm_init(void);
-/* Map the shared info page in place of a page of the image. */
-shared_info_t *map_shared_info(void);
+void heap_init(void); /* by mm_init() */
 
 /* A zeroed page of the heap, mapped writable; ends the test with ERROR when none is left. */
 void *page_alloc(void);
@@ -34,13 +33,16 @@ void *page_alloc(void);
 void page_free(void *page);
 
 uint64_t pfn_to_mfn(uint64_t pfn);
-uint64_t mfn_to_pfn(uint64_t mfn); /* from the machine-to-phys table */
+uint64_t mfn_to_pfn(uint64_t mfn); /* from the machine-to-phys table; of an HVM guest the same number */
 uint64_t virt_to_mfn(const void *va);
 void *mfn_to_virt(uint64_t mfn);
-static inline uint64_t virt_to_pfn(const void *va) { return ((uint64_t)va - VIRT_BASE) >> PAGE_SHIFT; }
-static inline void *pfn_to_virt(uint64_t pfn) { return (void *)(VIRT_BASE + (pfn << PAGE_SHIFT)); }
+static inline uint64_t virt_to_pfn(const void *va) { return ((unsigned long)va - VIRT_BASE) >> PAGE_SHIFT; }
+static inline void *pfn_to_virt(uint64_t pfn) { return (void *)(VIRT_BASE + ((unsigned long)pfn << PAGE_SHIFT)); }
+/* Guest frames that nothing else uses, and that the boot tables of a PV guest do not map; from the end. */
+uint64_t spare_pfn(void);
 
-/* The kernel's L4 table, read-only. */
+#ifdef __x86_64__
+/* The kernel's L4 table; read-only in a PV guest. */
 extern uint64_t *kernel_l4;
 
 /*
@@ -51,6 +53,14 @@ uint64_t *pte_find(uint64_t *l4, uint64_t va, unsigned int level);
 uint64_t pte_maddr(const uint64_t *pte);
 uint64_t *pte_of(const void *va); /* the L1 entry in the kernel's tables */
 
+/*
+ * Map at va (anywhere in the lower half or the kernel's part) with missing tables made; ends with
+ * ERROR if the hypervisor refuses. flags are those of the L1 entry.
+ */
+void map_page(uint64_t va, uint64_t mfn, uint64_t flags);
+#endif
+
+#ifdef GUEST_PV
 /* Single updates; each returns what the hypervisor answered. */
 long pte_write(uint64_t maddr, uint64_t value);    /* mmu_update, MMU_NORMAL_PT_UPDATE */
 long va_write(const void *va, uint64_t pte);       /* update_va_mapping with flush */
@@ -62,16 +72,8 @@ long mmuext_linear(unsigned int cmd, uint64_t va); /* one mmuext_op on an addres
 void page_make_ro(void *page);
 void page_make_rw(void *page);
 
-/*
- * Map at va (anywhere in the lower half or the kernel's part) with missing tables made; ends with
- * ERROR if the hypervisor refuses. flags are those of the L1 entry.
- */
-void map_page(uint64_t va, uint64_t mfn, uint64_t flags);
-
 /* A user L4 whose slot 0 is the kernel's, pinned, installed by MMUEXT_NEW_USER_BASEPTR. */
 uint64_t user_l4_install(void);
-
-/* Machine frames that the boot tables do not map: pops one of the guest's spare guest frames. */
-uint64_t spare_pfn(void);
+#endif
 
 #endif

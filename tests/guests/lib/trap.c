@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where all traps and callbacks of a test guest arrive: hooks first, then the end of a run of user
- * mode, then expected faults; what is left is an ERROR.  The stubs are in entry-pv64.S.
+ * mode, then expected faults; what is left is an ERROR.  The stubs are in the entry code.
  */
 #include "guest.h"
 
 struct fault last_fault = {.vector = NO_FAULT};
-uint64_t failsafe_selectors[4];
 
 static trap_hook_t *hooks[VEC_COUNT];
 
@@ -14,20 +13,27 @@ extern struct extable_entry {
     uint64_t at, to;
 } _extable_start[], _extable_end[];
 
-void user_switch(struct regs *regs, uint64_t *save);
-void user_return(uint64_t saved) __attribute__((noreturn));
+void user_switch(struct regs *regs, unsigned long *save);
+void user_return(unsigned long saved) __attribute__((noreturn));
 void trap_dispatch(struct regs *regs);
 
 void trap_hook(unsigned int vector, trap_hook_t *hook) { hooks[vector] = hook; }
 
 void regs_dump(const struct regs *r)
 {
-    printk("vector %ld error %lx rip %lx cs %lx rflags %lx rsp %lx ss %lx\n", r->vector, r->error, r->rip, r->cs,
-           r->rflags, r->rsp, r->ss);
-    printk("rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx\n", r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi,
-           r->rbp);
-    printk("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx cr2 %lx\n", r->r8, r->r9, r->r10, r->r11,
-           r->r12, r->r13, r->r14, r->r15, guest.shared->vcpu_info[vcpu_id()].arch.cr2);
+    const unsigned long *word = (const unsigned long *)r;
+    static const char *const names[] = {
+#ifdef __x86_64__
+        "r15", "r14", "r13", "r12", "rbp",    "rbx",   "r11", "r10", "r9",     "r8",  "rax",
+        "rcx", "rdx", "rsi", "rdi", "vector", "error", "rip", "cs",  "rflags", "rsp", "ss",
+#else
+        "edi", "esi", "ebp", "-", "ebx", "edx", "ecx", "eax", "vector", "error", "eip", "cs", "eflags", "esp", "ss",
+#endif
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+        printk("%s %lx%s", names[i], word[i], i % 8 == 7 ? "\n" : " ");
+    printk("cr2 %lx\n", fault_address());
 }
 
 static bool extable_fixup(struct regs *regs)
@@ -38,7 +44,7 @@ static bool extable_fixup(struct regs *regs)
         last_fault = (struct fault){
             .vector = (int)regs->vector,
             .error = (uint32_t)regs->error,
-            .cr2 = guest.shared->vcpu_info[vcpu_id()].arch.cr2,
+            .cr2 = fault_address(),
             .rip = regs->rip,
         };
         regs->rip = e->to;
@@ -51,12 +57,16 @@ void trap_dispatch(struct regs *regs)
 {
     struct vcpu *v = this_vcpu();
 
+#ifdef GUEST_HVM
+    if (regs->vector == VECTOR_UPCALL)
+        regs->vector = VEC_EVENT;
+#endif
     if (hooks[regs->vector] && hooks[regs->vector](regs))
         return;
     if ((regs->cs & 3) == 3 && v->user_regs) {
         *v->user_regs = *regs;
         v->user_regs = NULL;
-        vcpu_info()->evtchn_upcall_mask = v->user_mask;
+        events_mask_set(v->user_mask);
         user_return(v->user_save);
     }
     if (regs->vector == VEC_EVENT) {
@@ -75,48 +85,12 @@ void user_run(struct regs *regs)
     struct vcpu *v = this_vcpu();
 
     if (!regs->cs)
-        regs->cs = FLAT_USER_CS;
+        regs->cs = USER_CS;
     if (!regs->ss)
-        regs->ss = FLAT_USER_SS;
+        regs->ss = USER_SS;
     if (!regs->rflags)
         regs->rflags = 0x202;
-    v->user_mask = vcpu_info()->evtchn_upcall_mask;
+    v->user_mask = events_masked();
     v->user_regs = regs;
     user_switch(regs, &v->user_save);
-}
-
-void trap_entry(struct trap_info *info, unsigned int vector, unsigned int flags)
-{
-    info->vector = (uint8_t)vector;
-    info->flags = (uint8_t)flags;
-    info->cs = KERNEL_CS;
-    info->address = (unsigned long)trap_stubs[vector];
-}
-
-static void callback_register(unsigned int type, char *entry)
-{
-    struct callback_register cb = {.type = (uint16_t)type, .address = (unsigned long)entry};
-
-    if (type == CALLBACKTYPE_failsafe || type == CALLBACKTYPE_syscall)
-        cb.flags = CALLBACKF_mask_events;
-    check_eq(hc_callback_op(CALLBACKOP_register, &cb), 0);
-}
-
-void trap_init(void)
-{
-    static struct trap_info table[40];
-    unsigned int n = 0;
-
-    for (unsigned int vector = 0; vector < 32; vector++) {
-        bool from_user = vector == VEC_BP || vector == VEC_OF;
-
-        if (vector != 2)
-            trap_entry(&table[n++], vector, from_user ? 3 : 0);
-    }
-    trap_entry(&table[n++], 0x80, 3);
-    check_eq(hc_set_trap_table(table), 0);
-    callback_register(CALLBACKTYPE_event, event_callback);
-    callback_register(CALLBACKTYPE_failsafe, failsafe_callback);
-    callback_register(CALLBACKTYPE_syscall, syscall_callback);
-    callback_register(CALLBACKTYPE_nmi, nmi_callback);
 }

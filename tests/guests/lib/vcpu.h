@@ -12,9 +12,9 @@
 /* At the bottom of each stack area. */
 struct vcpu {
     unsigned int id;
-    struct regs *user_regs; /* where user_run() wants the state at the next trap, else NULL */
-    uint64_t user_save;     /* its kernel stack */
-    uint8_t user_mask;
+    struct regs *user_regs;  /* where user_run() wants the state at the next trap, else NULL */
+    unsigned long user_save; /* its kernel stack */
+    bool user_mask;
     void (*function)(void *);
     void *arg;
     volatile bool finished;
@@ -24,9 +24,8 @@ extern uint8_t stacks[MAX_VCPUS][STACK_SIZE];
 
 static inline struct vcpu *this_vcpu(void)
 {
-    uint64_t sp;
+    unsigned long sp = (unsigned long)__builtin_frame_address(0);
 
-    __asm__ volatile("mov %%rsp, %0" : "=r"(sp));
     return (struct vcpu *)((sp - 1) & ~(STACK_SIZE - 1));
 }
 
@@ -36,6 +35,8 @@ static inline unsigned int vcpu_id(void) { return this_vcpu()->id; }
 struct vcpu_info *vcpu_info(void);
 
 void vcpu_init(void);
+struct vcpu *vcpu_of(unsigned int id);
+void vcpu_main(struct vcpu *v); /* by the entry code */
 
 /*
  * Start vCPU id, which has not run before, at function(arg) with events masked and the traps of
@@ -45,8 +46,10 @@ void vcpu_init(void);
 long vcpu_start(unsigned int id, void (*function)(void *), void *arg);
 /* Wait until its function has returned; false after the given time in ms. */
 bool vcpu_wait(unsigned int id, unsigned int ms);
+#ifdef GUEST_PV
 /* The context that vcpu_start() uses, for tests that change it. */
 void vcpu_context_fill(struct vcpu_guest_context *c, unsigned int id);
+#endif
 
 uint64_t rdtsc(void);
 /* Nanoseconds of system time on this vCPU. */

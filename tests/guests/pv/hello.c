@@ -42,9 +42,15 @@ static void check_numbers(void)
     check_eq(hc_xen_version(XENVER_guest_handle, &handle), 0);
     check_eq(hc_xen_version(XENVER_get_features, &features), 0);
     printk("features %x\n", features.submap);
+#ifdef GUEST_PV
     check_eq(features.submap, 1 << XENFEAT_mmu_pt_update_preserve_ad | 1 << XENFEAT_highmem_assist |
                                   1 << XENFEAT_gnttab_map_avail_bits | 1 << XENFEAT_memory_op_vnode_supported |
                                   1 << XENFEAT_direct_mapped | (guest.is_dom0 ? 1 << XENFEAT_dom0 : 0));
+#else
+    check_eq(features.submap, 1 << XENFEAT_writable_page_tables | 1 << XENFEAT_auto_translated_physmap |
+                                  1 << XENFEAT_hvm_callback_vector | 1 << XENFEAT_hvm_safe_pvclock |
+                                  1 << XENFEAT_memory_op_vnode_supported | 1 << XENFEAT_not_direct_mapped);
+#endif
     features = (xen_feature_info_t){.submap_idx = 1};
     check_eq(hc_xen_version(XENVER_get_features, &features), -XEN_EINVAL);
 }
@@ -55,5 +61,9 @@ void test_main(void)
     check_numbers();
     check_eq(hc_xen_version(XENVER_extraversion, 8), -XEN_EFAULT);
     check_eq(hc_xen_version(999, 0), -XEN_ENOSYS);
+#ifdef GUEST_PV
     check(!strncmp(guest.start->magic, "xen-3.0-x86_64", 14));
+#else
+    check_eq(guest.boot->magic, XEN_HVM_START_MAGIC_VALUE);
+#endif
 }
