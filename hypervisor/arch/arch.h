@@ -59,6 +59,10 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next);
 void arch_continue_running(struct vcpu *v);
 /* v's guest gets an NMI (VCPUOP_send_nmi, the machine's own for dom0). Any context. */
 void arch_vcpu_nmi(struct vcpu *v);
+/* HVM only. v's evtchn_upcall_pending was just set: interrupts that say so are raised; waking v is the caller's. Any
+ * context. Has v something that it can take now? Current vCPU or a paused one. */
+void arch_events_pending(struct vcpu *v);
+bool arch_event_pending(struct vcpu *v);
 /* The current vCPU's guest memory cannot be written at kernel addresses now (user mode): it is told
  * again later. Runstate only. */
 bool arch_runstate_deferred(struct vcpu *v);

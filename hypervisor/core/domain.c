@@ -190,6 +190,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     d->create_flags = config->flags;
     d->ssidref = config->ssidref;
     d->max_vcpus = config->max_vcpus;
+    d->is_hvm = config->flags & XEN_DOMCTL_CDF_hvm;
     rc = domain_init_parts(d, config);
     if (!rc)
         rc = table_insert(d);
@@ -247,6 +248,7 @@ static void vcpu_init_fields(struct vcpu *v, struct domain *d, unsigned int id)
     v->id = id;
     v->domain = d;
     v->is_idle = d == idle_domain;
+    v->is_hvm = d->is_hvm;
     v->pause_flags = v->is_idle ? 0 : VPF_DOWN;
     v->processor = v->is_idle ? id : smp_processor_id();
     v->info = &unregistered_info;

@@ -42,6 +42,7 @@ struct vcpu {
     unsigned int id;
     struct domain *domain;
     bool is_idle;
+    bool is_hvm; /* as its domain */
 
     /* Scheduler (sched/): guarded by the run queue's lock unless said. */
     unsigned int processor;                            /* where it runs or ran last; written under the lock */
@@ -194,11 +195,15 @@ int domain_kill(struct domain *d);
 int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset);
 void vcpu_unregister_info(struct vcpu *v);
 
+#include <arch/arch.h>
 #include <asm/current.h>
 
-/* True when the vCPU has an unmasked event pending. Current vCPU or a paused one. */
-static inline bool vcpu_event_pending(const struct vcpu *v)
+/* True when the vCPU has something to be told: an unmasked event; HVM: anything that it can take now. Current vCPU or a
+ * paused one. */
+static inline bool vcpu_event_pending(struct vcpu *v)
 {
+    if (unlikely(v->is_hvm))
+        return arch_event_pending(v);
     return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 

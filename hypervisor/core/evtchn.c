@@ -18,6 +18,8 @@ void vcpu_mark_events_pending(struct vcpu *v)
 {
     if (__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
         return;
+    if (unlikely(v->is_hvm))
+        arch_events_pending(v);
     /* One that starts to wait from here on looks for events first and finds this one. */
     if (READ_ONCE(v->pause_flags) & (VPF_BLOCKED | VPF_POLLING))
         vcpu_unblock(v);

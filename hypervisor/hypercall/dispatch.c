@@ -22,7 +22,7 @@ static long no_such_hypercall(void) { return hypercall_unknown("hypercall", gues
 /* The rows overwrite what the range put there. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
-#define HYPERCALL(name, fn, nargs, who) [__HYPERVISOR_##name] = (hypercall_fn)(void *)(fn),
+#define HYPERCALL(name, fn, nargs, guests, who) [__HYPERVISOR_##name] = (hypercall_fn)(void *)(fn),
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS];
 const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
     [0 ... NR_HYPERCALLS - 1] = (hypercall_fn)(void *)no_such_hypercall,

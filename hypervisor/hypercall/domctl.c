@@ -21,8 +21,10 @@ static DEFINE_SPINLOCK(domctl_lock, LOCK_DOMCTL);
 
 #define MAX_VCPUS 8192
 
-/* What a PV domain may ask for at its creation. */
-#define CREATE_FLAGS (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_xs_domain)
+/* What a domain may ask for at its creation. */
+#define CREATE_FLAGS                                                                                  \
+    (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off | \
+     XEN_DOMCTL_CDF_xs_domain)
 
 int bitmap_from_guest(struct cpumask *m, const struct xenctl_bitmap *b)
 {

@@ -52,7 +52,7 @@ def constants(header, pattern):
 
 
 def rows():
-    for m in re.finditer(r'^HYPERCALL\((\w+), (\w+), (\d+), (\w+)\)', read(TOP / 'hypervisor/hypercall/table.h'), re.M):
+    for m in re.finditer(r'^HYPERCALL\((\w+), (\w+), (\d+), \w+, (\w+)\)', read(TOP / 'hypervisor/hypercall/table.h'), re.M):
         yield m[1], m[2], int(m[3]), m[4]
 
 

@@ -116,6 +116,10 @@ int arch_set_guest_context(struct vcpu *v, const void *context)
     return 0;
 }
 
+void arch_events_pending(struct vcpu *v) { v->arch.upcalls++; }
+
+bool arch_event_pending(struct vcpu *v) { return v->info->evtchn_upcall_pending; }
+
 void arch_vcpu_nmi(struct vcpu *v) { v->arch.nmis++; }
 
 mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)

@@ -89,7 +89,7 @@ void fpu_load(struct vcpu *v)
     } else {
         __asm__ __volatile__("fxrstorq %0" ::"m"(*area));
     }
-    if (v->arch.pv.ctrlreg[0] & X86_CR0_TS)
+    if (!v->is_hvm && v->arch.pv.ctrlreg[0] & X86_CR0_TS)
         write_cr0(read_cr0() | X86_CR0_TS);
 }
 

@@ -6,6 +6,7 @@
 #include <arch/arch.h>
 #include <arch/x86/cpu/smp.h>
 #include <arch/x86/entry/entry.h>
+#include <arch/x86/hvm/hvm.h>
 #include <lib/lib.h>
 #include <sched/sched.h>
 
@@ -19,7 +20,10 @@ void arch_nmi(struct cpu_user_regs *regs)
 void arch_vcpu_nmi(struct vcpu *v)
 {
     v->nmi_pending = true;
-    __atomic_fetch_or(&v->arch.pv.exit_work, EXIT_WORK_NMI, __ATOMIC_SEQ_CST);
+    if (v->is_hvm)
+        hvm_set_work(v, HVM_WORK_EVENT);
+    else
+        __atomic_fetch_or(&v->arch.pv.exit_work, EXIT_WORK_NMI, __ATOMIC_SEQ_CST);
     vcpu_unblock(v);
     vcpu_kick(v);
 }

@@ -104,7 +104,7 @@ void hypervisor_page_fault(struct cpu_user_regs *regs, unsigned long cr2)
     struct vcpu *v = current;
 
     /* Loading a selector reads the guest's LDT, whose pages are mapped when first used. */
-    if (cr2 >= PERDOMAIN_START && v && !v->is_idle && pv_ldt_fault(v, cr2))
+    if (cr2 >= PERDOMAIN_START && v && !v->is_idle && !v->is_hvm && pv_ldt_fault(v, cr2))
         return;
     if (fixup(regs))
         return;

@@ -1,75 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * x86's part of a PV domain's and vCPU's life (the arch_* functions of arch/arch.h), and the
- * context that a vCPU starts with.
+ * PV's part of a domain's and vCPU's life, and the context that a vCPU starts with.
  */
-#include <arch/arch.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
-#include <arch/x86/cpu/policy.h>
 #include <arch/x86/cpu/spec_ctrl.h>
-#include <arch/x86/mm/memory_map.h>
-#include <arch/x86/platform/clock.h>
 #include <arch/x86/pv/pv.h>
-#include <asm/irq.h>
 #include <asm/paging.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <core/rangeset.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/callback.h>
 #include <xen/domctl.h>
 
-int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
+int pv_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
 {
-    if (config->flags & XEN_DOMCTL_CDF_hvm || config->arch.emulation_flags & ~XEN_X86_EMU_PIT ||
+    if (config->flags & XEN_DOMCTL_CDF_hap || config->arch.emulation_flags & ~XEN_X86_EMU_PIT ||
         config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
         return -EINVAL;
     d->arch.isolated = spec_ctrl_isolates(d);
-    d->arch.tsc_khz = cpu_khz;
-    d->arch.ioport_caps = rangeset_new();
-    if (!d->arch.ioport_caps)
-        return -ENOMEM;
-    return perdomain_create(d) ?: policy_domain_init(d) ?: pirq_domain_init(d);
+    return perdomain_create(d);
 }
 
-void arch_domain_free(struct domain *d)
-{
-    memory_map_free(d);
-    pirq_domain_free(d);
-    policy_domain_free(d);
-    perdomain_free(d);
-    rangeset_free(d->arch.ioport_caps);
-}
+void pv_domain_free(struct domain *d) { perdomain_free(d); }
 
-int arch_vcpu_create(struct vcpu *v)
+int pv_vcpu_create(struct vcpu *v)
 {
-    v->arch.guest_table = v->arch.guest_table_user = INVALID_MFN;
-    if (v->is_idle)
-        return 0;
     v->arch.pv.kernel_mode = true;
-    v->arch.dr[6] = 0xffff0ff0;
-    v->arch.dr[7] = 0x400;
     v->arch.pv.traps = page_alloc(0);
     v->arch.pv.gdt_ldt_ptes = perdomain_ptes(v->domain, v->id);
-    if (!v->arch.pv.traps || !v->arch.pv.gdt_ldt_ptes || fpu_vcpu_create(v)) {
-        arch_vcpu_free(v);
+    if (!v->arch.pv.traps || !v->arch.pv.gdt_ldt_ptes)
         return -ENOMEM;
-    }
     pv_gdt_init(v);
     return 0;
 }
 
-void arch_vcpu_free(struct vcpu *v)
+void pv_vcpu_free(struct vcpu *v)
 {
     if (v->arch.pv.traps)
         page_free(v->arch.pv.traps, 0);
     v->arch.pv.traps = NULL;
-    fpu_vcpu_free(v);
 }
 
-int arch_vcpu_reset(struct vcpu *v)
+int pv_vcpu_reset(struct vcpu *v)
 {
     int rc;
 
@@ -79,19 +53,6 @@ int arch_vcpu_reset(struct vcpu *v)
     if (!rc)
         v->arch.initialised = false;
     return rc;
-}
-
-void arch_shared_info_init(struct domain *d)
-{
-    for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-        d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
-    arch_update_wallclock(d);
-}
-
-void arch_vcpu_info_init(struct vcpu *v)
-{
-    if (v->id < XEN_LEGACY_MAX_VCPUS)
-        v->info->evtchn_upcall_mask = 1;
 }
 
 /* ---- the ABI's vcpu_guest_context ---- */
@@ -163,9 +124,7 @@ static void take_registers(struct vcpu *v, const vcpu_guest_context_t *c)
             pv_set_debugreg(v, i, c->debugreg[i]);
 }
 
-bool arch_vcpu_initialised(const struct vcpu *v) { return v->arch.initialised; }
-
-int arch_set_guest_context(struct vcpu *v, const void *context)
+int pv_set_guest_context(struct vcpu *v, const void *context)
 {
     const vcpu_guest_context_t *c = context;
     int rc;
@@ -181,12 +140,4 @@ int arch_set_guest_context(struct vcpu *v, const void *context)
         v->domain->vm_assist = c->vm_assist & VM_ASSIST_VALID;
     v->arch.initialised = true;
     return 0;
-}
-
-bool arch_runstate_deferred(struct vcpu *v)
-{
-    if (v->arch.pv.kernel_mode)
-        return false;
-    v->arch.pv.runstate_pending = true;
-    return true;
 }

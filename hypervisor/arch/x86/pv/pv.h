@@ -14,6 +14,16 @@
 struct domain;
 struct vcpu;
 
+/* ---- domain.c: life; the arch_* functions of arch/arch.h for such domains ---- */
+
+struct xen_domctl_createdomain;
+int pv_domain_create(struct domain *d, const struct xen_domctl_createdomain *config);
+void pv_domain_free(struct domain *d);
+int pv_vcpu_create(struct vcpu *v);
+void pv_vcpu_free(struct vcpu *v);
+int pv_vcpu_reset(struct vcpu *v);
+int pv_set_guest_context(struct vcpu *v, const void *context);
+
 /* ---- bounce.c: frames on the guest kernel's stack ---- */
 
 /* Lets the guest's handler of `vector` run next. error_code counts for the vectors that push one.
@@ -39,6 +49,9 @@ void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs);
 
 /* ---- switch.c: modes and vCPUs ---- */
 
+/* From arch_context_switch: v leaves this CPU, v comes to it. */
+void pv_save_guest(struct vcpu *v);
+void pv_load_guest(struct vcpu *v);
 /* CR4 that the CPU must have while v runs. */
 unsigned long pv_real_cr4(const struct vcpu *v);
 /* Loads a selector whose base becomes the user mode's GS base. 0. A selector that the CPU refuses

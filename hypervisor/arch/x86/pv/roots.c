@@ -135,10 +135,8 @@ static struct frame *frame_next_held(struct domain *d)
     return found;
 }
 
-int arch_domain_relinquish(struct domain *d)
+static int drop_tables(struct domain *d)
 {
-    unsigned int n = 0;
-    struct frame *f;
     struct vcpu *v;
 
     for_each_vcpu (d, v) {
@@ -146,6 +144,16 @@ int arch_domain_relinquish(struct domain *d)
             return -ERESTART;
         pv_drop_gdt(v);
     }
+    return 0;
+}
+
+int arch_domain_relinquish(struct domain *d)
+{
+    unsigned int n = 0;
+    struct frame *f;
+
+    if (!d->is_hvm && drop_tables(d))
+        return -ERESTART;
     while ((f = frame_next_held(d)) != NULL) {
         int rc = frame_untype(f);
 

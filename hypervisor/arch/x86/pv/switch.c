@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From one vCPU to the next on a CPU, and from a guest's user mode to its kernel and back. The
- * scheduler calls arch_context_switch; nothing returns from there: the new vCPU starts at the top
- * of the stack on its way out (entry.S).
+ * What a context switch (arch/x86/switch.c) saves and loads of a PV vCPU, and its segments in between.
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/control.h>
@@ -100,7 +98,7 @@ static void load_cr4(unsigned long cr4)
     write_cr4(cr4);
 }
 
-static void save_guest(struct vcpu *v)
+void pv_save_guest(struct vcpu *v)
 {
     pv_save_segments(v);
     v->arch.regs = *guest_regs();
@@ -108,7 +106,7 @@ static void save_guest(struct vcpu *v)
     pv_save_debug(v);
 }
 
-static void load_guest(struct vcpu *v)
+void pv_load_guest(struct vcpu *v)
 {
     *guest_regs() = v->arch.regs;
     cpumask_set(&v->domain->arch.dirty_cpus, smp_processor_id());
@@ -126,33 +124,4 @@ static void load_guest(struct vcpu *v)
         wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
     arch_update_vcpu_time(v);
     vcpu_runstate_publish(v);
-}
-
-/*
- * GDTR points at the CPU's own page while CR3 changes, so that an NMI finds its descriptors at
- * every moment.
- */
-void arch_context_switch(struct vcpu *prev, struct vcpu *next)
-{
-    if (!prev->is_idle)
-        save_guest(prev);
-    gdt_load(gdt_idle_base());
-    cpu_info()->current_vcpu = next;
-    if (next->is_idle)
-        load_cr3(virt_to_paddr(hyp_l4));
-    else
-        load_guest(next);
-    if (!prev->is_idle && prev->domain != next->domain) {
-        cpumask_unset(&prev->domain->arch.dirty_cpus, smp_processor_id());
-        spec_ctrl_switch(next);
-    }
-    sched_context_saved(prev);
-    arch_continue_running(next);
-}
-
-void arch_continue_running(struct vcpu *v)
-{
-    if (v->is_idle)
-        reset_stack_to_idle();
-    reset_stack_to_guest(v);
 }

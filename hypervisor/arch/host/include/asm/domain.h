@@ -9,7 +9,7 @@
 
 struct arch_vcpu {
     unsigned long switched_in; /* times it was given a CPU */
-    unsigned long nmis;
+    unsigned long nmis, upcalls;
     bool initialised;
     void *time_guest;
 };

@@ -5,6 +5,7 @@
 #ifndef ASM_DOMAIN_H
 #define ASM_DOMAIN_H
 
+#include <asm/hvm.h>
 #include <lib/cpumask.h>
 #include <lib/types.h>
 #include <xen/xen.h>
@@ -12,6 +13,7 @@
 struct cpu_policy;
 struct e820_entry;
 struct frame;
+struct p2m;
 struct pirq_table;
 
 /* Where its kernel is entered, 0: nowhere, and whether events are masked by that. */
@@ -56,7 +58,10 @@ struct pv_vcpu {
 
 struct arch_vcpu {
     struct cpu_user_regs regs; /* while it is not running; running: at the top of the CPU's stack */
-    struct pv_vcpu pv;
+    union {
+        struct pv_vcpu pv;
+        struct hvm_vcpu hvm;
+    };
 
     /* Page tables: each holds a typed reference. */
     mfn_t guest_table, guest_table_user; /* INVALID_MFN: none */
@@ -80,6 +85,9 @@ struct arch_domain {
      * domain go to these.
      */
     struct cpumask dirty_cpus;
+
+    struct p2m *p2m;        /* HVM: guest frames to machine frames (arch/x86/mm/p2m.h); NULL: PV */
+    struct hvm_domain *hvm; /* NULL: PV */
 
     bool isolated;                   /* runs on copies of its roots (arch/x86/pv/isolate.c) */
     u64 root_version;                /* changes with each of its roots */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * x86: what only HVM and PVH domains and their vCPUs have. Each subsystem hangs a pointer of its own here; what it
+ * points at is private to that subsystem.
+ */
+#ifndef ASM_HVM_H
+#define ASM_HVM_H
+
+#include <lib/types.h>
+
+struct hvm_vcpu_io;
+struct ioreq_servers;
+struct platform;
+struct svm_vmcb;
+struct vlapic;
+struct vmx_vcpu;
+
+/*
+ * A segment register with its hidden part. attr: bits 0-3 type, 4 S, 5-6 DPL, 7 P, 8 AVL, 9 L, 10 D/B, 11 G (AMD APM
+ * vol. 2, 15.5.1). For GDTR and IDTR only limit and base count.
+ */
+struct hvm_segment {
+    u16 sel, attr;
+    u32 limit;
+    u64 base;
+};
+
+/* In the order of the VMCB. */
+enum hvm_segment_name { HVM_ES, HVM_CS, HVM_SS, HVM_DS, HVM_FS, HVM_GS, HVM_GDTR, HVM_LDTR, HVM_IDTR, HVM_TR };
+
+#define HVM_ATTR_TYPE 0x00f
+#define HVM_ATTR_S    0x010
+#define HVM_ATTR_DPL  0x060
+#define HVM_ATTR_P    0x080
+#define HVM_ATTR_AVL  0x100
+#define HVM_ATTR_L    0x200
+#define HVM_ATTR_DB   0x400
+#define HVM_ATTR_G    0x800
+
+/* What is delivered to a guest. Types as Intel SDM vol. 3, 25.8.3 numbers them; AMD has the first four of them. */
+enum hvm_event_type {
+    HVM_EVENT_INTERRUPT = 0,
+    HVM_EVENT_NMI = 2,
+    HVM_EVENT_EXCEPTION = 3,
+    HVM_EVENT_SOFT_INTERRUPT = 4,      /* INT n */
+    HVM_EVENT_PRIV_SOFT_EXCEPTION = 5, /* ICEBP */
+    HVM_EVENT_SOFT_EXCEPTION = 6,      /* INT3, INTO */
+};
+
+struct hvm_event {
+    bool valid;
+    u8 vector, type;
+    bool has_error;
+    u32 error;
+    u8 length; /* of the instruction, for those that one raises */
+};
+
+/* Bits of hvm_vcpu.work: why the next entry into the guest is not the short one. Set atomically, by anybody. */
+#define HVM_WORK_EVENT 0x01 /* something may be deliverable: exception, NMI, interrupt, upcall */
+#define HVM_WORK_TLB   0x02 /* what the CPU remembers of the guest's translations is stale */
+#define HVM_WORK_IO    0x04 /* waits for a device model */
+#define HVM_WORK_RESET 0x08 /* INIT, SIPI */
+
+/* The state that only an HVM vCPU has. Written by itself, or by others while it is paused, except work. */
+struct hvm_vcpu {
+    u8 work;
+    bool nmi_masked;        /* from the delivery of an NMI until IRET */
+    struct hvm_event event; /* to be delivered before the guest goes on: an exception, or what was interrupted */
+    u64 efer;               /* as the guest sees it */
+    u64 tsc_offset;         /* guest's TSC = host's (scaled) + this */
+    u64 pat;                /* IA32_PAT */
+    u64 mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
+    u64 misc_enable;
+    u8 upcall_vector; /* HVMOP_set_evtchn_upcall_vector; 0: the domain's callback */
+
+    struct vlapic *vlapic;  /* hvm/platform/ */
+    struct hvm_vcpu_io *io; /* hvm/io.c: an access that waits for a device model */
+
+    /* A cached translation of the page that instructions came from last; NULL: none (hvm/insn.c). */
+    const u8 *code;
+    u64 code_page, code_cr3;
+
+    union {
+        struct { /* hvm/svm/ */
+            struct svm_vmcb *vmcb;
+            paddr_t vmcb_pa;
+            u64 asid_generation; /* of the CPU that it ran on last; 0: none */
+            bool synced;         /* the VMCB has what VMSAVE stores */
+        } svm;
+        struct vmx_vcpu *vmx; /* hvm/vmx/ */
+    };
+};
+
+struct hvm_domain {
+    struct platform *platform;   /* hvm/platform/ */
+    struct ioreq_servers *ioreq; /* hvm/ioreq.c */
+    u64 params[48];              /* HVM_PARAM_*: hvm/hvm_op.c */
+    u64 callback_via;            /* HVM_PARAM_CALLBACK_IRQ, taken apart: hvm/event.c */
+    u8 callback_vector;          /* 0: not by vector */
+    u32 emulation_flags;         /* XEN_X86_EMU_* */
+    u64 tsc_scale;               /* guest's rate / host's, 32.32 fixed point; 0: the same */
+};
+
+#endif
