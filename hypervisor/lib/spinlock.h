@@ -22,6 +22,7 @@ enum lock_level {
     LOCK_EVTCHN_PORT, /* one event channel: held while an event is sent through it */
     LOCK_PCI,         /* the list of PCI devices and their message interrupts */
     LOCK_PIRQ,        /* which of the machine's interrupts a domain's numbers stand for */
+    LOCK_P2M,         /* the physical map of an HVM domain */
     LOCK_PAGES,       /* a domain's list of frames */
     LOCK_IRQ,         /* interrupt descriptors and their guests */
     LOCK_HEAP,        /* the frame heap */

@@ -18,7 +18,7 @@ struct domain *frame_owner(const struct frame *f)
     return domain_peek(f->owner);
 }
 
-bool frame_get(struct frame *f, const struct domain *d)
+static __always_inline bool ref_get(struct frame *f)
 {
     u32 refs = READ_ONCE(f->refs);
 
@@ -26,6 +26,15 @@ bool frame_get(struct frame *f, const struct domain *d)
         if (unlikely(!(refs & FR_COUNT) || (refs & FR_COUNT) == FR_COUNT))
             return false;
     } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    return true;
+}
+
+bool frame_get_any(struct frame *f) { return ref_get(f); }
+
+bool frame_get(struct frame *f, const struct domain *d)
+{
+    if (unlikely(!ref_get(f)))
+        return false;
     /* The owner cannot change while we hold the reference. */
     if (likely(f->owner == d->id))
         return true;

@@ -97,6 +97,8 @@ struct domain *frame_owner(const struct frame *f);
  * context without LOCK_PAGES.
  */
 bool frame_get(struct frame *f, const struct domain *d);
+/* The same whoever owns it: for who finds out otherwise whether it was the frame meant. */
+bool frame_get_any(struct frame *f);
 void frame_put(struct frame *f);
 /* mfn_valid and frame_get in one; NULL when refused. */
 struct frame *mfn_get(mfn_t mfn, const struct domain *d);
