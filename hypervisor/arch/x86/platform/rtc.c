@@ -9,6 +9,7 @@
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
 #include <core/domain.h>
+#include <lib/date.h>
 #include <lib/lib.h>
 
 #define CMOS_INDEX 0x70
@@ -38,22 +39,6 @@ static unsigned int from_bcd(u8 v) { return (v >> 4) * 10 + (v & 15); }
 /* The fields of a date and their registers; the century's is the firmware's word. */
 enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, CENTURY, FIELDS };
 static const u8 registers[] = {[SECOND] = 0, [MINUTE] = 2, [HOUR] = 4, [DAY] = 7, [MONTH] = 8, [YEAR] = 9};
-
-/* Seconds since 1970 of a date of the Gregorian calendar; years begin in March, so that the leap
- * day comes last. */
-static u64 seconds_since_1970(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
-                              unsigned int minute, unsigned int second)
-{
-    u64 days;
-
-    if (month <= 2) {
-        month += 12;
-        year--;
-    }
-    days = 365UL * year + year / 4 - year / 100 + year / 400 + (153 * (month - 3) + 2) / 5 + day;
-    days -= 719469; /* the same for 1970-01-01, less the day itself */
-    return ((days * 24 + hour) * 60 + minute) * 60 + second;
-}
 
 /* The registers between two updates, which take 2 ms at most (MC146818A, "update in progress"); a
  * missing RTC reads as ones and is not waited for. */
@@ -87,7 +72,8 @@ static u64 rtc_seconds(void)
         log_warning("RTC: no valid date; the wall clock starts in 1970 until dom0 sets it\n");
         return 0;
     }
-    return seconds_since_1970(year, t[MONTH], t[DAY], t[HOUR], t[MINUTE], t[SECOND]);
+    return date_to_seconds(&(struct date){
+        .year = year, .month = t[MONTH], .day = t[DAY], .hour = t[HOUR], .minute = t[MINUTE], .second = t[SECOND]});
 }
 
 void __init wallclock_init(void) { base_seconds = rtc_seconds(); }
