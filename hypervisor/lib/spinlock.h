@@ -28,6 +28,8 @@ enum lock_level {
     LOCK_HEAP,        /* the frame heap */
     LOCK_SLAB,        /* small allocations */
     LOCK_EVTCHN_FIFO, /* one queue of a vCPU in the FIFO ABI */
+    LOCK_VPLATFORM,   /* the virtual devices of an HVM domain */
+    LOCK_VLAPIC,      /* the timer of a virtual local APIC */
     LOCK_SCHED,       /* a run queue; a second one is only ever tried */
     LOCK_TIMER,       /* a CPU's timers */
     LOCK_PLATFORM,    /* devices of the platform: IO-APIC, PCI configuration, RTC */

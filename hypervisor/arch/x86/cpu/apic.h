@@ -14,9 +14,14 @@ enum apic_reg {
     APIC_ID = 0x20,
     APIC_VERSION = 0x30,
     APIC_TPR = 0x80,
+    APIC_PPR = 0xa0,
     APIC_EOI = 0xb0,
+    APIC_LDR = 0xd0,
+    APIC_DFR = 0xe0,
     APIC_SPIV = 0xf0,
     APIC_ISR = 0x100,
+    APIC_TMR = 0x180,
+    APIC_IRR = 0x200,
     APIC_ESR = 0x280,
     APIC_ICR = 0x300,
     APIC_ICR_HIGH = 0x310,
@@ -29,6 +34,7 @@ enum apic_reg {
     APIC_TIMER_INIT = 0x380,
     APIC_TIMER_COUNT = 0x390,
     APIC_TIMER_DIVIDE = 0x3e0,
+    APIC_SELF_IPI = 0x3f0,
 };
 
 #define APIC_SPIV_ENABLE      0x100

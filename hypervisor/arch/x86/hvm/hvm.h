@@ -96,6 +96,9 @@ int hvm_msr_write(struct vcpu *v, u32 msr, u64 value);
 
 /* ---- what everybody asks ---- */
 
+/* What RDTSC gives v now (tsc.c). Any context. */
+u64 hvm_guest_tsc(const struct vcpu *v);
+
 static inline u64 hvm_get_cr(struct vcpu *v, unsigned int n) { return hvm->get_cr(v, n); }
 static inline bool hvm_long_mode(const struct vcpu *v) { return v->arch.hvm.efer & 0x400; }
 

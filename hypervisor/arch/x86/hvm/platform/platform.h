@@ -5,7 +5,7 @@
  * XEN_X86_EMU_* when it is created. Everything else of a machine is a device model's (hvm/ioreq.c).
  *
  * Inside, devices are plain state machines (private.h): time comes from arch_read_clock(), interrupts go to a virtual
- * local APIC or to the 8259 pair, and vCPUs are woken by hvm_wake(). One lock per domain (LOCK_HVM_PLATFORM) guards all
+ * local APIC or to the 8259 pair, and vCPUs are woken by hvm_wake(). One lock per domain (LOCK_VPLATFORM) guards all
  * devices but the local APICs; interrupts are off under it, so wires may be driven in any context.
  */
 #ifndef ARCH_X86_HVM_PLATFORM_PLATFORM_H
@@ -19,9 +19,8 @@ struct vcpu;
 
 /* ---- life ---- */
 
-/* May a domain have these devices (XEN_X86_EMU_*)? PVH: the local APIC or nothing; HVM: all but VPCI. */
-bool platform_flags_valid(u32 emulation_flags);
-/* The devices of d, before its vCPUs; d->max_vcpus is set. 0, -ENOMEM, -EINVAL (flags, more vCPUs than APIC ids). */
+/* The devices of d (XEN_X86_EMU_*: the local APIC always, checked by the caller), before its vCPUs: at most 128, as an
+ * APIC id is twice a vCPU's number. 0 or -ENOMEM. */
 int platform_domain_create(struct domain *d, u32 emulation_flags);
 /* From the end of the domain, no vCPU runs any more: timers stop for good, memory goes back. Also after a failed
  * creation, and twice. */
@@ -72,7 +71,7 @@ int vlapic_write_msr(struct vcpu *v, u32 msr, u64 value);
 unsigned int vlapic_get_cr8(const struct vcpu *v);
 void vlapic_set_cr8(struct vcpu *v, unsigned int cr8);
 
-/* ---- interrupts from devices; any context that may take LOCK_HVM_PLATFORM, interrupts on or off ---- */
+/* ---- interrupts from devices; any context that may take LOCK_VPLATFORM, interrupts on or off ---- */
 
 /* Wires. An irq of the ISA bus (0-15) also reaches the IO-APIC (irq 0: pin 2). Driving a wire twice the same way is
  * no second time. */
@@ -107,18 +106,5 @@ int hvm_set_acpi_ports(struct domain *d, u64 version);
 /* Who has this port or guest physical address in the hypervisor; NULL: nobody. v is current. */
 hvm_io_access_t *platform_port(const struct vcpu *v, u16 port);
 hvm_io_access_t *platform_mmio(const struct vcpu *v, u64 gpa);
-
-/* ---- HVM context: one row for each record of xen/arch-x86/hvm/save.h that is ours ---- */
-
-struct platform_record {
-    u16 typecode;
-    u16 instances; /* 0: one for each vCPU, the instance is its id */
-    u32 length;
-    /* The domain is paused. 0; -ENODEV: it has no such device; -EINVAL: the record cannot be. */
-    int (*save)(struct domain *d, unsigned int instance, void *record);
-    int (*load)(struct domain *d, unsigned int instance, const void *record);
-};
-extern const struct platform_record platform_records[];
-extern const unsigned int platform_nr_records;
 
 #endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual platform as a whole: which devices a domain has, where the guest finds them, and what they have for a
+ * vCPU that is about to run. Called by hvm/: life, entry, accesses, context.
+ */
+#include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/platform/private.h>
+#include <arch/x86/hvm/platform/vlapic.h>
+#include <arch/x86/hvm/save.h>
+#include <mm/heap.h>
+#include <xen/hvm/ioreq.h>
+#include <xen/hvm/params.h>
+
+/* ---- where the guest finds them ---- */
+
+/* Devices of 8 bits. */
+static const struct {
+    u16 first, last;
+    u32 flag;
+    hvm_io_access_t *access;
+} ports[] = {
+    {0x20, 0x21, XEN_X86_EMU_PIC, vpic_port},         {0x40, 0x43, XEN_X86_EMU_PIT, vpit_port},
+    {0x61, 0x61, XEN_X86_EMU_PIT, vpit_speaker_port}, {0x70, 0x71, XEN_X86_EMU_RTC, vrtc_port},
+    {0xa0, 0xa1, XEN_X86_EMU_PIC, vpic_port},         {0x4d0, 0x4d1, XEN_X86_EMU_PIC, vpic_elcr_port},
+};
+
+static hvm_io_access_t *narrow_device(const struct platform *p, u16 port)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(ports); i++)
+        if (port >= ports[i].first && port <= ports[i].last && platform_has(p, ports[i].flag))
+            return ports[i].access;
+    return NULL;
+}
+
+/* A wider access than the device's is one for each byte, as the bus makes it. */
+static enum hvm_io_result narrow_port(struct vcpu *v, u64 port, unsigned int bytes, bool write, u64 *value)
+{
+    u64 all = 0;
+
+    for (unsigned int i = 0; i < bytes; i++) {
+        hvm_io_access_t *access = narrow_device(v->domain->arch.hvm->platform, port + i);
+        u64 byte = write ? *value >> i * 8 & 0xff : 0xff;
+
+        if ((!access || access(v, port + i, 1, write, &byte) == HVM_IO_NOBODY) && i == 0)
+            return HVM_IO_NOBODY;
+        all |= byte << i * 8;
+    }
+    if (!write)
+        *value = all;
+    return HVM_IO_DONE;
+}
+
+hvm_io_access_t *platform_port(const struct vcpu *v, u16 port)
+{
+    const struct platform *p = v->domain->arch.hvm->platform;
+    unsigned int pm;
+
+    if (p->flags == XEN_X86_EMU_LAPIC)
+        return NULL;
+    if (platform_has(p, XEN_X86_EMU_PM)) {
+        pm = port - READ_ONCE(p->pm.base);
+        if (pm < 4)
+            return vpm_event_port;
+        if (pm >= 8 && pm < 12)
+            return vpm_timer_port;
+    }
+    return narrow_device(p, port) ? narrow_port : NULL;
+}
+
+hvm_io_access_t *platform_mmio(const struct vcpu *v, u64 gpa)
+{
+    const struct vlapic *l = v->arch.hvm.vlapic;
+    const struct platform *p = v->domain->arch.hvm->platform;
+
+    if ((gpa ^ l->base) >> PAGE_SHIFT == 0 && vlapic_hw_enabled(l) && !vlapic_x2(l))
+        return vlapic_mmio;
+    if (gpa >> PAGE_SHIFT == IOAPIC_ADDRESS >> PAGE_SHIFT && platform_has(p, XEN_X86_EMU_IOAPIC))
+        return vioapic_mmio;
+    if (gpa - HPET_ADDRESS < 0x400 && platform_has(p, XEN_X86_EMU_HPET) &&
+        v->domain->arch.hvm->params[HVM_PARAM_HPET_ENABLED])
+        return vhpet_mmio;
+    return NULL;
+}
+
+/* ---- on the way into the guest ---- */
+
+bool platform_interrupt(struct vcpu *v, struct hvm_interrupt *out)
+{
+    struct vlapic *l = v->arch.hvm.vlapic;
+    const struct hvm_domain *h = v->domain->arch.hvm;
+    int vector;
+
+    if (h->callback_vector && !v->arch.hvm.upcall_vector && READ_ONCE(v->info->evtchn_upcall_pending)) {
+        *out = (struct hvm_interrupt){HVM_INTERRUPT_UPCALL, h->callback_vector};
+        return true;
+    }
+    if (READ_ONCE(h->platform->pic[0].int_output) && vlapic_extint(l)) {
+        *out = (struct hvm_interrupt){HVM_INTERRUPT_PIC, 0};
+        return true;
+    }
+    vector = vlapic_pending(l);
+    if (vector < 0)
+        return false;
+    *out = (struct hvm_interrupt){HVM_INTERRUPT_LAPIC, vector};
+    return true;
+}
+
+void platform_interrupt_ack(struct vcpu *v, struct hvm_interrupt *i)
+{
+    struct platform *p = v->domain->arch.hvm->platform;
+
+    if (i->source == HVM_INTERRUPT_LAPIC) {
+        vlapic_take(v->arch.hvm.vlapic, i->vector);
+    } else if (i->source == HVM_INTERRUPT_PIC) {
+        spin_guard_irqsave(&p->lock);
+        i->vector = vpic_acknowledge(p);
+    }
+}
+
+static void for_each_vtimer(struct platform *p, void (*fn)(struct vtimer *t, unsigned int cpu), unsigned int cpu)
+{
+    fn(&p->pit.timer, cpu);
+    fn(&p->rtc.periodic, cpu);
+    fn(&p->rtc.update, cpu);
+    fn(&p->pm.timer, cpu);
+    for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
+        fn(&p->hpet.timers[n].timer, cpu);
+}
+
+void platform_vcpu_load(struct vcpu *v)
+{
+    struct platform *p = v->domain->arch.hvm->platform;
+
+    vtimer_follow(&v->arch.hvm.vlapic->timer, v->processor);
+    if (v->id == 0 && p->flags != XEN_X86_EMU_LAPIC)
+        for_each_vtimer(p, vtimer_follow, v->processor);
+}
+
+/* ---- interrupts from elsewhere ---- */
+
+int hvm_msi(struct domain *d, u64 address, u32 data)
+{
+    struct apic_message m = {
+        .dest = address >> 12 & 0xff,
+        .vector = data,
+        .mode = data >> 8 & 7,
+        .logical = address & 1U << 2,
+        .level = data & 1U << 15,
+    };
+
+    if (m.mode > AM_LOWEST)
+        return -EINVAL;
+    if (m.dest == 0xff)
+        m.dest = APIC_DEST_ALL;
+    return platform_message(d, &m);
+}
+
+/* ---- life ---- */
+
+static void devices_init(struct platform *p)
+{
+    vioapic_init(p);
+    vpic_init(p);
+    if (platform_has(p, XEN_X86_EMU_PIT))
+        vpit_init(p);
+    if (platform_has(p, XEN_X86_EMU_HPET))
+        vhpet_init(p);
+    if (platform_has(p, XEN_X86_EMU_RTC))
+        vrtc_init(p);
+    if (platform_has(p, XEN_X86_EMU_PM))
+        vpm_init(p);
+}
+
+int platform_domain_create(struct domain *d, u32 emulation_flags)
+{
+    struct platform *p = mem_alloc_object(struct platform);
+
+    if (!p)
+        return -ENOMEM;
+    p->d = d;
+    p->flags = emulation_flags & ~XEN_X86_EMU_USE_PIRQ;
+    spin_lock_init(&p->lock, LOCK_VPLATFORM);
+    d->arch.hvm->platform = p;
+    spin_guard_irqsave(&p->lock);
+    devices_init(p);
+    return 0;
+}
+
+static void kill_vtimer(struct vtimer *t, unsigned int cpu __unused) { vtimer_kill(t); }
+
+void platform_domain_free(struct domain *d)
+{
+    struct platform *p = d->arch.hvm->platform;
+
+    if (!p)
+        return;
+    for_each_vtimer(p, kill_vtimer, 0);
+    d->arch.hvm->platform = NULL;
+    mem_free(p);
+}
+
+int platform_vcpu_create(struct vcpu *v)
+{
+    struct vlapic *l = mem_alloc_object(struct vlapic);
+
+    if (!l)
+        return -ENOMEM;
+    l->v = v;
+    vlapic_timer_setup(l);
+    v->arch.hvm.vlapic = l;
+    platform_vcpu_reset(v);
+    return 0;
+}
+
+void platform_vcpu_free(struct vcpu *v)
+{
+    struct vlapic *l = v->arch.hvm.vlapic;
+
+    if (!l)
+        return;
+    vtimer_kill(&l->timer);
+    v->arch.hvm.vlapic = NULL;
+    mem_free(l);
+}
+
+void platform_vcpu_reset(struct vcpu *v)
+{
+    struct vlapic *l = v->arch.hvm.vlapic;
+
+    l->base = APIC_BASE_ADDR | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
+    l->start = 0;
+    vlapic_init_regs(l);
+}
+
+void platform_domain_reset(struct domain *d)
+{
+    struct platform *p = d->arch.hvm->platform;
+    spin_guard_irqsave(&p->lock);
+
+    devices_init(p);
+}
+
+/* ---- context ---- */
+
+const struct hvm_record platform_records[] = {
+    {HVM_SAVE_CODE(PIC), 2, HVM_SAVE_LENGTH(PIC), 0, vpic_save, vpic_load},
+    {HVM_SAVE_CODE(IOAPIC), 1, HVM_SAVE_LENGTH(IOAPIC), 0, vioapic_save, vioapic_load},
+    {HVM_SAVE_CODE(LAPIC), 0, HVM_SAVE_LENGTH(LAPIC), 0, vlapic_save, vlapic_load},
+    {HVM_SAVE_CODE(LAPIC_REGS), 0, HVM_SAVE_LENGTH(LAPIC_REGS), 0, vlapic_regs_save, vlapic_regs_load},
+    {HVM_SAVE_CODE(PCI_IRQ), 1, HVM_SAVE_LENGTH(PCI_IRQ), 0, pci_wires_save, pci_wires_load},
+    {HVM_SAVE_CODE(ISA_IRQ), 1, HVM_SAVE_LENGTH(ISA_IRQ), 0, isa_wires_save, isa_wires_load},
+    {HVM_SAVE_CODE(PCI_LINK), 1, HVM_SAVE_LENGTH(PCI_LINK), 0, pci_links_save, pci_links_load},
+    {HVM_SAVE_CODE(PIT), 1, HVM_SAVE_LENGTH(PIT), 0, vpit_save, vpit_load},
+    {HVM_SAVE_CODE(RTC), 1, HVM_SAVE_LENGTH(RTC), 0, vrtc_save, vrtc_load},
+    {HVM_SAVE_CODE(HPET), 1, HVM_SAVE_LENGTH(HPET), 0, vhpet_save, vhpet_load},
+    {HVM_SAVE_CODE(PMTIMER), 1, HVM_SAVE_LENGTH(PMTIMER), 0, vpm_save, vpm_load},
+};
+const unsigned int platform_nr_records = ARRAY_SIZE(platform_records);

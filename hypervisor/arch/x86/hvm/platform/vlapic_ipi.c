@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages to local APICs, from each other, from the IO-APIC and from devices by MSI: who is meant, and what each does
+ * with one (Intel SDM vol. 3, 11.6 and 11.12.10). INIT and SIPI change the registers of another vCPU: they are left
+ * with it, and it carries them out itself on its way into the guest.
+ */
+#include <arch/x86/hvm/platform/vlapic.h>
+#include <arch/arch.h>
+#include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/platform/private.h>
+#include <sched/sched.h>
+#include <sched/softirq.h>
+
+#define ICR_ASSERT      (1U << 14)
+#define ESR_SEND_VECTOR 0x20
+
+enum shorthand { TO_DEST, TO_SELF, TO_ALL, TO_OTHERS };
+
+static bool vlapic_meant(const struct vlapic *l, const struct apic_message *m)
+{
+    u32 ldr = vlapic_reg(l, APIC_LDR), id = vlapic_reg(l, APIC_ID);
+
+    if (!vlapic_hw_enabled(l))
+        return false;
+    if (m->dest == APIC_DEST_ALL)
+        return true;
+    if (!m->logical)
+        return m->dest == (vlapic_x2(l) ? id : id >> 24);
+    if (vlapic_x2(l))
+        return m->dest >> 16 == ldr >> 16 && m->dest & ldr & 0xffff;
+    if (m->dest > 0xff)
+        return false;
+    ldr >>= 24;
+    if (vlapic_reg(l, APIC_DFR) >> 28 == 0xf) /* flat: a bit for each */
+        return ldr & m->dest;
+    return ldr >> 4 == m->dest >> 4 && ldr & m->dest & 0xf;
+}
+
+/* ---- INIT and SIPI ---- */
+
+static void send_init(struct vlapic *l)
+{
+    /* A SIPI before that is void. */
+    __atomic_store_n(&l->start, VLAPIC_START_INIT, __ATOMIC_SEQ_CST);
+    hvm_set_work(l->v, HVM_WORK_RESET);
+    hvm_wake(l->v);
+}
+
+static void send_startup(struct vlapic *l, u8 vector)
+{
+    struct vcpu *v = l->v;
+
+    if (v->arch.initialised && !(READ_ONCE(l->start) & VLAPIC_START_INIT))
+        return; /* does not wait for one */
+    WRITE_ONCE(l->sipi_vector, vector);
+    __atomic_fetch_or(&l->start, VLAPIC_START_SIPI, __ATOMIC_SEQ_CST);
+    hvm_set_work(v, HVM_WORK_RESET);
+    if (test_and_clear_bit(_VPF_DOWN, &v->pause_flags))
+        vcpu_wake(v);
+}
+
+void platform_vcpu_entry(struct vcpu *v)
+{
+    struct vlapic *l = v->arch.hvm.vlapic;
+    u8 start;
+
+    __atomic_fetch_and(&v->arch.hvm.work, (u8)~HVM_WORK_RESET, __ATOMIC_SEQ_CST);
+    start = __atomic_exchange_n(&l->start, 0, __ATOMIC_SEQ_CST);
+    if (start & VLAPIC_START_INIT) {
+        hvm_vcpu_reset_init(v);
+        vlapic_init_regs(l);
+    }
+    if (start & VLAPIC_START_SIPI) {
+        hvm_vcpu_sipi(v, READ_ONCE(l->sipi_vector));
+        return;
+    }
+    if (!start)
+        return;
+    /*
+     * Down, until somebody sends a SIPI:
+     *
+     *   here                        send_startup
+     *   VPF_DOWN                    START_SIPI
+     *   full barrier                full barrier
+     *   START_SIPI? up again        VPF_DOWN? up again
+     */
+    set_bit(_VPF_DOWN, &v->pause_flags);
+    if (READ_ONCE(l->start) & VLAPIC_START_SIPI && test_and_clear_bit(_VPF_DOWN, &v->pause_flags))
+        return; /* its HVM_WORK_RESET brings us here again */
+    softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+/* ---- delivery ---- */
+
+static void vlapic_deliver(struct vlapic *l, const struct apic_message *m)
+{
+    switch (m->mode) {
+    case AM_FIXED:
+    case AM_LOWEST: vlapic_accept(l, m->vector, m->level); break;
+    case AM_NMI: arch_vcpu_nmi(l->v); break;
+    case AM_INIT: send_init(l); break;
+    case AM_STARTUP: send_startup(l, m->vector); break;
+    default: break; /* no SMM here; ExtINT comes by LINT0 only */
+    }
+}
+
+/* The one of those meant that does the least important work; of equals, the next in turn. */
+static int deliver_lowest(struct domain *d, const struct apic_message *m)
+{
+    struct platform *p = d->arch.hvm->platform;
+    unsigned int turn = READ_ONCE(p->lowest_turn), best_priority = ~0U;
+    struct vlapic *best = NULL;
+
+    for (unsigned int i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = d->vcpu[(turn + i) % d->max_vcpus];
+        unsigned int priority;
+
+        if (!v || !vlapic_meant(v->arch.hvm.vlapic, m) || !vlapic_sw_enabled(v->arch.hvm.vlapic))
+            continue;
+        priority = vlapic_reg(v->arch.hvm.vlapic, APIC_PPR) >> 4;
+        if (priority < best_priority) {
+            best = v->arch.hvm.vlapic;
+            best_priority = priority;
+        }
+    }
+    if (!best)
+        return -ESRCH;
+    WRITE_ONCE(p->lowest_turn, best->v->id + 1);
+    vlapic_accept(best, m->vector, m->level);
+    return 0;
+}
+
+static void deliver_to_all(struct domain *d, const struct apic_message *m, const struct vlapic *but)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v)
+        if (v->arch.hvm.vlapic != but && vlapic_meant(v->arch.hvm.vlapic, m))
+            vlapic_deliver(v->arch.hvm.vlapic, m);
+}
+
+int platform_message(struct domain *d, const struct apic_message *m)
+{
+    struct vcpu *v;
+
+    if (m->mode == AM_LOWEST)
+        return deliver_lowest(d, m);
+    if (m->logical || m->dest == APIC_DEST_ALL) {
+        deliver_to_all(d, m, NULL);
+    } else if (!(m->dest & 1)) { /* ids are even */
+        v = domain_vcpu(d, m->dest / 2);
+        if (v && vlapic_meant(v->arch.hvm.vlapic, m))
+            vlapic_deliver(v->arch.hvm.vlapic, m);
+    }
+    return 0;
+}
+
+void vlapic_icr_written(struct vlapic *l, u32 low, u32 dest)
+{
+    struct apic_message m = {.dest = dest, .vector = low, .mode = low >> 8 & 7, .logical = low & 1U << 11};
+    enum shorthand to = low >> 18 & 3;
+
+    if (m.mode <= AM_LOWEST && m.vector < 16) {
+        vlapic_error(l, ESR_SEND_VECTOR);
+        return;
+    }
+    if (m.mode == AM_INIT && !(low & ICR_ASSERT))
+        return; /* "de-assert" only sets arbitration ids, on CPUs of the past */
+    if (dest == 0xff && !vlapic_x2(l))
+        m.dest = APIC_DEST_ALL;
+    if (to == TO_SELF) {
+        if (m.mode == AM_FIXED)
+            vlapic_accept(l, m.vector, false);
+    } else if (to == TO_DEST) {
+        platform_message(l->v->domain, &m);
+    } else {
+        m.dest = APIC_DEST_ALL;
+        deliver_to_all(l->v->domain, &m, to == TO_OTHERS ? l : NULL);
+    }
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Timers of virtual devices over those of time/: called by every device here that counts.
+ *
+ * A device stops or restarts its timer under its lock without waiting for a function that may be on its way: that one
+ * takes the same lock and finds that it is not due.
+ */
+#include <arch/x86/hvm/platform/vtimer.h>
+#include <core/domain.h>
+
+static void vtimer_set(struct vtimer *t)
+{
+    const struct vcpu *v = t->domain->vcpu[t->vcpu_id];
+
+    t->resting = false;
+    if (v)
+        timer_migrate(&t->timer, READ_ONCE(v->processor));
+    timer_set(&t->timer, t->due);
+}
+
+static void vtimer_softirq(void *data)
+{
+    struct vtimer *t = data;
+    s_time_t late;
+    spin_guard_irqsave(t->lock);
+
+    late = now() - t->due;
+    if (!t->armed || late < 0)
+        return;
+    if (t->period) {
+        t->due += (late / t->period + 1) * t->period;
+        if (READ_ONCE(t->domain->pause_count))
+            t->resting = true;
+        else
+            vtimer_set(t);
+    } else {
+        t->armed = false;
+    }
+    t->fired(t);
+}
+
+void vtimer_init(struct vtimer *t, struct domain *d, unsigned int vcpu_id, struct spinlock *lock,
+                 void (*fired)(struct vtimer *t))
+{
+    *t = (struct vtimer){.domain = d, .vcpu_id = vcpu_id, .lock = lock, .fired = fired};
+    timer_init(&t->timer, vtimer_softirq, t, smp_processor_id());
+}
+
+void vtimer_start(struct vtimer *t, s_time_t due, s_time_t period)
+{
+    t->armed = true;
+    t->due = due;
+    t->period = period ? max(period, VTIMER_MIN_PERIOD) : 0;
+    vtimer_set(t);
+}
+
+void vtimer_stop(struct vtimer *t)
+{
+    t->armed = t->resting = false;
+    timer_stop(&t->timer);
+}
+
+void vtimer_kill(struct vtimer *t)
+{
+    if (t->timer.fn)
+        timer_kill(&t->timer);
+}
+
+void vtimer_follow(struct vtimer *t, unsigned int cpu)
+{
+    if (unlikely(READ_ONCE(t->resting))) {
+        spin_guard_irqsave(t->lock);
+
+        if (t->resting)
+            vtimer_set(t);
+        return;
+    }
+    timer_migrate(&t->timer, cpu);
+}
