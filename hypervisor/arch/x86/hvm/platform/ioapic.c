@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual IO-APIC: an Intel 82093AA (its data sheet, sections 3.0 to 3.2) with 48 pins instead of 24, as Xen's.
+ * Version 0x11: no EOI register, the end of a level interrupt comes as a broadcast of the local APIC.
+ */
+#include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/platform/private.h>
+#include <arch/x86/hvm/platform/vlapic.h>
+
+#define IOAPIC_VERSION 0x11
+
+enum { REG_SELECT = 0x00, REG_WINDOW = 0x10 };
+enum { IDX_ID = 0, IDX_VERSION = 1, IDX_ARBITRATION = 2, IDX_TABLE = 0x10 };
+
+#define ENTRY_WRITABLE_LOW 0x1afffU /* all but delivery status and remote IRR */
+#define ENTRY_HIGH         0xff000000U
+
+static bool pin_asserted(const struct platform *p, unsigned int pin) { return line_asserted(p, pin == 2 ? 0 : pin); }
+
+static void pin_deliver(struct platform *p, unsigned int pin)
+{
+    union vioapic_redir_entry *e = &p->ioapic.redirtbl[pin];
+    struct apic_message m = {
+        .dest = e->fields.dest_id == 0xff ? APIC_DEST_ALL : e->fields.dest_id,
+        .vector = e->fields.vector,
+        .mode = e->fields.delivery_mode,
+        .logical = e->fields.dest_mode,
+        .level = e->fields.trig_mode,
+    };
+
+    if (e->fields.mask || e->fields.remote_irr)
+        return;
+    if (m.mode > AM_LOWEST)
+        m.level = false; /* NMI, INIT, ExtINT are edges (3.2.4, DELMOD) */
+    e->fields.remote_irr = m.level;
+    platform_message(p->d, &m);
+}
+
+void vioapic_line(struct platform *p, unsigned int line)
+{
+    if (platform_has(p, XEN_X86_EMU_IOAPIC))
+        pin_deliver(p, line_pin(line));
+}
+
+void vioapic_eoi(struct domain *d, u8 vector)
+{
+    struct platform *p = d->arch.hvm->platform;
+
+    if (!platform_has(p, XEN_X86_EMU_IOAPIC))
+        return;
+    spin_guard_irqsave(&p->lock);
+    callback_update(p);
+    for (unsigned int pin = 0; pin < NR_PINS; pin++) {
+        union vioapic_redir_entry *e = &p->ioapic.redirtbl[pin];
+
+        if (e->fields.vector != vector || !e->fields.remote_irr)
+            continue;
+        e->fields.remote_irr = 0;
+        if (pin_asserted(p, pin))
+            pin_deliver(p, pin);
+    }
+}
+
+static u32 window_read(const struct platform *p)
+{
+    const struct hvm_hw_vioapic *io = &p->ioapic;
+    unsigned int i = io->ioregsel - IDX_TABLE;
+
+    if (i < NR_PINS * 2)
+        return io->redirtbl[i / 2].bits >> i % 2 * 32;
+    switch (io->ioregsel) {
+    case IDX_ID:
+    case IDX_ARBITRATION: return io->id << 24;
+    case IDX_VERSION: return (NR_PINS - 1) << 16 | IOAPIC_VERSION;
+    default: return 0;
+    }
+}
+
+static void entry_write(struct platform *p, unsigned int pin, bool high, u32 value)
+{
+    union vioapic_redir_entry *e = &p->ioapic.redirtbl[pin];
+
+    if (high) {
+        e->bits = (u32)e->bits | (u64)(value & ENTRY_HIGH) << 32;
+        return;
+    }
+    e->bits = (e->bits & ~(u64)ENTRY_WRITABLE_LOW) | (value & ENTRY_WRITABLE_LOW);
+    if (!e->fields.trig_mode)
+        e->fields.remote_irr = 0; /* the known way to clear it without an EOI register */
+    else if (pin_asserted(p, pin))
+        pin_deliver(p, pin);
+}
+
+static void window_write(struct platform *p, u32 value)
+{
+    unsigned int i = p->ioapic.ioregsel - IDX_TABLE;
+
+    if (i < NR_PINS * 2)
+        entry_write(p, i / 2, i % 2, value);
+    else if (p->ioapic.ioregsel == IDX_ID)
+        p->ioapic.id = value >> 24 & 0xf;
+}
+
+enum hvm_io_result vioapic_mmio(struct vcpu *v, u64 address, unsigned int bytes, bool write, u64 *value)
+{
+    struct platform *p = v->domain->arch.hvm->platform;
+    unsigned int reg = address & 0xff;
+    spin_guard_irqsave(&p->lock);
+
+    if (!write)
+        *value = reg == REG_WINDOW ? window_read(p) : reg == REG_SELECT ? p->ioapic.ioregsel : 0;
+    else if (reg == REG_SELECT)
+        p->ioapic.ioregsel = *value & 0xff;
+    else if (reg == REG_WINDOW && bytes >= 4)
+        window_write(p, *value);
+    if (!write && bytes < 4)
+        *value &= (1U << bytes * 8) - 1;
+    return HVM_IO_DONE;
+}
+
+void vioapic_init(struct platform *p)
+{
+    p->ioapic = (struct hvm_hw_vioapic){.base_address = IOAPIC_ADDRESS};
+    for (unsigned int pin = 0; pin < NR_PINS; pin++)
+        p->ioapic.redirtbl[pin].fields.mask = 1;
+}
+
+int vioapic_save(struct domain *d, unsigned int instance __unused, void *record)
+{
+    struct platform *p = d->arch.hvm->platform;
+
+    if (!platform_has(p, XEN_X86_EMU_IOAPIC))
+        return 0;
+    spin_guard_irqsave(&p->lock);
+    *(struct hvm_hw_vioapic *)record = p->ioapic;
+    return sizeof(p->ioapic);
+}
+
+int vioapic_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+{
+    const struct hvm_hw_vioapic *r = record;
+    struct platform *p = d->arch.hvm->platform;
+
+    if (!platform_has(p, XEN_X86_EMU_IOAPIC))
+        return -ENODEV;
+    if (r->base_address != IOAPIC_ADDRESS)
+        return -EINVAL;
+    spin_guard_irqsave(&p->lock);
+    p->ioapic.ioregsel = r->ioregsel & 0xff;
+    p->ioapic.id = r->id & 0xf;
+    for (unsigned int pin = 0; pin < NR_PINS; pin++)
+        p->ioapic.redirtbl[pin].bits = r->redirtbl[pin].bits & ((u64)ENTRY_HIGH << 32 | ENTRY_WRITABLE_LOW | 1U << 14);
+    return 0;
+}

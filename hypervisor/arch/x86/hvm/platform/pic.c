@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pair of 8259A interrupt controllers of a PC (Intel 8259A data sheet; edge/level registers as in the PCI-ISA
+ * bridges of its time): ports 0x20, 0x21, 0xa0, 0xa1 and 0x4d0, 0x4d1. The second one's output is input 2 of the first.
+ * What the CPU sees of the first one's output is its local APIC's business (LINT0).
+ */
+#include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/platform/private.h>
+#include <arch/x86/hvm/platform/vlapic.h>
+
+#define CASCADE 2
+
+static const u8 elcr_writable[2] = {0xf8, 0xde}; /* timer, keyboard, cascade, RTC and FPU are edges for good */
+
+/* The input of highest priority among these; 8: none. As its distance from the first in order. */
+static unsigned int rank(const struct hvm_hw_vpic *c, u8 inputs)
+{
+    unsigned int first = c->priority_add & 7;
+
+    return inputs ? ffs64((inputs | inputs << 8) >> first & 0xff) : 8;
+}
+
+static unsigned int input_of(const struct hvm_hw_vpic *c, unsigned int rank) { return (rank + c->priority_add) & 7; }
+
+/* The input that it interrupts for; -1: none. */
+static int requested(const struct hvm_hw_vpic *c)
+{
+    unsigned int want = rank(c, c->irr & ~c->imr);
+    u8 in_service = c->isr;
+
+    if (c->special_mask_mode)
+        in_service &= ~c->imr;
+    if (c->special_fully_nested_mode && c->is_master)
+        in_service &= ~(1U << CASCADE);
+    return want < rank(c, in_service) ? (int)input_of(c, want) : -1;
+}
+
+/* Something changed: levels, the cascade and the outputs follow. */
+static void update(struct platform *p)
+{
+    bool was = p->pic[0].int_output;
+    struct vcpu *v;
+
+    for (int i = 1; i >= 0; i--) {
+        struct hvm_hw_vpic *c = &p->pic[i];
+        u8 levels = 0;
+
+        for (unsigned int n = 0; n < 8; n++)
+            if (line_asserted(p, i * 8 + n))
+                levels |= 1U << n;
+        c->irr = (c->irr & ~c->elcr) | (levels & c->elcr);
+        if (i == 0)
+            c->irr = (c->irr & ~(1U << CASCADE)) | p->pic[1].int_output << CASCADE;
+        c->int_output = requested(c) >= 0;
+    }
+    if (p->pic[0].int_output && !was)
+        for_each_vcpu (p->d, v)
+            vlapic_pic_edge(v->arch.hvm.vlapic);
+}
+
+void vpic_line(struct platform *p, unsigned int irq, bool level)
+{
+    struct hvm_hw_vpic *c = &p->pic[irq / 8];
+
+    if (!platform_has(p, XEN_X86_EMU_PIC))
+        return;
+    if (level)
+        c->irr |= 1U << irq % 8;
+    update(p);
+}
+
+/* INTA: gives the vector. Nothing requested: input 7, which is not in service then ("default IR7"). */
+static u8 acknowledge(struct hvm_hw_vpic *c)
+{
+    int input = requested(c);
+
+    if (input < 0)
+        return 7;
+    c->irr &= ~(1U << input);
+    if (!c->auto_eoi)
+        c->isr |= 1U << input;
+    else if (c->rotate_on_auto_eoi)
+        c->priority_add = (input + 1) & 7;
+    return input;
+}
+
+u8 vpic_acknowledge(struct platform *p)
+{
+    u8 input = acknowledge(&p->pic[0]), vector = p->pic[0].irq_base + input;
+
+    if (input == CASCADE)
+        vector = p->pic[1].irq_base + acknowledge(&p->pic[1]);
+    p->pic[0].int_output = false; /* the next one is an edge of its own */
+    update(p);
+    return vector;
+}
+
+/* ---- what is written ---- */
+
+static void write_icw1(struct hvm_hw_vpic *c, u8 value)
+{
+    *c = (struct hvm_hw_vpic){
+        .init_state = (value & 3) << 2 | 1,
+        .irq_base = c->irq_base,
+        .is_master = c->is_master,
+        .elcr = c->elcr,
+        .int_output = c->int_output,
+    };
+}
+
+static void write_ocw2(struct hvm_hw_vpic *c, u8 value)
+{
+    bool rotate = value & 0x80, specific = value & 0x40, eoi = value & 0x20;
+    unsigned int input = value & 7;
+
+    if (!eoi) {
+        if (rotate && specific)
+            c->priority_add = (input + 1) & 7;
+        else if (!specific)
+            c->rotate_on_auto_eoi = rotate;
+        return;
+    }
+    if (!specific) {
+        unsigned int r = rank(c, c->isr & (c->special_mask_mode ? ~c->imr : 0xff));
+
+        if (r == 8)
+            return;
+        input = input_of(c, r);
+    }
+    c->isr &= ~(1U << input);
+    if (rotate)
+        c->priority_add = (input + 1) & 7;
+}
+
+static void write_ocw3(struct hvm_hw_vpic *c, u8 value)
+{
+    if (value & 0x40)
+        c->special_mask_mode = value >> 5;
+    if (value & 0x02)
+        c->readsel_isr = value;
+    c->poll = value >> 2;
+}
+
+static void write_command(struct platform *p, struct hvm_hw_vpic *c, u8 value)
+{
+    if (value & 0x10) {
+        write_icw1(c, value);
+    } else if (value & 0x08) {
+        write_ocw3(c, value);
+    } else {
+        callback_update(p);
+        write_ocw2(c, value);
+    }
+}
+
+/* The initialisation words after ICW1 in their order, where ICW1 asked for them; else OCW1. */
+static void write_data(struct hvm_hw_vpic *c, u8 value)
+{
+    bool single = c->init_state & 8, has_icw4 = c->init_state & 4;
+
+    switch (c->init_state & 3) {
+    case 0: c->imr = value; return;
+    case 1:
+        c->irq_base = value & 0xf8;
+        c->init_state += single ? 2 : 1;
+        break;
+    case 2: c->init_state++; break; /* ICW3: the cascade is wired */
+    case 3:
+        c->special_fully_nested_mode = value >> 4;
+        c->auto_eoi = value >> 1;
+        c->init_state = 0;
+        return;
+    }
+    if ((c->init_state & 3) == 3 && !has_icw4)
+        c->init_state = 0;
+}
+
+static u8 read_port(struct platform *p, struct hvm_hw_vpic *c, bool data)
+{
+    int input;
+
+    if (!c->poll)
+        return data ? c->imr : c->readsel_isr ? c->isr : c->irr;
+    /* The read is the acknowledgement. */
+    c->poll = 0;
+    input = requested(c);
+    if (input < 0)
+        return 0;
+    acknowledge(c);
+    update(p);
+    return 0x80 | input;
+}
+
+enum hvm_io_result vpic_port(struct vcpu *v, u64 port, unsigned int bytes __unused, bool write, u64 *value)
+{
+    struct platform *p = v->domain->arch.hvm->platform;
+    struct hvm_hw_vpic *c = &p->pic[port >= 0xa0];
+    spin_guard_irqsave(&p->lock);
+
+    if (!write) {
+        *value = read_port(p, c, port & 1);
+        return HVM_IO_DONE;
+    }
+    if (port & 1)
+        write_data(c, *value);
+    else
+        write_command(p, c, *value);
+    update(p);
+    return HVM_IO_DONE;
+}
+
+enum hvm_io_result vpic_elcr_port(struct vcpu *v, u64 port, unsigned int bytes __unused, bool write, u64 *value)
+{
+    struct platform *p = v->domain->arch.hvm->platform;
+    struct hvm_hw_vpic *c = &p->pic[port & 1];
+    spin_guard_irqsave(&p->lock);
+
+    if (write) {
+        c->elcr = *value & elcr_writable[port & 1];
+        update(p);
+    } else {
+        *value = c->elcr;
+    }
+    return HVM_IO_DONE;
+}
+
+void vpic_init(struct platform *p)
+{
+    for (unsigned int i = 0; i < 2; i++)
+        p->pic[i] = (struct hvm_hw_vpic){.is_master = i == 0};
+}
+
+int vpic_save(struct domain *d, unsigned int instance, void *record)
+{
+    struct platform *p = d->arch.hvm->platform;
+
+    if (!platform_has(p, XEN_X86_EMU_PIC))
+        return 0;
+    *(struct hvm_hw_vpic *)record = p->pic[instance];
+    return sizeof(struct hvm_hw_vpic);
+}
+
+int vpic_load(struct domain *d, unsigned int instance, const void *record, u32 length __unused)
+{
+    struct platform *p = d->arch.hvm->platform;
+    struct hvm_hw_vpic *c = &p->pic[instance];
+
+    if (!platform_has(p, XEN_X86_EMU_PIC))
+        return -ENODEV;
+    spin_guard_irqsave(&p->lock);
+    *c = *(const struct hvm_hw_vpic *)record;
+    c->is_master = instance == 0;
+    c->elcr &= elcr_writable[instance];
+    c->priority_add &= 7;
+    c->irq_base &= 0xf8;
+    c->int_output = false;
+    update(p);
+    return 0;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The 8254 timer (Intel 8254 data sheet; ports 0x40-0x43), and port 0x61 with the gate and the output of channel 2.
+ * Channel 0 drives ISA irq 0, channel 1 nothing (memory refresh once), channel 2 a loudspeaker that is not there.
+ * Counters are not decremented: they are computed from the time since they were loaded.
+ */
+#include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/platform/private.h>
+
+#define PIT_HZ 1193182U
+
+enum { MODE_TERMINAL, MODE_ONE_SHOT, MODE_RATE, MODE_SQUARE, MODE_STROBE, MODE_HW_STROBE, MODE_NONE = 0xff };
+enum { ACCESS_LOW = 1, ACCESS_HIGH, ACCESS_WORD }; /* rw_mode */
+
+#define PORT61_GATE   0x01
+#define PORT61_DATA   0x02
+#define PORT61_TOGGLE 0x10
+#define PORT61_OUT    0x20
+#define REFRESH_NS    15085
+
+static bool is_periodic(const struct hvm_hw_pit_channel *c) { return c->mode == MODE_RATE || c->mode == MODE_SQUARE; }
+
+/* Modes 1 and 5 start by an edge of the gate, the others count while it is high. */
+static bool counts(const struct hvm_hw_pit_channel *c)
+{
+    return c->gate || c->mode == MODE_ONE_SHOT || c->mode == MODE_HW_STROBE;
+}
+
+/* Ticks counted since the count was loaded. */
+static u64 ticks(const struct platform *p, unsigned int n)
+{
+    const struct vpit_channel_time *t = &p->pit.time[n];
+
+    return counts(&p->pit.hw.channels[n]) ? ns_to_ticks(now() - t->loaded, PIT_HZ) : t->stopped;
+}
+
+/* The counting element, as the guest would read it. */
+static u16 counter(const struct platform *p, unsigned int n)
+{
+    const struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+    u64 t = ticks(p, n), left;
+
+    if (is_periodic(c))
+        left = c->count - (c->mode == MODE_SQUARE ? 2 * t : t) % c->count;
+    else
+        left = c->count - t; /* wraps */
+    if (!c->bcd)
+        return left;
+    left %= 10000;
+    return left % 10 | left / 10 % 10 << 4 | left / 100 % 10 << 8 | left / 1000 << 12;
+}
+
+static bool output(const struct platform *p, unsigned int n)
+{
+    const struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+    u64 t = ticks(p, n);
+
+    switch (c->mode) {
+    case MODE_TERMINAL:
+    case MODE_ONE_SHOT: return t >= c->count;
+    case MODE_RATE: return !c->gate || t % c->count != c->count - 1;
+    case MODE_SQUARE: return !c->gate || t % c->count < (c->count + 1) / 2;
+    default: return t != c->count;
+    }
+}
+
+/* Channel 0 began to count. */
+static void arm(struct platform *p)
+{
+    const struct hvm_hw_pit_channel *c = &p->pit.hw.channels[0];
+    s_time_t length = ticks_to_ns(c->count, PIT_HZ), due = p->pit.time[0].loaded + length;
+
+    if (is_periodic(c))
+        vtimer_start(&p->pit.timer, due, length);
+    else if (c->mode == MODE_TERMINAL || c->mode == MODE_STROBE)
+        vtimer_start(&p->pit.timer, due, 0);
+    else
+        vtimer_stop(&p->pit.timer);
+}
+
+static void fired(struct vtimer *t)
+{
+    struct platform *p = container_of(t, struct platform, pit.timer);
+
+    if (!vhpet_legacy(p))
+        own_line_pulse(p, 0);
+}
+
+static u32 from_bcd(u32 x) { return (x & 15) + (x >> 4 & 15) * 10 + (x >> 8 & 15) * 100 + (x >> 12) * 1000; }
+
+static void load(struct platform *p, unsigned int n, u16 value)
+{
+    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+
+    c->count = c->bcd ? from_bcd(value) : value;
+    if (!c->count)
+        c->count = c->bcd ? 10000 : 65536;
+    p->pit.time[n] = (struct vpit_channel_time){.loaded = now()};
+    if (n == 0)
+        arm(p);
+}
+
+/* ---- registers ---- */
+
+static void latch_count(struct platform *p, unsigned int n)
+{
+    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+
+    if (c->count_latched)
+        return;
+    c->latched_count = counter(p, n);
+    c->count_latched = c->rw_mode;
+}
+
+static void latch_status(struct platform *p, unsigned int n)
+{
+    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+
+    if (c->status_latched)
+        return;
+    c->status = output(p, n) << 7 | c->rw_mode << 4 | (c->mode & 7) << 1 | c->bcd;
+    c->status_latched = 1;
+}
+
+static void write_control(struct platform *p, u8 value)
+{
+    unsigned int n = value >> 6, access = value >> 4 & 3, mode = value >> 1 & 7;
+    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+
+    if (n == 3) { /* read-back command */
+        for (n = 0; n < 3; n++) {
+            if (!(value & 2U << n))
+                continue;
+            if (!(value & 0x20))
+                latch_count(p, n);
+            if (!(value & 0x10))
+                latch_status(p, n);
+        }
+        return;
+    }
+    if (!access) {
+        latch_count(p, n);
+        return;
+    }
+    *c = (struct hvm_hw_pit_channel){
+        .count = c->count,
+        .rw_mode = access,
+        .read_state = access,
+        .write_state = access,
+        .mode = mode > MODE_HW_STROBE ? mode & 3 : mode, /* bit 2 of modes 2 and 3 is no matter */
+        .bcd = value & 1,
+        .gate = c->gate,
+    };
+    if (n == 0)
+        vtimer_stop(&p->pit.timer); /* until a count is written */
+}
+
+/* One byte of 16 bits as `state` says; ACCESS_WORD: low byte first. Gives the shift, and goes on to the next. */
+static unsigned int next_byte(u8 *state, u8 rw_mode)
+{
+    unsigned int shift = *state == ACCESS_HIGH ? 8 : 0;
+
+    if (rw_mode == ACCESS_WORD)
+        *state = *state == ACCESS_WORD ? ACCESS_HIGH : ACCESS_WORD;
+    return shift;
+}
+
+static u8 read_channel(struct platform *p, unsigned int n)
+{
+    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+    unsigned int shift;
+
+    if (c->status_latched) {
+        c->status_latched = 0;
+        return c->status;
+    }
+    if (!c->count_latched)
+        return counter(p, n) >> next_byte(&c->read_state, c->rw_mode);
+    shift = next_byte(&c->count_latched, c->rw_mode);
+    if (shift || c->rw_mode != ACCESS_WORD)
+        c->count_latched = 0;
+    return c->latched_count >> shift;
+}
+
+static void write_channel(struct platform *p, unsigned int n, u8 value)
+{
+    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+    unsigned int shift = next_byte(&c->write_state, c->rw_mode);
+
+    if (c->rw_mode != ACCESS_WORD)
+        load(p, n, value << shift);
+    else if (shift)
+        load(p, n, c->write_latch | value << 8);
+    else
+        c->write_latch = value;
+}
+
+enum hvm_io_result vpit_port(struct vcpu *v, u64 port, unsigned int bytes __unused, bool write, u64 *value)
+{
+    struct platform *p = v->domain->arch.hvm->platform;
+    unsigned int n = port & 3;
+    spin_guard_irqsave(&p->lock);
+
+    if (!write)
+        *value = n == 3 ? 0xff : read_channel(p, n);
+    else if (n == 3)
+        write_control(p, *value);
+    else
+        write_channel(p, n, *value);
+    return HVM_IO_DONE;
+}
+
+/* ---- port 0x61 ---- */
+
+static void set_gate(struct platform *p, unsigned int n, bool gate)
+{
+    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+    struct vpit_channel_time *t = &p->pit.time[n];
+
+    if (c->gate == gate)
+        return;
+    if (!gate)
+        t->stopped = ticks(p, n);
+    else if (c->mode == MODE_TERMINAL || c->mode == MODE_STROBE)
+        t->loaded = now() - ticks_to_ns(t->stopped, PIT_HZ);
+    else
+        t->loaded = now(); /* an edge starts the others anew */
+    c->gate = gate;
+}
+
+enum hvm_io_result vpit_speaker_port(struct vcpu *v, u64 port __unused, unsigned int bytes __unused, bool write,
+                                     u64 *value)
+{
+    struct platform *p = v->domain->arch.hvm->platform;
+    spin_guard_irqsave(&p->lock);
+
+    if (write) {
+        p->pit.hw.speaker_data_on = *value >> 1 & 1;
+        set_gate(p, 2, *value & PORT61_GATE);
+        return HVM_IO_DONE;
+    }
+    *value = p->pit.hw.channels[2].gate | p->pit.hw.speaker_data_on << 1;
+    if (now() / REFRESH_NS % 2)
+        *value |= PORT61_TOGGLE;
+    if (output(p, 2))
+        *value |= PORT61_OUT;
+    return HVM_IO_DONE;
+}
+
+/* ---- life ---- */
+
+void vpit_init(struct platform *p)
+{
+    if (!p->pit.timer.fired)
+        vtimer_init(&p->pit.timer, p->d, 0, &p->lock, fired);
+    vtimer_stop(&p->pit.timer);
+    memset(&p->pit.hw, 0, sizeof(p->pit.hw));
+    for (unsigned int n = 0; n < 3; n++) {
+        p->pit.hw.channels[n] = (struct hvm_hw_pit_channel){
+            .count = 65536,
+            .mode = MODE_NONE,
+            .rw_mode = ACCESS_WORD,
+            .read_state = ACCESS_WORD,
+            .write_state = ACCESS_WORD,
+            .gate = n != 2,
+        };
+        p->pit.time[n] = (struct vpit_channel_time){.loaded = now()};
+    }
+}
+
+int vpit_save(struct domain *d, unsigned int instance __unused, void *record)
+{
+    struct platform *p = d->arch.hvm->platform;
+
+    if (!platform_has(p, XEN_X86_EMU_PIT))
+        return 0;
+    spin_guard_irqsave(&p->lock);
+    *(struct hvm_hw_pit *)record = p->pit.hw;
+    return sizeof(p->pit.hw);
+}
+
+int vpit_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+{
+    const struct hvm_hw_pit *r = record;
+    struct platform *p = d->arch.hvm->platform;
+
+    if (!platform_has(p, XEN_X86_EMU_PIT))
+        return -ENODEV;
+    for (unsigned int n = 0; n < 3; n++) {
+        const struct hvm_hw_pit_channel *c = &r->channels[n];
+
+        if (!c->count || c->count > 65536 || (c->mode > MODE_HW_STROBE && c->mode != MODE_NONE) || !c->rw_mode ||
+            c->rw_mode > ACCESS_WORD || c->gate > 1 || c->bcd > 1)
+            return -EINVAL;
+    }
+    spin_guard_irqsave(&p->lock);
+    p->pit.hw = *r;
+    p->pit.hw.speaker_data_on &= 1;
+    for (unsigned int n = 0; n < 3; n++)
+        p->pit.time[n] = (struct vpit_channel_time){.loaded = now()};
+    arm(p);
+    return 0;
+}
