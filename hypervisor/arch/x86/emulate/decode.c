@@ -2,37 +2,13 @@
 /*
  * The instruction decoder (decode.h).
  */
-#include <arch/x86/emulate/decode.h>
+#include <arch/x86/emulate/table.h>
 #include <lib/lib.h>
 
-/* What follows an opcode: nothing, or a sum of these. */
-#define M 4 /* ModRM */
-#define B 1 /* immediate of one byte */
-#define Z 2 /* immediate of 2 or 4 bytes by operand size */
+/* The segment of the memory operand was not named by a prefix. */
+#define SEG_BY_DEFAULT 0xff
 
-static const struct {
-    bool two_byte;
-    u8 first, last, follows;
-} opcodes[] = {
-    {true, 0x30, 0x32, 0},      {true, 0x20, 0x23, M},      {true, 0x01, 0x01, M},      {true, 0x06, 0x06, 0},
-    {true, 0x09, 0x09, 0},      {true, 0xa2, 0xa2, 0},      {true, 0xab, 0xab, M},      {true, 0xb0, 0xb1, M},
-    {true, 0xb3, 0xb3, M},      {true, 0xba, 0xba, M | B},  {true, 0xbb, 0xbb, M},      {true, 0xc0, 0xc1, M},
-    {true, 0xc3, 0xc3, M},      {false, 0x6c, 0x6f, 0},     {false, 0x80, 0x80, M | B}, {false, 0x81, 0x81, M | Z},
-    {false, 0x83, 0x83, M | B}, {false, 0x86, 0x89, M},     {false, 0xa4, 0xa5, 0},     {false, 0xaa, 0xab, 0},
-    {false, 0xc6, 0xc6, M | B}, {false, 0xc7, 0xc7, M | Z}, {false, 0xe4, 0xe7, B},     {false, 0xec, 0xef, 0},
-    {false, 0xfa, 0xfb, 0},
-};
-
-/* -1: an opcode that nobody asks about. */
-static int follows(const struct insn *i)
-{
-    for (unsigned int n = 0; n < ARRAY_SIZE(opcodes); n++)
-        if (opcodes[n].two_byte == i->two_byte && i->opcode >= opcodes[n].first && i->opcode <= opcodes[n].last)
-            return opcodes[n].follows;
-    return !i->two_byte && i->opcode < 0x40 && (i->opcode & 7) < 2 ? M : -1; /* arithmetic to memory */
-}
-
-/* The next n bytes, at most 4, sign-extended. There may be none: that shows in the length. */
+/* The next n bytes, at most 8, sign-extended. There may be none: that shows in the length. */
 static s64 take(struct insn *i, unsigned int n)
 {
     u64 v = 0;
@@ -43,24 +19,27 @@ static s64 take(struct insn *i, unsigned int n)
 }
 
 /* True: it was a prefix. */
-static bool prefix(struct insn *i, u8 b)
+static bool prefix(struct insn *i, unsigned int code_bytes, u8 b)
 {
     u8 rex = 0; /* counts only right before the opcode */
 
     switch (b) {
-    case 0x66: i->op_bytes = 2; break;
-    case 0x67: i->ad_bytes = i->mode64 ? 4 : 2; break;
-    case 0xf0: i->lock = true; break;
-    case 0xf2:
-    case 0xf3: i->rep = true; break;
     case 0x26:
     case 0x2e:
     case 0x36:
-    case 0x3e: break; /* segments that start at 0 */
-    case 0x64: i->seg = SEG_FS; break;
-    case 0x65: i->seg = SEG_GS; break;
+    case 0x3e: /* in 64-bit code these are nothing */
+        if (code_bytes != 8)
+            i->seg = b >> 3 & 3;
+        break;
+    case 0x64:
+    case 0x65: i->seg = b & 7; break;
+    case 0x66: i->opsize = true; break;
+    case 0x67: i->ad_bytes = code_bytes == 4 ? 2 : 4; break;
+    case 0xf0: i->lock = true; break;
+    case 0xf2:
+    case 0xf3: i->rep = b; break;
     default:
-        if (!i->mode64 || (b & 0xf0) != 0x40)
+        if (code_bytes != 8 || (b & 0xf0) != 0x40)
             return false;
         rex = b;
     }
@@ -68,21 +47,25 @@ static bool prefix(struct insn *i, u8 b)
     return true;
 }
 
-static bool decode_opcode(struct insn *i)
+/* Prefixes and opcode. NULL: too long, or not known. */
+static const struct insn_row *decode_opcode(struct insn *i, unsigned int code_bytes)
 {
-    i->op_bytes = 4;
-    i->ad_bytes = i->mode64 ? 8 : 4;
+    i->ad_bytes = code_bytes;
+    i->seg = SEG_BY_DEFAULT;
     do {
         if (i->length == INSN_MAX)
-            return false;
-        i->opcode = take(i, 1);
-    } while (prefix(i, i->opcode));
-    i->two_byte = i->opcode == 0x0f;
-    if (i->two_byte)
-        i->opcode = take(i, 1);
-    if (i->rex & 8)
-        i->op_bytes = 8;
-    return true;
+            return NULL;
+        i->opcode = i->bytes[i->length++];
+    } while (prefix(i, code_bytes, i->opcode));
+    if (likely(i->opcode != 0x0f))
+        return &insn_one_byte[i->opcode];
+    i->opcode = i->bytes[i->length++];
+    i->map = 1;
+    if (i->opcode != 0x38)
+        return &insn_two_byte[i->opcode];
+    i->opcode = i->bytes[i->length++];
+    i->map = 2;
+    return insn_row_0f38(i->opcode);
 }
 
 u64 *insn_reg(struct cpu_user_regs *regs, unsigned int n)
@@ -118,14 +101,33 @@ static u64 reg_value(const struct cpu_user_regs *regs, unsigned int n)
     return *insn_reg((struct cpu_user_regs *)regs, n);
 }
 
-/* The effective address: base + index * scale + displacement, as ModRM and SIB name them. True: from
- * the end of the instruction. */
-static bool decode_address(struct insn *i, const struct cpu_user_regs *regs)
+/* The address of ModRM in 16-bit addressing (SDM vol. 2, table 2-1). Gives the default segment. */
+static u8 decode_address16(struct insn *i, const struct cpu_user_regs *regs)
+{
+    static const struct {
+        u8 base, index, seg; /* numbers of registers; index 4: none */
+    } forms[8] = {{3, 6, SEG_DS}, {3, 7, SEG_DS}, {5, 6, SEG_SS}, {5, 7, SEG_SS},
+                  {6, 4, SEG_DS}, {7, 4, SEG_DS}, {5, 4, SEG_SS}, {3, 4, SEG_DS}};
+    unsigned int rm = i->modrm & 7;
+
+    if (rm == 6 && i->mod == 0) {
+        i->ea = take(i, 2);
+        return SEG_DS;
+    }
+    i->ea = reg_value(regs, forms[rm].base) + take(i, i->mod);
+    if (forms[rm].index != 4)
+        i->ea += reg_value(regs, forms[rm].index);
+    return forms[rm].seg;
+}
+
+/* The effective address: base + index * scale + displacement, as ModRM and SIB name them. Gives the default segment;
+ * *from_end: it counts from the end of the instruction. */
+static u8 decode_address(struct insn *i, unsigned int code_bytes, const struct cpu_user_regs *regs, bool *from_end)
 {
     unsigned int base = i->modrm & 7, disp_bytes = i->mod == 1 ? 1 : i->mod == 2 ? 4 : 0;
-    bool rip_relative = i->mode64 && base != 4;
+    bool sib = base == 4;
 
-    if (base == 4) {
+    if (sib) {
         u8 b = take(i, 1);
         unsigned int index = (b >> 3 & 7) | (i->rex & 2) << 2;
 
@@ -135,31 +137,102 @@ static bool decode_address(struct insn *i, const struct cpu_user_regs *regs)
     }
     if (base == 5 && i->mod == 0) { /* no base but a displacement */
         i->ea += take(i, 4);
-        return rip_relative;
+        *from_end = code_bytes == 8 && !sib;
+        return SEG_DS;
     }
-    i->ea += reg_value(regs, base | (i->rex & 1) << 3) + take(i, disp_bytes);
-    return false;
+    base |= (i->rex & 1) << 3;
+    i->ea += reg_value(regs, base) + take(i, disp_bytes);
+    if (base == 4 && i->op == OP_POP)
+        i->ea += i->op_bytes; /* RSP after it was raised */
+    return base == 4 || base == 5 ? SEG_SS : SEG_DS;
 }
 
-bool insn_decode(struct insn *i, const struct cpu_user_regs *regs)
+/* The operand size; the bytes of a byte operand are told by the row. */
+static u8 operand_bytes(const struct insn *i, unsigned int code_bytes, unsigned int what)
 {
-    bool rip_relative = false;
-    int what;
+    u8 flags = insn_op_flags[i->op];
 
-    if (!decode_opcode(i) || (what = follows(i)) < 0)
-        return false;
-    if (what & M) {
-        i->modrm = take(i, 1);
-        i->mod = i->modrm >> 6;
-        i->reg = (i->modrm >> 3 & 7) | (i->rex & 4) << 1;
-        i->rm = (i->modrm & 7) | (i->rex & 1) << 3;
-        if (i->mod != 3)
-            rip_relative = decode_address(i, regs);
+    if (what & W_BYTE)
+        return 1;
+    if (code_bytes != 8)
+        return what & W_REG || (code_bytes == 4) != i->opsize ? 4 : 2;
+    if (i->rex & 8 || what & W_REG)
+        return 8;
+    if (flags & OPF_64)
+        return i->opsize && !(flags & OPF_BRANCH) ? 2 : 8;
+    return i->opsize ? 2 : 4;
+}
+
+static unsigned int immediate_bytes(const struct insn *i, unsigned int what)
+{
+    switch (what & W_IMM) {
+    case W_IMM8: return 1;
+    case W_IMMZ: return min(i->op_bytes, (u8)4);
+    case W_IMMV: return i->op_bytes;
+    case W_IMM16: return 2;
+    case W_IMM24: return 3;
+    default: return 0;
     }
-    i->imm = take(i, what & B ? 1 : what & Z ? min(i->op_bytes, (u8)4) : 0);
-    if (rip_relative)
+}
+
+/* The operation, by row, ModRM and prefixes. */
+static u8 operation(struct insn *i, unsigned int code_bytes, const struct insn_row *row)
+{
+    if (row->what & (code_bytes == 8 ? W_NOT64 : W_ONLY64))
+        return OP_NONE;
+    if (row->op >= GROUP_FIRST)
+        return insn_group_op(row->op, i->modrm);
+    if (row->op == OP_XCHG && i->opcode == 0x90 && (i->rep == 0xf3 || !(i->rex & 1)))
+        return OP_PAUSE;
+    if (row->op == OP_SSE) /* F2 and F3 go before 66 */
+        i->sse = row->sse >> (i->rep == 0xf2 ? 12 : i->rep == 0xf3 ? 8 : i->opsize ? 4 : 0) & 15;
+    return row->op == OP_SSE && !i->sse ? OP_NONE : row->op;
+}
+
+static enum insn_status unknown(const struct insn *i) { return i->length > i->fetched ? INSN_SHORT : INSN_UNKNOWN; }
+
+/* ModRM and what it says. */
+static bool decode_modrm(struct insn *i, unsigned int what)
+{
+    i->modrm = take(i, 1);
+    i->mod = what & W_REG ? 3 : i->modrm >> 6;
+    i->reg = (i->modrm >> 3 & 7) | (i->rex & 4) << 1;
+    i->rm = (i->modrm & 7) | (i->rex & 1) << 3;
+    return i->mod != 3;
+}
+
+enum insn_status insn_decode(struct insn *i, unsigned int code_bytes, const struct cpu_user_regs *regs)
+{
+    const struct insn_row *row = decode_opcode(i, code_bytes);
+    bool from_end = false, memory;
+    u8 seg = SEG_DS;
+    unsigned int what;
+
+    if (!row)
+        return i->length == INSN_MAX ? INSN_SHORT : unknown(i);
+    what = row->what;
+    memory = what & W_MODRM && decode_modrm(i, what);
+    i->op = operation(i, code_bytes, row);
+    if (i->op == OP_NONE || (insn_op_flags[i->op] & OPF_MEMORY && !memory))
+        return unknown(i);
+    i->dst = row->dst;
+    i->src = row->src;
+    if (row->op == GROUP3 && i->op == OP_TEST) { /* the only one of its group with an immediate */
+        i->src = O_I;
+        what |= what & W_BYTE ? W_IMM8 : W_IMMZ;
+    }
+    i->op_bytes = operand_bytes(i, code_bytes, what);
+    if (memory)
+        seg = i->ad_bytes == 2 ? decode_address16(i, regs) : decode_address(i, code_bytes, regs, &from_end);
+    else if ((what & W_IMM) == W_OFFSET)
+        i->ea = take(i, i->ad_bytes);
+    if (what & W_IMM)
+        i->imm = take(i, immediate_bytes(i, what));
+    if (from_end)
         i->ea += regs->rip + i->length;
-    if (i->ad_bytes == 4)
-        i->ea = (u32)i->ea;
-    return i->length <= i->fetched && i->ad_bytes >= 4;
+    if (i->ad_bytes < 8)
+        i->ea &= i->ad_bytes == 4 ? 0xffffffff : 0xffff;
+    if (i->seg == SEG_BY_DEFAULT)
+        i->seg = seg;
+    return i->length <= i->fetched ? INSN_OK : INSN_SHORT;
 }

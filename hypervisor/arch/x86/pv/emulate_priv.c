@@ -92,14 +92,14 @@ static enum outcome mov_cr_dr(struct vcpu *v, struct cpu_user_regs *regs, const 
     u64 *gpr = insn_reg(regs, i->rm), val;
     int rc;
 
-    switch (i->opcode) {
-    case 0x20:
+    switch (i->op) {
+    case OP_READ_CR:
         if (read_cr(v, i->reg, &val))
             return REFUSED;
         *gpr = val;
         return DONE;
-    case 0x21: *gpr = do_get_debugreg(i->reg); return DONE;
-    case 0x22:
+    case OP_READ_DR: *gpr = do_get_debugreg(i->reg); return DONE;
+    case OP_WRITE_CR:
         rc = write_cr(v, i->reg, *gpr);
         /* New page tables take long: the instruction is executed again when other work was done. */
         return rc == -ERESTART ? TRAPPED : rc ? REFUSED : DONE;
@@ -126,50 +126,44 @@ static enum outcome xsetbv(struct vcpu *v, struct cpu_user_regs *regs)
     return (u32)regs->rcx || fpu_set_xcr0(v, edx_eax(regs)) ? REFUSED : DONE;
 }
 
-/* 0F 01: by ModRM. */
-static enum outcome group7(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
+/* LMSW sets TS, cannot leave protected mode. */
+static enum outcome machine_status(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
     u64 val;
 
-    if (i->modrm == 0xd1)
-        return xsetbv(v, regs);
-    if (i->modrm == 0xf9)
-        return read_tsc(v, regs, true);
     if (i->mod != 3)
         return REFUSED;
     read_cr(v, 0, &val);
-    switch (i->reg & 7) {
-    case 4: /* SMSW */ insn_write_reg(regs, i, i->rm, i->op_bytes, val); return DONE;
-    case 6: /* LMSW: sets TS, cannot leave protected mode */
+    if (i->op == OP_LMSW)
         return write_cr(v, 0, (val & ~(u64)X86_CR0_TS) | (*insn_reg(regs, i->rm) & X86_CR0_TS)) ? REFUSED : DONE;
-    default: return REFUSED;
-    }
+    insn_write_reg(regs, i, i->rm, i->op_bytes, val);
+    return DONE;
 }
 
-static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
+/* What only the guest's kernel may do. */
+static enum outcome kernel_only(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
     u64 val;
 
-    if (i->opcode == 0x31)
-        return read_tsc(v, regs, false);
-    if (i->opcode == 0xa2) {
-        if (v->arch.pv.cpuid_faulting && !v->arch.pv.kernel_mode)
-            return REFUSED;
-        pv_cpuid(v, regs);
-        return DONE;
-    }
-    if (!v->arch.pv.kernel_mode && !(i->opcode == 0x01 && i->modrm == 0xf9))
+    if (!v->arch.pv.kernel_mode)
         return REFUSED;
-    switch (i->opcode) {
-    case 0x01: return group7(v, regs, i);
-    case 0x06: do_fpu_taskswitch(0); return DONE;
-    case 0x09:
+    switch (i->op) {
+    case OP_CLI: /* events are masked in vcpu_info; with I/O privilege the instructions do nothing */
+    case OP_STI: return v->arch.pv.iopl >= 1 ? DONE : REFUSED;
+    case OP_XSETBV: return xsetbv(v, regs);
+    case OP_SMSW:
+    case OP_LMSW: return machine_status(v, regs, i);
+    case OP_CLTS: do_fpu_taskswitch(0); return DONE;
+    case OP_WBINVD:
         if (v->domain->is_hardware)
             __asm__ __volatile__("wbinvd" ::: "memory");
         return DONE;
-    case 0x20 ... 0x23: return mov_cr_dr(v, regs, i);
-    case 0x30: return pv_msr_write(v, regs->rcx, edx_eax(regs)) ? REFUSED : DONE;
-    case 0x32:
+    case OP_READ_CR:
+    case OP_READ_DR:
+    case OP_WRITE_CR:
+    case OP_WRITE_DR: return mov_cr_dr(v, regs, i);
+    case OP_WRMSR: return pv_msr_write(v, regs->rcx, edx_eax(regs)) ? REFUSED : DONE;
+    case OP_RDMSR:
         if (pv_msr_read(v, regs->rcx, &val))
             return REFUSED;
         set_edx_eax(regs, val);
@@ -181,7 +175,7 @@ static enum outcome two_byte(struct vcpu *v, struct cpu_user_regs *regs, const s
 /* ---- ports ---- */
 
 /* Bytes that IN, OUT, INS and OUTS move. */
-static unsigned int io_size(const struct insn *i) { return !(i->opcode & 1) ? 1 : i->op_bytes == 2 ? 2 : 4; }
+static unsigned int io_size(const struct insn *i) { return min(i->op_bytes, (u8)4); }
 
 static enum outcome in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
@@ -190,7 +184,7 @@ static enum outcome in_out(struct vcpu *v, struct cpu_user_regs *regs, const str
 
     if (!pv_io_allowed(v, port, size))
         return REFUSED;
-    if (i->opcode & 2)
+    if (i->op == OP_OUT)
         pv_io_write(v, port, size, regs->rax);
     else
         insn_write_reg(regs, i, 0, size, pv_io_read(v, port, size));
@@ -199,13 +193,13 @@ static enum outcome in_out(struct vcpu *v, struct cpu_user_regs *regs, const str
 
 static u64 segment_base(enum insn_seg seg)
 {
-    return seg == SEG_DEFAULT ? 0 : rdmsr(seg == SEG_FS ? MSR_FS_BASE : MSR_GS_BASE);
+    return seg < SEG_FS ? 0 : rdmsr(seg == SEG_FS ? MSR_FS_BASE : MSR_GS_BASE);
 }
 
 /* One element; the CPU's own way of being interruptible between two. Page faults go to the guest. */
 static enum outcome string_element(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i, unsigned int size)
 {
-    bool out = i->opcode & 2;
+    bool out = i->op == OP_OUTS;
     u64 *reg = out ? &regs->rsi : &regs->rdi;
     u64 va = *reg + (out ? segment_base(i->seg) : 0);
     u32 value = 0;
@@ -250,16 +244,21 @@ static enum outcome string_in_out(struct vcpu *v, struct cpu_user_regs *regs, co
     return DONE;
 }
 
-static enum outcome one_byte(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
+static enum outcome privileged(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
-    switch (i->opcode) {
-    case 0x6c ... 0x6f: return string_in_out(v, regs, i);
-    case 0xe4 ... 0xe7:
-    case 0xec ... 0xef: return in_out(v, regs, i);
-    case 0xfa: /* CLI, STI: events are masked in vcpu_info; with I/O privilege the instructions do
-                  nothing */
-    case 0xfb: return v->arch.pv.kernel_mode && v->arch.pv.iopl >= 1 ? DONE : REFUSED;
-    default: return REFUSED;
+    switch (i->op) {
+    case OP_IN:
+    case OP_OUT: return in_out(v, regs, i);
+    case OP_INS:
+    case OP_OUTS: return string_in_out(v, regs, i);
+    case OP_RDTSC: return read_tsc(v, regs, false);
+    case OP_RDTSCP: return read_tsc(v, regs, true);
+    case OP_CPUID:
+        if (v->arch.pv.cpuid_faulting && !v->arch.pv.kernel_mode)
+            return REFUSED;
+        pv_cpuid(v, regs);
+        return DONE;
+    default: return kernel_only(v, regs, i);
     }
 }
 
@@ -276,9 +275,9 @@ static bool code_is_64bit(u16 cs)
 
 bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *i)
 {
-    *i = (struct insn){.mode64 = code_is_64bit(regs->cs)};
+    *i = (struct insn){};
     i->fetched = INSN_MAX - raw_copy_from_guest(i->bytes, (const void __guest *)regs->rip, INSN_MAX);
-    return insn_decode(i, regs);
+    return insn_decode(i, code_is_64bit(regs->cs) ? 8 : 4, regs) == INSN_OK && i->ad_bytes >= 4;
 }
 
 void pv_insn_retired(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length)
@@ -298,7 +297,7 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
 
     if (!pv_fetch_insn(regs, &i) || i.lock)
         return false;
-    o = i.two_byte ? two_byte(v, regs, &i) : one_byte(v, regs, &i);
+    o = privileged(v, regs, &i);
     if (o == DONE)
         pv_insn_retired(v, regs, i.length);
     return o != REFUSED;

@@ -6,51 +6,17 @@
  * operations, arithmetic with a memory destination, string stores. From the page-fault handler
  * (faults.c).
  */
-#include <arch/x86/emulate/decode.h>
+#include <arch/x86/emulate/alu.h>
 #include <arch/x86/pv/mmu.h>
+#include <asm/trapnr.h>
 #include <lib/lib.h>
-
-#define FLAG_CF     0x001UL
-#define FLAG_PF     0x004UL
-#define FLAG_AF     0x010UL
-#define FLAG_ZF     0x040UL
-#define FLAG_SF     0x080UL
-#define FLAG_DF     0x400UL
-#define FLAG_OF     0x800UL
-#define FLAGS_ARITH (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
-
-/* The numbers of the first group of arithmetic and of the group of bit operations (SDM vol. 2,
- * appendix A, groups 1 and 8), and others between. */
-enum store_op {
-    OP_ADD,
-    OP_OR,
-    OP_ADC,
-    OP_SBB,
-    OP_AND,
-    OP_SUB,
-    OP_XOR,
-    OP_CMP,
-    OP_MOV,
-    OP_XCHG,
-    OP_CMPXCHG,
-    OP_XADD,
-    OP_BT,
-    OP_BTS,
-    OP_BTR,
-    OP_BTC,
-    BY_OPCODE, /* the group's operation is in bits 5..3 of the opcode, */
-    BY_MODRM   /* or of ModRM */
-};
 
 /* One store: `bytes` at `ea`, from src (a value, or for bit operations a bit number). */
 struct store {
-    enum store_op op;
     bool string;
     unsigned int bytes;
     u64 ea, src;
 };
-
-static u64 mask_of(unsigned int bytes) { return ~0UL >> (64 - 8 * bytes); }
 
 /* The bit number of a register operand reaches beyond the operand that the address names. */
 static void bit_from_register(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
@@ -63,116 +29,85 @@ static void bit_from_register(struct cpu_user_regs *regs, const struct insn *i, 
     s->ea += (nr - (s64)s->src) / 8;
 }
 
-/* The stores that are known, and where the source operand is. */
-enum source { IMMEDIATE, REGISTER, BIT_OF_REGISTER, STRING };
-static const struct form {
-    bool two_byte;
-    u8 first, last, op, source;
-} forms[] = {
-    {false, 0x00, 0x3f, BY_OPCODE, REGISTER},    {false, 0x80, 0x83, BY_MODRM, IMMEDIATE},
-    {false, 0x86, 0x87, OP_XCHG, REGISTER},      {false, 0x88, 0x89, OP_MOV, REGISTER},
-    {false, 0xa4, 0xab, OP_MOV, STRING},         {false, 0xc6, 0xc7, OP_MOV, IMMEDIATE},
-    {true, 0xab, 0xab, OP_BTS, BIT_OF_REGISTER}, {true, 0xb0, 0xb1, OP_CMPXCHG, REGISTER},
-    {true, 0xb3, 0xb3, OP_BTR, BIT_OF_REGISTER}, {true, 0xba, 0xba, BY_MODRM, IMMEDIATE},
-    {true, 0xbb, 0xbb, OP_BTC, BIT_OF_REGISTER}, {true, 0xc0, 0xc1, OP_XADD, REGISTER},
-    {true, 0xc3, 0xc3, OP_MOV, REGISTER}, /* MOVNTI */
-};
+/* Stores that are known: no arithmetic with carry, no comparison. */
+static bool store_known(const struct insn *i)
+{
+    switch (i->op) {
+    case OP_ADD:
+    case OP_OR:
+    case OP_AND:
+    case OP_SUB:
+    case OP_XOR:
+    case OP_BTS:
+    case OP_BTR:
+    case OP_BTC:
+    case OP_MOV:
+    case OP_MOVNTI:
+    case OP_XCHG:
+    case OP_XADD:
+    case OP_CMPXCHG: return i->dst == O_E && i->mod != 3 && i->ad_bytes == 8 && i->seg < SEG_FS;
+    case OP_MOVS:
+    case OP_STOS: return i->ad_bytes == 8 && i->seg < SEG_FS;
+    default: return false;
+    }
+}
 
 static bool store_decode(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
 {
-    const struct form *f = forms;
+    bool bits = i->op >= OP_BTS && i->op <= OP_BTC;
 
-    if (!i->mode64 || i->ad_bytes != 8 || i->seg != SEG_DEFAULT || i->mod == 3)
+    if (!store_known(i))
         return false;
-    while (f->two_byte != i->two_byte || i->opcode < f->first || i->opcode > f->last)
-        if (++f == forms + ARRAY_SIZE(forms))
-            return false;
-    *s = (struct store){f->op, f->source == STRING, i->op_bytes, i->ea, i->imm};
-    if (!(i->opcode & 1) && i->opcode != 0xba)
-        s->bytes = 1;
-    if (f->op == BY_OPCODE)
-        s->op = i->opcode >> 3;
-    else if (f->op == BY_MODRM)
-        s->op = (i->two_byte ? OP_MOV : OP_ADD) + (i->reg & 7);
-    if (f->source == REGISTER) {
-        s->src = s->bytes == 1 ? *insn_reg8(regs, i, i->reg) : *insn_reg(regs, i->reg);
-    } else if (f->source == BIT_OF_REGISTER) {
-        bit_from_register(regs, i, s);
-    } else if (f->source == STRING) {
+    *s = (struct store){i->op == OP_MOVS || i->op == OP_STOS, i->op_bytes, i->ea, i->imm};
+    if (s->string) {
         s->ea = regs->rdi;
         s->src = regs->rax;
-        if (i->opcode < 0xaa && copy_from_guest(&s->src, (const void __guest *)regs->rsi, s->bytes))
+        if (i->op == OP_MOVS && copy_from_guest(&s->src, (const void __guest *)regs->rsi, s->bytes))
             return false;
-    }
-    s->src &= mask_of(s->bytes);
-    if (f->op == BY_MODRM && i->two_byte && s->op <= OP_BT)
+    } else if (i->src == O_G && bits) {
+        bit_from_register(regs, i, s);
+    } else if (i->src == O_G) {
+        s->src = s->bytes == 1 ? *insn_reg8(regs, i, i->reg) : *insn_reg(regs, i->reg);
+    } else if (i->src != O_I) {
         return false;
-    return s->op != OP_ADC && s->op != OP_SBB && s->op != OP_CMP;
+    }
+    s->src &= bits ? s->bytes * 8 - 1 : mask_of(s->bytes);
+    return true;
 }
 
 /* ---- execution ---- */
-
-/* Flags that the result of an operation of `bytes` sets, besides CF and OF. */
-static u64 result_flags(u64 a, u64 b, u64 r, unsigned int bytes)
-{
-    return (__builtin_parity(r & 0xff) ? 0 : FLAG_PF) | ((a ^ b ^ r) & FLAG_AF) | (r ? 0 : FLAG_ZF) |
-           (r >> (8 * bytes - 1) & 1 ? FLAG_SF : 0);
-}
-
-/* *r = a + b, or a - b. */
-static u64 sum_flags(u64 a, u64 b, bool minus, u64 *r, unsigned int bytes)
-{
-    u64 of;
-
-    *r = (minus ? a - b : a + b) & mask_of(bytes);
-    of = minus ? (a ^ b) & (a ^ *r) : (a ^ *r) & (b ^ *r);
-    return result_flags(a, b, *r, bytes) | ((minus ? a < b : *r < a) ? FLAG_CF : 0) |
-           (of >> (8 * bytes - 1) & 1 ? FLAG_OF : 0);
-}
 
 /*
  * What the operand `old` becomes, and the flags afterwards. False: nothing is to be written (a
  * comparison that failed).
  */
-static bool store_execute(const struct store *s, const struct cpu_user_regs *regs, u64 old, u64 *new, u64 *flags)
+static bool store_execute(const struct store *s, const struct insn *i, const struct cpu_user_regs *regs, u64 old,
+                          u64 *new, u64 *flags)
 {
-    u64 keep = *flags & ~FLAGS_ARITH, bit, unused;
-
-    switch (s->op) {
+    switch (i->op) {
+    case OP_CMPXCHG: insn_alu(OP_CMP, s->bytes, regs->rax, old, 0, flags); fallthrough;
     case OP_MOV:
-    case OP_XCHG: *new = s->src; return true;
-    case OP_ADD:
-    case OP_XADD: *flags = keep | sum_flags(old, s->src, false, new, s->bytes); return true;
-    case OP_SUB: *flags = keep | sum_flags(old, s->src, true, new, s->bytes); return true;
-    case OP_OR: *new = old | s->src; break;
-    case OP_AND: *new = old & s->src; break;
-    case OP_XOR: *new = old ^ s->src; break;
-    case OP_CMPXCHG:
-        *new = s->src;
-        *flags = keep | sum_flags(regs->rax & mask_of(s->bytes), old, true, &unused, s->bytes);
-        return *flags & FLAG_ZF;
-    default: /* bit operations */
-        bit = 1UL << (s->src & (s->bytes * 8 - 1));
-        *flags = (*flags & ~FLAG_CF) | (old & bit ? FLAG_CF : 0);
-        *new = s->op == OP_BTS ? old | bit : s->op == OP_BTR ? old & ~bit : old ^ bit;
-        return true;
+    case OP_MOVNTI:
+    case OP_MOVS:
+    case OP_STOS:
+    case OP_XCHG: *new = s->src; break;
+    default: *new = insn_alu(i->op == OP_XADD ? OP_ADD : i->op, s->bytes, old, s->src, 0, flags); break;
     }
-    *flags = keep | (result_flags(*new, 0, *new, s->bytes) & ~FLAG_AF);
-    return true;
+    return i->op != OP_CMPXCHG || *flags & FLAG_ZF;
 }
 
 /* Registers after the store: `old` is what the operand was. */
 static void store_finish(const struct store *s, struct cpu_user_regs *regs, const struct insn *i, u64 old, bool written)
 {
-    if (s->op == OP_XCHG || s->op == OP_XADD)
+    if (i->op == OP_XCHG || i->op == OP_XADD)
         insn_write_reg(regs, i, i->reg, s->bytes, old);
-    else if (s->op == OP_CMPXCHG && !written)
+    else if (!written)
         insn_write_reg(regs, i, 0, s->bytes, old);
     if (s->string) {
-        long step = regs->rflags & FLAG_DF ? -(long)s->bytes : (long)s->bytes;
+        long step = regs->rflags & X86_EFLAGS_DF ? -(long)s->bytes : (long)s->bytes;
 
         regs->rdi += step;
-        if (i->opcode < 0xaa)
+        if (i->op == OP_MOVS)
             regs->rsi += step;
         if (i->rep && --regs->rcx)
             return; /* once more by itself */
@@ -194,7 +129,7 @@ static __noinline int store_emulate(struct cpu_user_regs *regs, unsigned long cr
         return -EINVAL;
     mask = mask_of(s.bytes);
     old = entry >> shift & mask;
-    written = store_execute(&s, regs, old, &new, &flags);
+    written = store_execute(&s, &i, regs, old, &new, &flags);
     if (written) {
         int rc = l1_update(f, p, entry, (entry & ~(mask << shift)) | new << shift, o, EXCHANGE_IF_SAME);
 
