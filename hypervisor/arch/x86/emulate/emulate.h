@@ -49,6 +49,7 @@ struct emu_segment {
 enum emu_access {
     EMU_READ,   /* by the guest's current privilege */
     EMU_MODIFY, /* a read of what is going to be written: faults as a write does */
+    EMU_PROBE,  /* nothing is read, buf is NULL: would a write fault? For RAM; I/O is EMU_DONE */
     EMU_SYSTEM, /* a read with supervisor rights (the I/O map of the TSS) */
 };
 
