@@ -44,14 +44,6 @@ const void *module_find(size_t *size)
                                                   : (const void *)guest.start->mod_start;
 }
 
-long domctl(struct xen_domctl *op, unsigned int cmd, domid_t dom)
-{
-    op->cmd = cmd;
-    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    op->domain = dom;
-    return hc_domctl(op);
-}
-
 bool domain_info(domid_t id, struct xen_domctl_getdomaininfo *info)
 {
     struct xen_domctl op = {0};

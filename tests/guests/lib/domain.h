@@ -37,7 +37,6 @@ bool domain_destroy(struct built_domain *d);
 bool domain_console_line(struct built_domain *d, char *line, size_t size);
 /* XEN_DOMINF_* flags and shutdown reason; false if there is no such domain. */
 bool domain_info(domid_t id, struct xen_domctl_getdomaininfo *info);
-long domctl(struct xen_domctl *op, unsigned int cmd, domid_t dom);
 /* The first module that the loader gave us, or NULL. */
 const void *module_find(size_t *size);
 

@@ -116,4 +116,12 @@ static inline long hypercall_raw(unsigned long nr, unsigned long a1, unsigned lo
 #define hc_hvm_op(cmd, arg)                     HC(hvm_op, cmd, arg)
 #define hc_dm_op(dom, n, bufs)                  HC(dm_op, dom, n, bufs)
 
+static inline long domctl(struct xen_domctl *op, unsigned int cmd, domid_t dom)
+{
+    op->cmd = cmd;
+    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    op->domain = dom;
+    return hc_domctl(op);
+}
+
 #endif

@@ -114,6 +114,15 @@ static void check_console(void)
     check_eq(hc_console_io(77, 0, text), -XEN_ENOSYS);
 }
 
+#ifdef GUEST_HVM
+static void check_physdev(void)
+{
+    struct physdev_apic apic = {.apic_physbase = 0x1000};
+
+    check_eq(hc_physdev_op(77, &apic), -XEN_ENOSYS);
+    check_eq(hc_physdev_op(PHYSDEVOP_apic_read, &apic), -XEN_ENOSYS);
+}
+#else
 static void check_physdev(void)
 {
     struct physdev_irq irq = {.irq = 0};
@@ -135,6 +144,7 @@ static void check_physdev(void)
     check_eq(hc_physdev_op(PHYSDEVOP_irq_status_query, &status), 0);
     check_eq(hc_physdev_op(PHYSDEVOP_irq_status_query, 8), -XEN_EFAULT);
 }
+#endif
 
 static void check_others(void)
 {
@@ -145,12 +155,19 @@ static void check_others(void)
     check_eq(hypercall_raw(1000, 0, 0, 0, 0, 0), -XEN_ENOSYS);
     check_eq(hypercall_raw(~0ul, 0, 0, 0, 0, 0), -XEN_ENOSYS);
     check(hc_kexec_op(KEXEC_CMD_kexec_load, 8) < 0);
+#ifdef GUEST_PV
     check_eq(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_4gb_segments), 0);
     check_eq(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_pae_extended_cr3), 0);
+    check_eq(hc_vm_assist(77, 0), -XEN_ENOSYS);
+#else
+    check_eq(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_4gb_segments), -XEN_EINVAL);
+    check_eq(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_pae_extended_cr3), -XEN_EINVAL);
+    check_eq(hc_vm_assist(77, 0), -XEN_EINVAL);
+    check_eq(hc_vm_assist(77, VMASST_TYPE_runstate_update_flag), -XEN_ENOSYS);
+#endif
     check_eq(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
     check_eq(hc_vm_assist(VMASST_CMD_disable, VMASST_TYPE_runstate_update_flag), 0);
     check_eq(hc_vm_assist(VMASST_CMD_enable, 77), -XEN_EINVAL);
-    check_eq(hc_vm_assist(77, 0), -XEN_ENOSYS);
     check_eq(hc_nmi_op(77, 0), -XEN_ENOSYS);
 }
 
