@@ -100,6 +100,7 @@ long domain_hvm_finish(const struct domain_plan *plan, struct built_domain *d, u
     *step = "write the start info";
     rc = start_page_fill(plan, d, end);
     d->console_mfn = end + 1;
+    d->spare_mfn = plan->pages - 1;
     if (!rc && (*step = "clear the console page"))
         rc = domain_page_fill(d, end + 1, "", 0);
     if (!rc && (*step = "set the parameters"))

@@ -230,6 +230,41 @@ static void check_sharing(void)
     check_eq(event_close(mine), 0);
 }
 
+/* The other way round, into the physmap of an HVM domain. */
+static void check_map_ours(void)
+{
+    struct xen_domctl_getdomaininfo info = {0};
+    volatile uint64_t *rw = page_alloc(), *ro = page_alloc();
+    struct built_domain d;
+    char line[256];
+    bool success = false;
+
+    build(&d, "map");
+    if (!d.phys32_entry) {
+        check(domain_destroy(&d));
+        return;
+    }
+    grant_init();
+    rw[0] = 0x1111;
+    ro[0] = 0x2222;
+    grant_access(REF_RW, d.id, virt_to_mfn((void *)rw), 0);
+    grant_access(REF_RO, d.id, virt_to_mfn((void *)ro), GTF_readonly);
+    check_eq(domain_unpause(&d), 0);
+    for (uint64_t end = now() + 20000000000ul; !(info.flags & XEN_DOMINF_shutdown) && now() < end;) {
+        check(domain_info(d.id, &info));
+        while (domain_console_line(&d, line, sizeof(line))) {
+            printk("d%u| %s\n", d.id, line);
+            success |= !strcmp(line, "Test result: SUCCESS");
+        }
+        hc_sched_op(SCHEDOP_yield, 0);
+    }
+    check(success);
+    check_eq(rw[0], 0x3333);
+    check_eq(ro[0], 0x2222);
+    check(grant_end(REF_RW) && grant_end(REF_RO));
+    check(domain_destroy(&d));
+}
+
 static void check_cycles(void)
 {
     static const char *const lives[] = {"spin", "idle", "grant", "touch", "end=3"};
@@ -272,5 +307,6 @@ void test_main(void)
     check_reasons();
     check_pause();
     check_sharing();
+    check_map_ours();
     check_cycles();
 }
