@@ -17,6 +17,7 @@ static inline void save_guest(struct vcpu *v)
 {
     if (v->domain->is_hvm) {
         hvm->save(v);
+        cpu_info()->guest_hole = GUEST_HOLE_SIZE;
         v->arch.regs = *guest_regs();
     } else {
         pv_save_guest(v);
@@ -29,6 +30,7 @@ static void load_hvm(struct vcpu *v)
     *guest_regs() = v->arch.regs;
     cpumask_set(&v->domain->arch.dirty_cpus, smp_processor_id());
     load_cr3(virt_to_paddr(hyp_l4));
+    cpu_info()->guest_hole = ~0UL;
     hvm->load(v);
     arch_update_vcpu_time(v);
     vcpu_runstate_publish(v);

@@ -180,10 +180,6 @@ mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type, unsigne
     return entry_mfn(e, level, gfn_x(gfn));
 }
 
-#define TYPE(t)     (1U << P2M_##t)
-#define WRITE_TYPES (TYPE(RAM) | TYPE(LOGDIRTY) | TYPE(GRANT_RW) | TYPE(FOREIGN) | TYPE(IOREQ_SERVER))
-#define READ_TYPES  (WRITE_TYPES | TYPE(RAM_RO) | TYPE(GRANT_RO))
-
 struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool write)
 {
     unsigned int level;
@@ -193,12 +189,12 @@ struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool write)
 
     for (;;) {
         e = p2m_entry_read(d->arch.p2m, gfn_x(gfn), &level);
-        if (!((write ? WRITE_TYPES : READ_TYPES) >> entry_type(e) & 1))
-            return NULL;
         if (write && entry_type(e) == P2M_LOGDIRTY) {
             p2m_mark_dirty(d, gfn);
             continue;
         }
+        if (!((write ? P2M_WRITE_TYPES : P2M_READ_TYPES) >> entry_type(e) & 1))
+            return NULL;
         f = mfn_frame(entry_mfn(e, level, gfn_x(gfn)));
         got = frame_get_any(f);
         same = p2m_entry_read(d->arch.p2m, gfn_x(gfn), &level) == e;
@@ -363,7 +359,8 @@ enum p2m_fault p2m_fault(struct domain *d, paddr_t gpa, unsigned int access)
 
     if (type == P2M_NONE || type == P2M_MMIO_DM)
         return P2M_FAULT_MMIO;
-    if (access & PFEC_FETCH && 1U << type & (TYPE(MMIO_DIRECT) | TYPE(GRANT_RW) | TYPE(GRANT_RO) | TYPE(FOREIGN)))
+    if (access & PFEC_FETCH &&
+        1U << type & (P2M_BIT(MMIO_DIRECT) | P2M_BIT(GRANT_RW) | P2M_BIT(GRANT_RO) | P2M_BIT(FOREIGN)))
         return P2M_FAULT_VIOLATION;
     if (!(access & PFEC_WRITE))
         return P2M_FAULT_RETRY;

@@ -28,6 +28,12 @@ enum p2m_type {
     P2M_TABLE = 15 /* in an entry: not a guest frame's, but a table of the next level */
 };
 
+/* Sets of types, a bit each: what may be read and written as memory, by the guest or by us for it. */
+#define P2M_BIT(t) (1U << P2M_##t)
+#define P2M_WRITE_TYPES \
+    (P2M_BIT(RAM) | P2M_BIT(GRANT_RW) | P2M_BIT(FOREIGN) | P2M_BIT(IOREQ_SERVER)) /* P2M_LOGDIRTY: mark it first */
+#define P2M_READ_TYPES (P2M_WRITE_TYPES | P2M_BIT(LOGDIRTY) | P2M_BIT(RAM_RO) | P2M_BIT(GRANT_RO))
+
 /* How a vendor's entries say it. A/D bits are set in advance: the CPU never writes to our tables. */
 struct p2m_format {
     const char *name;

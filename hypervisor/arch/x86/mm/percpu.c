@@ -39,6 +39,7 @@ static void cpu_info_init(unsigned int cpu)
 
     info->cpu = cpu;
     info->percpu_offset = percpu_offset[cpu];
+    info->guest_hole = GUEST_HOLE_SIZE;
 }
 
 int cpu_areas_alloc(unsigned int cpu)

@@ -40,7 +40,11 @@ struct cpu_info {
     unsigned long root_cr3, copy_cr3;
     u64 root_version;
     unsigned long root_copies;
-    struct tss tss; /* here, where isolated guests' page tables have it, too */
+    /* How much from GUEST_HOLE_START on is no address of the current guest's that is mapped for us: GUEST_HOLE_SIZE; of
+     * an HVM guest none is: ~0 (asm/guest_access.h). */
+    unsigned long guest_hole;
+    unsigned long pad; /* guest_regs.es must be aligned, see below */
+    struct tss tss;    /* here, where isolated guests' page tables have it, too */
 };
 /* The CPU aligns the stack to 16 bytes when it enters from ring 3: guest_regs.es must stand on such
  * a place. */

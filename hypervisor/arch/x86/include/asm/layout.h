@@ -30,8 +30,11 @@
 #define DIRECT_START 0xffff830000000000
 #define DIRECT_END   0xffff880000000000
 
-#define HYPERVISOR_START      0xffff800000000000
-#define HYPERVISOR_END        0xffff880000000000
+#define HYPERVISOR_START 0xffff800000000000
+#define HYPERVISOR_END   0xffff880000000000
+/* What a PV guest may not name: from the end of its lower half to the end of ours. */
+#define GUEST_HOLE_START      0x0000800000000000
+#define GUEST_HOLE_SIZE       (HYPERVISOR_END - GUEST_HOLE_START)
 #define HYPERVISOR_FIRST_SLOT 256
 #define HYPERVISOR_LAST_SLOT  271
 

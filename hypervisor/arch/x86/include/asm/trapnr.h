@@ -76,6 +76,7 @@
 #define X86_CR4_PCIDE      0x00020000
 #define X86_CR4_OSXSAVE    0x00040000
 #define X86_CR4_SMEP       0x00100000
+#define X86_CR4_SMAP       0x00200000
 
 #define MSR_SPEC_CTRL      0x48
 #define MSR_PRED_CMD       0x49

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory of HVM guests by their own addresses: linear ones, through the guest's page tables as its CPU would walk them,
+ * and physical ones. Hypercall arguments come through mm/guest_access.h, which ends here when the caller is such a
+ * guest; the emulator and the devices call here.
+ */
+#ifndef ARCH_X86_HVM_GUEST_MEMORY_H
+#define ARCH_X86_HVM_GUEST_MEMORY_H
+
+#include <asm/trapnr.h>
+#include <lib/errno.h>
+#include <lib/types.h>
+
+struct domain;
+struct vcpu;
+
+/* Besides PFEC_WRITE, PFEC_FETCH and PFEC_USER (by a program, CPL 3): the CPU's own access, to descriptors and the
+ * like, which RFLAGS.AC does not excuse from SMAP. */
+#define HVM_ACCESS_IMPLICIT (1U << 31)
+
+/*
+ * Where the current vCPU's linear address va leads for this access. Accessed and dirty bits are set as the CPU does. 0;
+ * -EFAULT: the page fault would have this error code; -EINVAL: no canonical address. Interrupts on.
+ */
+int hvm_translate(struct vcpu *v, u64 va, unsigned int access, paddr_t *gpa, u32 *error);
+
+/*
+ * n bytes from or to d's physical memory at gpa, anywhere in it; from: NULL writes zeros. d: the current domain, or one
+ * that the caller holds a reference to. Interrupts on. 0; -EFAULT: not (all of it) memory that may be accessed so; what
+ * came before is done.
+ */
+int hvm_copy_from_phys(struct domain *d, void *to, paddr_t gpa, size_t n);
+int hvm_copy_to_phys(struct domain *d, paddr_t gpa, const void *from, size_t n);
+
+/* mm/guest_access.h for the current vCPU of such a domain, at its kernel's linear addresses: bytes NOT copied. */
+size_t hvm_copy_from_guest(void *to, const void __guest *from, size_t n);
+size_t hvm_copy_to_guest(void __guest *to, const void *from, size_t n);
+size_t hvm_clear_guest(void __guest *to, size_t n);
+
+#endif
