@@ -111,7 +111,8 @@ u64 arch_wallclock_base(u32 *ns);
 /* guest frame number that the M2P shows for mfn. */
 void arch_set_m2p(mfn_t mfn, unsigned long gfn);
 unsigned long arch_get_m2p(mfn_t mfn);
-/* PV: gfn is the mfn itself, checked for validity only where the ABI says so. */
+/* PV: gfn is the mfn itself, checked for validity only where the ABI says so. HVM: writable RAM of d's own; to be used
+ * after mfn_get(.., d) only. INVALID_MFN: none. */
 mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn);
 /*
  * The last reference of f is gone: notes in its type word (not 0 then) that TLBs may still hold
@@ -121,7 +122,7 @@ mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn);
 void arch_frame_freed(struct frame *f, struct domain *owner);
 void arch_flush_frame_tlb(struct frame *f);
 /*
- * Entries of d's page tables were taken out by arch_grant_unmap(): no CPU remembers them
+ * Entries of d's page tables or physical map were taken out by arch_grant_unmap(): no CPU remembers them
  * afterwards. Once for a batch, before the references are given back. Interrupts on, no lock that
  * is ever taken with interrupts off.
  */

@@ -6,8 +6,10 @@
 #include <arch/arch.h>
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/policy.h>
+#include <arch/x86/cpu/tlb.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/mm/memory_map.h>
+#include <arch/x86/mm/p2m.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/irq.h>
@@ -101,4 +103,21 @@ bool arch_runstate_deferred(struct vcpu *v)
         return false;
     v->arch.pv.runstate_pending = true;
     return true;
+}
+
+/* ---- memory ---- */
+
+void arch_flush_domain_tlb(struct domain *d)
+{
+    struct cpumask m = d->arch.dirty_cpus;
+
+    if (unlikely(d->is_hvm))
+        p2m_flush(d);
+    else
+        flush_tlb_mask(&m);
+}
+
+mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
+{
+    return unlikely(d->is_hvm) ? p2m_own_mfn(d, gfn, true) : _mfn(gfn_x(gfn));
 }

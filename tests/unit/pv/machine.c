@@ -9,6 +9,7 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/entry/entry.h>
+#include <arch/x86/mm/p2m.h>
 #include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/mmu.h>
 #include <arch/x86/pv/pv.h>
@@ -433,6 +434,18 @@ size_t raw_copy_to_guest(void __guest *dst, const void *src, size_t n)
 {
     memcpy(dst, src, n);
     return 0;
+}
+
+/* No HVM domain is here. */
+int p2m_relinquish(struct domain *d) { return (void)d, 0; }
+
+mfn_t p2m_own_mfn(struct domain *d, gfn_t gfn, bool write) { return (void)d, (void)gfn, (void)write, INVALID_MFN; }
+
+void arch_flush_domain_tlb(struct domain *d)
+{
+    struct cpumask m = d->arch.dirty_cpus;
+
+    flush_tlb_mask(&m);
 }
 
 void arch_clear_page(void *page) { memset(page, 0, PAGE_SIZE); }

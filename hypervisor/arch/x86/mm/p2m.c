@@ -30,6 +30,7 @@
  * it from the first (memory_op_hvm.c). Nothing above depends on it.
  */
 #include <arch/arch.h>
+#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/mm/p2m_private.h>
 #include <asm/trapnr.h>
 #include <core/continuation.h>
@@ -97,7 +98,20 @@ static bool type_is_own(enum p2m_type type)
     return type == P2M_RAM || type == P2M_RAM_RO || type == P2M_LOGDIRTY || type == P2M_IOREQ_SERVER;
 }
 
-void p2m_flush(struct domain *d) { arch_flush_domain_tlb(d); }
+static void answer(void *arg __unused) {}
+
+/* A vCPU empties the CPU's memory of it before it goes on; those that run are made to look, by an interrupt. */
+void p2m_flush(struct domain *d)
+{
+    struct cpumask others = d->arch.dirty_cpus;
+    struct vcpu *v;
+
+    for_each_vcpu (d, v)
+        hvm_set_work(v, HVM_WORK_TLB);
+    __clear_bit(smp_processor_id(), others.bits);
+    if (!cpumask_empty(&others))
+        arch_call_on(&others, answer, NULL);
+}
 
 void p2m_settle(struct domain *d, struct p2m_gone *gone)
 {
@@ -205,6 +219,16 @@ struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool write)
         if (same)
             return NULL; /* it has as many references as can be counted */
     }
+}
+
+mfn_t p2m_own_mfn(struct domain *d, gfn_t gfn, bool write)
+{
+    enum p2m_type type;
+    mfn_t mfn = p2m_lookup(d, gfn, &type, NULL);
+
+    if (type == P2M_LOGDIRTY && write)
+        p2m_mark_dirty(d, gfn);
+    return type_is_own(type) && !(type == P2M_RAM_RO && write) ? mfn : INVALID_MFN;
 }
 
 /* ---- changes ---- */

@@ -73,6 +73,12 @@ mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type, unsigne
 struct frame *p2m_get_frame(struct domain *d, gfn_t gfn, bool write);
 
 /*
+ * The same without a reference, of d's own RAM only: what comes of it must be asked for with mfn_get(.., d).
+ * INVALID_MFN. Any context that may take LOCK_P2M.
+ */
+mfn_t p2m_own_mfn(struct domain *d, gfn_t gfn, bool write);
+
+/*
  * Puts 1 << order frames from mfn on at gfn, in the largest extents that fit. What the new entries hold is handed over:
  * a reference to each frame (RAM types, grants, P2M_FOREIGN) and for P2M_GRANT_RW and P2M_FOREIGN one as FT_WRITABLE;
  * P2M_MMIO_DIRECT, P2M_NONE: nothing. What stood there goes, flushed. Interrupts on, no locks that are ever taken with
@@ -119,7 +125,10 @@ void p2m_mark_dirty(struct domain *d, gfn_t gfn);
  */
 bool p2m_take_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly);
 
-/* No CPU remembers what was taken out of d's map before. Interrupts on. */
+/*
+ * No CPU remembers what was taken out of d's map before, and no access that began before is still under way
+ * (hvm/guest_memory.c). Interrupts on, no lock that is ever taken with interrupts off.
+ */
 void p2m_flush(struct domain *d);
 
 /*

@@ -80,8 +80,10 @@ int owners_get(struct owners *o, unsigned int foreigndom)
         rc = fd_get((foreigndom >> 16) - 1, &o->table);
         if (rc)
             return rc;
-        if (o->table == &domid_io || o->table == &domid_xen)
+        if (o->table == &domid_io || o->table == &domid_xen || o->table->is_hvm) {
+            fd_put(o->table);
             return -EINVAL;
+        }
     }
     rc = fd_get(foreigndom & 0xffff, &o->frame);
     if (rc)
@@ -264,9 +266,3 @@ void arch_set_m2p(mfn_t mfn, unsigned long gfn)
 }
 
 unsigned long arch_get_m2p(mfn_t mfn) { return mfn_valid(mfn) ? ((unsigned long *)M2P_RW_START)[mfn_x(mfn)] : ~0UL; }
-
-mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
-{
-    (void)d;
-    return _mfn(gfn_x(gfn));
-}

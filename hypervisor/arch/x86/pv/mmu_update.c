@@ -5,6 +5,7 @@
  * mmu.c's, the rule types.c's. (ABI: xen/xen.h, "MMU_*", "UVMF_*".)
  */
 #include <arch/arch.h>
+#include <arch/x86/mm/p2m.h>
 #include <arch/x86/pv/mmu.h>
 #include <lib/lib.h>
 
@@ -52,13 +53,28 @@ static int held_get(struct held *h, mfn_t mfn, const struct domain *d)
 static int m2p_update(struct domain *fd, u64 ptr, u64 val)
 {
     mfn_t mfn = paddr_to_mfn(ptr);
-    struct frame *f = mfn_get(mfn, fd);
+    struct frame *f = fd->is_hvm ? NULL : mfn_get(mfn, fd); /* that of an HVM domain is ours to keep */
 
     if (!f)
         return -EINVAL;
     arch_set_m2p(mfn, val);
     frame_put(f);
     return 0;
+}
+
+/*
+ * A present entry for a frame of an HVM domain names it by that domain's numbering. It may be gone the next moment:
+ * the entry will be checked as any other, and the frame is fd's then or it is refused. 0 or -EINVAL.
+ */
+static __noinline int foreign_translate(struct domain *fd, u64 *val)
+{
+    mfn_t mfn;
+
+    if (!(*val & PTE_P))
+        return 0;
+    mfn = p2m_own_mfn(fd, _gfn(mfn_x(pte_mfn(*val))), *val & PTE_RW);
+    *val = (*val & ~PTE_ADDR) | (mfn_to_paddr(mfn) & PTE_ADDR);
+    return mfn_eq(mfn, INVALID_MFN) ? -EINVAL : 0;
 }
 
 /* What is not a change of a level-1 entry: of the tables above, or of a frame that is no table
@@ -92,6 +108,8 @@ static inline int update_one(struct held *h, const struct owners *o, u64 ptr, u6
         return m2p_update(o->frame, ptr, val);
     if (unlikely(cmd > MMU_PT_UPDATE_NO_TRANSLATE))
         return -ENOSYS;
+    if (unlikely(o->frame->is_hvm) && cmd != MMU_PT_UPDATE_NO_TRANSLATE && foreign_translate(o->frame, &val))
+        return -EINVAL;
     f = l1_table(paddr_to_mfn(ptr), o->table);
     if (likely(f)) {
         u64 *p = paddr_to_virt(ptr);
@@ -173,7 +191,7 @@ static long update_va_mapping(unsigned long va, u64 val, unsigned long flags, st
     struct frame *f = p ? l1_table(virt_to_mfn(p), o.table) : NULL;
     int rc;
 
-    if (unlikely(!f))
+    if (unlikely(!f) || (unlikely(fd->is_hvm) && foreign_translate(fd, &val)))
         return -EINVAL;
     rc = l1_update(f, p, READ_ONCE(*p), val, &o, EXCHANGE_PLAIN);
     if (unlikely(rc))

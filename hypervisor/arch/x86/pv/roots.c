@@ -5,6 +5,7 @@
  * control operations that set a vCPU's context, by domain_kill.
  */
 #include <arch/arch.h>
+#include <arch/x86/mm/p2m.h>
 #include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/mmu.h>
 #include <lib/lib.h>
@@ -152,7 +153,7 @@ int arch_domain_relinquish(struct domain *d)
     unsigned int n = 0;
     struct frame *f;
 
-    if (!d->is_hvm && drop_tables(d))
+    if (d->is_hvm ? p2m_relinquish(d) : drop_tables(d))
         return -ERESTART;
     while ((f = frame_next_held(d)) != NULL) {
         int rc = frame_untype(f);

@@ -109,13 +109,6 @@ void arch_flush_frame_tlb(struct frame *f)
     f->type = 0;
 }
 
-void arch_flush_domain_tlb(struct domain *d)
-{
-    struct cpumask m = d->arch.dirty_cpus;
-
-    flush_tlb_mask(&m);
-}
-
 /* ---- entries ---- */
 
 bool pte_absent_ok(u64 e, const struct domain *d)
@@ -300,11 +293,11 @@ static int contents_validate(struct frame *f, u64 type, unsigned int *pos, bool 
 
     if (type == FT_WRITABLE)
         return 0;
+    d = frame_owner(f);
+    if (!d || d->is_hvm) /* its frames are in its physical map, writable: they never become anything else */
+        return -EINVAL;
     if (type == FT_SEGDESC)
         return descriptors_fit(t) ? 0 : -EINVAL;
-    d = frame_owner(f);
-    if (!d)
-        return -EINVAL;
     if (type == FT_L1)
         return table_validate(t, 1, d, pos, false);
     rc = table_validate(t, type_level(type), d, pos, preemptible);
