@@ -137,10 +137,11 @@ void vlapic_take(struct vlapic *l, u8 vector)
 static void end_of_interrupt(struct vlapic *l)
 {
     int isr = highest(l, APIC_ISR);
-    u32 bit = 1U << isr % 32;
+    u32 bit;
 
     if (isr < 0)
         return;
+    bit = 1U << isr % 32;
     *vector_word(l, APIC_ISR, isr) &= ~bit;
     if (*vector_word(l, APIC_TMR, isr) & bit)
         vioapic_eoi(l->v->domain, isr);
