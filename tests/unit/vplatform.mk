@@ -9,3 +9,7 @@ PLATFORM := tests/unit/hvm/rig.c hypervisor/lib/date.c \
 UNITS += vlapic
 vlapic_SRCS := tests/unit/test_vlapic.c $(PLATFORM) $(SCHED_BASE)
 vlapic_KIND := hvm
+
+UNITS += vplatform
+vplatform_SRCS := tests/unit/test_vplatform.c $(PLATFORM) $(SCHED_BASE)
+vplatform_KIND := hvm
