@@ -66,6 +66,8 @@ bool arch_event_pending(struct vcpu *v);
 /* The current vCPU's guest memory cannot be written at kernel addresses now (user mode): it is told
  * again later. Runstate only. */
 bool arch_runstate_deferred(struct vcpu *v);
+/* A device model sent an event by the channel of v (evtchn_open_internal). Any context. */
+void arch_internal_event(struct vcpu *v);
 /* Idle: interrupts off on entry, halts until the next one and enables them. */
 void arch_idle_wait(void);
 /* Makes `cpu` look at its softirqs soon. Any context. */

@@ -128,7 +128,7 @@ static int port_open(struct domain *d, u8 state, unsigned int vcpu, union port_u
     p = port_find(d, *port);
     p->vcpu = vcpu; /* fifo_*: where its word may still be linked, stays */
     p->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-    p->pending_early = false;
+    p->pending_early = p->internal = false;
     p->use = use;
     /* Last, because guests may send to any number at any time. */
     __atomic_store_n(&p->state, state, __ATOMIC_RELEASE);
@@ -188,6 +188,10 @@ static long port_send(struct domain *d, u32 port)
         port_set_pending(rd, port_find(rd, p->use.remote.port), p->use.remote.port);
     } else if (p->state == EVTCHNSTAT_ipi) {
         port_set_pending(d, p, port);
+    } else if (p->state == PORT_TO_INTERNAL) {
+        struct domain *rd = p->use.remote.domain;
+
+        arch_internal_event(port_vcpu(rd, port_find(rd, p->use.remote.port)));
     } else if (p->state != EVTCHNSTAT_unbound) {
         return -EINVAL;
     }
@@ -270,6 +274,8 @@ static int bind_interdomain(struct domain *d, struct domain *rd, u32 rport, u32 
     rp->use.remote.port = *port;
     rp->state = EVTCHNSTAT_interdomain;
     spin_unlock(&rp->lock);
+    if (rp->internal)
+        WRITE_ONCE(port_find(d, *port)->state, PORT_TO_INTERNAL);
     /* Events that the other side sent before this moment went nowhere. (xen/event_channel.h) */
     spin_lock(&port_find(d, *port)->lock);
     port_set_pending(d, port_find(d, *port), *port);
@@ -354,7 +360,7 @@ static long op_bind_pirq(union evtchn_any *op)
 /* The port is not interdomain, or both tables are locked. Afterwards nobody sends to it any more. */
 static void port_close_locked(struct domain *d, struct port *p, u32 port)
 {
-    if (p->state == EVTCHNSTAT_interdomain) {
+    if (port_is_interdomain(p)) {
         struct port *rp = port_find(p->use.remote.domain, p->use.remote.port);
 
         spin_lock(&rp->lock);
@@ -372,8 +378,8 @@ static void port_close_locked(struct domain *d, struct port *p, u32 port)
     spin_unlock(&p->lock);
 }
 
-/* Closes a port; -EINVAL when it is not open. */
-static int port_close(struct domain *d, u32 port)
+/* Closes a port; -EINVAL when it is not open, or internal and not to be closed. */
+static int port_close(struct domain *d, u32 port, bool internal)
 {
     struct domain *rd = NULL;
     struct port *p;
@@ -384,9 +390,9 @@ static int port_close(struct domain *d, u32 port)
 
         tables_lock(d, rd);
         p = port_find(d, port);
-        if (!p || p->state == EVTCHNSTAT_closed)
+        if (!p || p->state == EVTCHNSTAT_closed || (p->internal && !internal))
             break;
-        peer = p->state == EVTCHNSTAT_interdomain ? p->use.remote.domain : d;
+        peer = port_is_interdomain(p) ? p->use.remote.domain : d;
         if (peer == d || peer == rd) {
             port_close_locked(d, p, port);
             rc = 0;
@@ -417,7 +423,7 @@ static long op_bind_vcpu(union evtchn_any *op)
     if (!p)
         return -EINVAL;
     spin_guard(&d->evtchn->lock);
-    if (p->state == EVTCHNSTAT_closed || p->state == EVTCHNSTAT_ipi ||
+    if (p->state == EVTCHNSTAT_closed || p->state == EVTCHNSTAT_ipi || p->internal ||
         (p->state == EVTCHNSTAT_virq && virq_is_per_vcpu(p->use.virq)))
         return -EINVAL;
     WRITE_ONCE(p->vcpu, v->id);
@@ -433,11 +439,12 @@ static int port_status(struct domain *d, struct evtchn_status *st)
     if (!p)
         return -EINVAL;
     spin_guard(&d->evtchn->lock);
-    st->status = p->state;
+    st->status = p->state == PORT_TO_INTERNAL ? EVTCHNSTAT_interdomain : p->state;
     st->vcpu = p->vcpu;
     switch (p->state) {
     case EVTCHNSTAT_unbound: st->u.unbound.dom = p->use.allow; break;
     case EVTCHNSTAT_interdomain:
+    case PORT_TO_INTERNAL:
         st->u.interdomain.dom = p->use.remote.domain->id;
         st->u.interdomain.port = p->use.remote.port;
         break;
@@ -460,7 +467,7 @@ static long reset(struct domain *d)
 
     table_open(t, CLOSED_RESET, false);
     for (u32 port = 1; port < t->nr_ports; port++) {
-        if (!port_close(d, port) && !(port % 64) && hypercall_preempt_check())
+        if (!port_close(d, port, false) && !(port % 64) && hypercall_preempt_check())
             return -ERESTART;
     }
     if (d == current->domain)
@@ -468,6 +475,23 @@ static long reset(struct domain *d)
     table_open(t, CLOSED_RESET, true);
     return 0;
 }
+
+/* ---- channels whose one end is ours ---- */
+
+int evtchn_open_internal(struct domain *d, unsigned int vcpu, domid_t remote, u32 *port)
+{
+    int rc;
+
+    spin_guard(&d->evtchn->lock);
+    rc = port_open(d, EVTCHNSTAT_unbound, vcpu, (union port_use){.allow = remote}, port);
+    if (!rc)
+        port_find(d, *port)->internal = true;
+    return rc;
+}
+
+void evtchn_close_internal(struct domain *d, u32 port) { port_close(d, port, true); }
+
+void evtchn_send_internal(struct domain *d, u32 port) { port_send(d, port); }
 
 /* ---- life ---- */
 
@@ -493,7 +517,7 @@ int evtchn_domain_destroy(struct domain *d)
 
     table_open(t, CLOSED_DYING, false);
     while (t->close_next < t->nr_ports) {
-        port_close(d, t->close_next++);
+        port_close(d, t->close_next++, true);
         if (!(t->close_next % 64) && hypercall_preempt_check())
             return -ERESTART;
     }
@@ -536,7 +560,7 @@ void evtchn_dump(struct domain *d)
 
 /* ---- the hypercall ---- */
 
-static long op_close(union evtchn_any *op) { return port_close(current->domain, op->close.port); }
+static long op_close(union evtchn_any *op) { return port_close(current->domain, op->close.port, false); }
 
 static long op_status(union evtchn_any *op)
 {

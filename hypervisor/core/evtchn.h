@@ -32,6 +32,15 @@ void evtchn_send_global_virq(u32 virq);
 /* A physical interrupt bound to d (arch irq code): port of pirq, 0 not bound. */
 void evtchn_send_pirq(struct domain *d, u32 pirq);
 
+/*
+ * Channels between us, on behalf of d's vCPU, and the domain `remote` (ioreq servers). open: a port of d that remote
+ * may bind to and that d itself cannot close or move; 0, -EINVAL, -ENOSPC, -ENOMEM. What remote sends comes to
+ * arch_internal_event(); send: tells remote. Closing one that the end of d closed already does no harm.
+ */
+int evtchn_open_internal(struct domain *d, unsigned int vcpu, domid_t remote, u32 *port);
+void evtchn_close_internal(struct domain *d, u32 port);
+void evtchn_send_internal(struct domain *d, u32 port);
+
 /* Has an event pending, or the guest's upcall mask does not matter for waking (block). */
 bool evtchn_port_is_pending(struct domain *d, u32 port);
 bool evtchn_port_is_valid(struct domain *d, u32 port);

@@ -25,6 +25,7 @@ struct port {
     u16 fifo_vcpu; /* FIFO: the queue where it was linked last */
     u8 fifo_priority;
     bool pending_early; /* FIFO: an event came before there was a word for it */
+    bool internal;      /* our own end of a channel, in a domain that cannot close it */
     union port_use {
         struct {
             struct domain *domain; /* lives while the channel does: its end would close this first */
@@ -36,6 +37,14 @@ struct port {
     } use;
 };
 _Static_assert(sizeof(struct port) == 32, "128 ports a page");
+
+/* A state besides those of the ABI, which calls it interdomain: the other end is internal. */
+#define PORT_TO_INTERNAL 0x80
+
+static inline bool port_is_interdomain(const struct port *p)
+{
+    return p->state == EVTCHNSTAT_interdomain || p->state == PORT_TO_INTERNAL;
+}
 
 #define PORTS_SHIFT 7
 #define PORTS_CHUNK (1U << PORTS_SHIFT) /* struct port, one page */

@@ -86,3 +86,18 @@ bool rangeset_contains(struct rangeset *r, unsigned long first, unsigned long la
     i = edges_up_to(r, first);
     return i % 2 && (i == r->nr || last < r->edge[i]);
 }
+
+bool rangeset_overlaps(struct rangeset *r, unsigned long first, unsigned long last)
+{
+    unsigned int i;
+
+    spin_guard(&r->lock);
+    i = edges_up_to(r, first);
+    return i % 2 || (i < r->nr && last >= r->edge[i]);
+}
+
+unsigned int rangeset_count(struct rangeset *r)
+{
+    spin_guard(&r->lock);
+    return (r->nr + 1) / 2;
+}

@@ -17,5 +17,9 @@ int rangeset_add(struct rangeset *r, unsigned long first, unsigned long last);
 int rangeset_remove(struct rangeset *r, unsigned long first, unsigned long last);
 /* All of [first, last] in the set? */
 bool rangeset_contains(struct rangeset *r, unsigned long first, unsigned long last);
+/* Any of it? */
+bool rangeset_overlaps(struct rangeset *r, unsigned long first, unsigned long last);
+/* How many ranges, joined ones being one. */
+unsigned int rangeset_count(struct rangeset *r);
 
 #endif

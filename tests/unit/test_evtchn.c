@@ -704,14 +704,54 @@ static void test_fifo_parallel(void **state)
     fifo_end();
 }
 
+/* A channel between us, for d1's vCPU 2, and d2: d1 can neither close it nor see what d2 sends. */
+static void test_internal(void **state)
+{
+    u32 a, b, c;
+
+    (void)state;
+    setup();
+    assert_int_equal(evtchn_open_internal(d1, 2, 2, &a), 0);
+    assert_int_equal(status(a).status, EVTCHNSTAT_unbound);
+    world_run(d0->vcpu[0]);
+    assert_int_equal(bind(1, a, &b), -EINVAL);
+    world_run(d2->vcpu[0]);
+    assert_int_equal(bind(1, a, &b), 0);
+    assert_int_equal(status(b).status, EVTCHNSTAT_interdomain);
+    assert_int_equal(port_op(EVTCHNOP_send, b), 0);
+    assert_int_equal(d1->vcpu[2]->arch.internal_events, 1);
+    assert_false(pending(d1, a));
+    consume(d2, b);
+    evtchn_send_internal(d1, a);
+    assert_true(pending(d2, b));
+    world_run(d1->vcpu[0]);
+    assert_int_equal(port_op(EVTCHNOP_close, a), -EINVAL);
+    assert_int_equal(bind_vcpu(a, 1), -EINVAL);
+    assert_int_equal(do_event_channel_op(EVTCHNOP_reset, &(struct evtchn_reset){DOMID_SELF}), 0);
+    assert_int_equal(status(a).status, EVTCHNSTAT_interdomain);
+    /* The other end goes and comes back. */
+    world_run(d2->vcpu[0]);
+    assert_int_equal(port_op(EVTCHNOP_close, b), 0);
+    evtchn_send_internal(d1, a);
+    assert_int_equal(bind(1, a, &c), 0);
+    assert_int_equal(port_op(EVTCHNOP_send, c), 0);
+    assert_int_equal(d1->vcpu[2]->arch.internal_events, 2);
+    evtchn_close_internal(d1, a);
+    assert_int_equal(status(c).status, EVTCHNSTAT_unbound);
+    assert_int_equal(port_op(EVTCHNOP_send, c), 0);
+    assert_int_equal(d1->vcpu[2]->arch.internal_events, 2);
+    evtchn_close_internal(d1, a);
+    world_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_interdomain), cmocka_unit_test(test_errors),         cmocka_unit_test(test_virq),
-        cmocka_unit_test(test_pirq),        cmocka_unit_test(test_ipi_and_wake),   cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_destroy),     cmocka_unit_test(test_fifo_order),     cmocka_unit_test(test_fifo_moves),
-        cmocka_unit_test(test_fifo_early),  cmocka_unit_test(test_fifo_scribbled), cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_parallel),    cmocka_unit_test(test_fifo_parallel),
+        cmocka_unit_test(test_interdomain), cmocka_unit_test(test_errors),       cmocka_unit_test(test_virq),
+        cmocka_unit_test(test_pirq),        cmocka_unit_test(test_ipi_and_wake), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_internal),    cmocka_unit_test(test_destroy),      cmocka_unit_test(test_fifo_order),
+        cmocka_unit_test(test_fifo_moves),  cmocka_unit_test(test_fifo_early),   cmocka_unit_test(test_fifo_scribbled),
+        cmocka_unit_test(test_reset),       cmocka_unit_test(test_parallel),     cmocka_unit_test(test_fifo_parallel),
     };
 
     return cmocka_run_group_tests_name("evtchn", tests, NULL, NULL);

@@ -13,6 +13,15 @@
 
 #define NUMBERS 48
 
+static unsigned int ranges(const bool *in)
+{
+    unsigned int n = in[0];
+
+    for (unsigned int i = 1; i < NUMBERS; i++)
+        n += in[i] && !in[i - 1];
+    return n;
+}
+
 static void run(unsigned long base)
 {
     struct rangeset *r = rangeset_new();
@@ -20,16 +29,19 @@ static void run(unsigned long base)
 
     for (unsigned int round = 0; round < 20000; round++) {
         unsigned int a = rand() % NUMBERS, b = a + rand() % (NUMBERS - a), what = rand() % 3;
-        bool all = true;
+        bool all = true, any = false;
 
         for (unsigned int i = a; i <= b; i++) {
             all = all && in[i];
+            any = any || in[i];
             if (what < 2)
                 in[i] = what;
         }
-        if (what == 2)
+        if (what == 2) {
             assert_int_equal(rangeset_contains(r, base + a, base + b), all);
-        else
+            assert_int_equal(rangeset_overlaps(r, base + a, base + b), any);
+            assert_int_equal(rangeset_count(r), ranges(in));
+        } else
             assert_int_equal((what ? rangeset_add : rangeset_remove)(r, base + a, base + b), 0);
     }
     rangeset_free(r);

@@ -122,6 +122,8 @@ bool arch_event_pending(struct vcpu *v) { return v->info->evtchn_upcall_pending;
 
 void arch_vcpu_nmi(struct vcpu *v) { v->arch.nmis++; }
 
+void arch_internal_event(struct vcpu *v) { v->arch.internal_events++; }
+
 mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
 {
     (void)d;

@@ -10,6 +10,7 @@
 struct arch_vcpu {
     unsigned long switched_in; /* times it was given a CPU */
     unsigned long nmis, upcalls;
+    unsigned long internal_events;
     bool initialised;
     void *time_guest;
 };
