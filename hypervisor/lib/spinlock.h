@@ -14,6 +14,7 @@
 enum lock_level {
     LOCK_DOMCTL = 1,  /* serialises domain creation and control operations */
     LOCK_DOMLIST,     /* the table of domains */
+    LOCK_IOREQ,       /* the ioreq servers of an HVM domain */
     LOCK_DOMAIN,      /* struct domain's own state */
     LOCK_GRANT,       /* a grant table: what its domain grants */
     LOCK_MAPTRACK,    /* free handles for mapped grants */

@@ -7,6 +7,7 @@
 #ifndef ARCH_X86_HVM_IOREQ_H
 #define ARCH_X86_HVM_IOREQ_H
 
+#include <arch/x86/hvm/io.h>
 #include <lib/types.h>
 #include <xen/xen.h>
 #include <xen/hvm/ioreq.h>
@@ -18,24 +19,53 @@ struct vcpu;
 /* ---- life ---- */
 
 int ioreq_domain_create(struct domain *d); /* 0 or -ENOMEM */
-/* The domain is dying, no vCPU runs: servers, their pages and ports are given back. May be called twice. */
+/* d is dying, no vCPU runs: servers and their pages are given back. May be called twice. */
 void ioreq_domain_free(struct domain *d);
+/* v is new: every server gets a channel for it. 0 or as evtchn_open_internal(). */
+int ioreq_vcpu_create(struct vcpu *v);
+
+/* ---- requests; v is current, no locks ---- */
+
+/*
+ * Gives r (type, addr, data, count, size, dir, df, data_is_ptr) to the server that has its range, or (mem_type) to that
+ * of pages that the device model owns (XEN_DMOP_map_mem_type_to_ioreq_server). DONE: it went by the
+ * ring; RETRY: v waits (VPF_IO, SOFTIRQ_SCHEDULE is raised); NOBODY: there is no such server.
+ */
+enum hvm_io_result ioreq_send(struct vcpu *v, const struct ioreq *r, bool mem_type);
+/* To every server, for v to wait until all have answered. False: there is none. */
+bool ioreq_broadcast(struct vcpu *v, const struct ioreq *r);
+/* Have all that v waits for answered? What the last one said is in hvm_vcpu_io.answer. */
+bool ioreq_answered(struct vcpu *v);
+
+/*
+ * From decrease_reservation and the like: the device models have to let go of what they mapped of the current vCPU's
+ * domain (IOREQ_TYPE_INVALIDATE), before its guest runs on.
+ */
+void hvm_mapcache_invalidate(struct vcpu *v);
+/* The current vCPU of d set the clock: the device models are told how many seconds it is ahead of before
+ * (IOREQ_TYPE_TIMEOFFSET). Any locks. */
+void hvm_send_timeoffset(struct domain *d, s64 seconds);
+
+/* ---- what the toolstack and the device models ask for; errors as real Xen gives them ---- */
 
 /*
  * XENMEM_resource_ioreq_server: the machine frame of page `frame` (XENMEM_resource_ioreq_server_frame_*) of server id,
- * made when it is asked for first. 0; -ENOENT: no such server; -EINVAL: it has no such page; -ENOMEM. privileged
- * caller, no locks.
+ * made when it is asked for first. 0; -ENOENT: no such server; -EINVAL: it has no such page; -EPERM: the page is one
+ * of the guest's; -ENOMEM.
  */
 int ioreq_server_frame(struct domain *d, ioservid_t id, unsigned long frame, mfn_t *mfn);
 
-/* Tells every device model that memory was taken out of d's physical map (IOREQ_TYPE_INVALIDATE): the current vCPU of
- * d waits until all have let go of their mappings. From decrease_reservation and the like. */
-void hvm_mapcache_invalidate(struct vcpu *v);
-/* The guest set its clock: the device models are told how many seconds it is ahead now (IOREQ_TYPE_TIMEOFFSET). */
-void hvm_send_timeoffset(struct domain *d, s64 seconds);
-
-/* Is d's server of this page type mapped (XEN_DMOP_map_mem_type_to_ioreq_server)? */
+int ioreq_server_create(struct domain *d, domid_t emulator, u8 bufioreq, ioservid_t *id);
+int ioreq_server_destroy(struct domain *d, ioservid_t id);
+int ioreq_server_info(struct domain *d, struct xen_dm_op_get_ioreq_server_info *info);
+int ioreq_server_set_state(struct domain *d, ioservid_t id, bool enabled);
+int ioreq_server_map_range(struct domain *d, const struct xen_dm_op_ioreq_server_range *r, bool map);
+/* Writes to pages of P2M_IOREQ_SERVER go to server id from now on; write false: to none. */
+int ioreq_server_map_mem_type(struct domain *d, ioservid_t id, bool write);
+/* Has d such a server? */
 bool ioreq_server_has_mem_type(struct domain *d);
+/* HVM_PARAM_IOREQ_PFN, _BUFIOREQ_PFN, _IOREQ_SERVER_PFN, _NR_IOREQ_SERVER_PAGES: guest frames for servers' pages. */
+int ioreq_gfns(struct domain *d, unsigned int param, u64 value);
 
 /* HYPERVISOR_dm_op. bufs: xen_dm_op_buf_t[nr_bufs]. */
 long do_dm_op(domid_t domid, unsigned int nr_bufs, void __guest *bufs);

@@ -94,7 +94,7 @@ struct hvm_vcpu {
 struct hvm_domain {
     struct platform *platform;   /* hvm/platform/ */
     struct ioreq_servers *ioreq; /* hvm/ioreq.c */
-    u64 params[48];              /* HVM_PARAM_*: hvm/hvm_op.c */
+    u64 params[39];              /* HVM_PARAM_*: hvm/hvm_op.c */
     u64 callback_via;            /* HVM_PARAM_CALLBACK_IRQ, taken apart: hvm/event.c */
     u8 callback_vector;          /* 0: not by vector */
     u32 emulation_flags;         /* XEN_X86_EMU_* */

@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ioreq servers (ioreq.h): their life, which of them a request goes to, and the pages by which they talk. What a device
+ * model writes there is read once and never trusted: an answer is a number, a state that cannot be crashes the guest
+ * that it serves, and where we stand is in our own memory (hvm_vcpu_io.waiting). Only the emulating domain and the
+ * guest can lose by anything that either writes.
+ *
+ * A server's pages are our own, which it maps by XENMEM_acquire_resource; or frames of the guest, which are taken out
+ * of its physical map while the server is enabled.
+ */
+#include <arch/arch.h>
+#include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/io_private.h>
+#include <arch/x86/hvm/ioreq.h>
+#include <arch/x86/mm/p2m.h>
+#include <core/evtchn.h>
+#include <core/rangeset.h>
+#include <lib/lib.h>
+#include <mm/heap.h>
+#include <sched/sched.h>
+#include <sched/softirq.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
+#include <xen/memory.h>
+
+#define SERVERS_MAX 8
+#define RANGES_MAX  256
+#define NR_KINDS    3 /* XEN_DMOP_IO_RANGE_* */
+
+enum { PAGE_BUFIOREQ, PAGE_IOREQ, NR_PAGES }; /* in the order of XENMEM_resource_ioreq_server_frame_* */
+
+struct server_page {
+    void *va; /* NULL: not made yet */
+    bool lent;
+    unsigned long gfn; /* lent: where the guest has it */
+};
+
+struct ioreq_server {
+    domid_t emulator;
+    bool enabled;
+    u8 bufioreq; /* HVM_IOREQSRV_BUFIOREQ_* */
+    struct server_page page[NR_PAGES];
+    u32 buf_port;
+    struct rangeset *range[NR_KINDS];
+    u32 port[]; /* of each vCPU, 0: none */
+};
+
+struct ioreq_servers {
+    struct spinlock lock; /* LOCK_IOREQ: all of it, and the vCPUs' hvm_vcpu_io.waiting */
+    struct ioreq_server *server[SERVERS_MAX];
+    int mem_type_server; /* -1: none */
+    /* Guest frames for pages that are asked for by number: gfn_base + bit of free_gfns, and those of the old
+     * parameters; 0: none. */
+    unsigned long gfn_base, old_gfn[2];
+    u64 free_gfns;
+};
+
+static struct ioreq_servers *servers_of(const struct domain *d) { return d->arch.hvm->ioreq; }
+
+static struct ioreq_server *server_find(struct ioreq_servers *s, ioservid_t id)
+{
+    return id < SERVERS_MAX ? s->server[id] : NULL;
+}
+
+/* ---- the state of a slot: one byte (struct ioreq), the rest of which says what the data are ---- */
+
+#define SLOT_FLAGS 30
+_Static_assert(sizeof(struct ioreq) == 32 && offsetof(struct ioreq, type) == SLOT_FLAGS + 1, "layout of a slot");
+
+static struct ioreq *slot_of(const struct ioreq_server *srv, const struct vcpu *v)
+{
+    return ((struct shared_iopage *)srv->page[PAGE_IOREQ].va)->vcpu_ioreq + v->id;
+}
+
+static u8 slot_flags(const struct ioreq *slot)
+{
+    return __atomic_load_n((const u8 *)slot + SLOT_FLAGS, __ATOMIC_ACQUIRE);
+}
+
+static void slot_set_flags(struct ioreq *slot, u8 flags)
+{
+    __atomic_store_n((u8 *)slot + SLOT_FLAGS, flags, __ATOMIC_RELEASE);
+}
+
+/* ---- pages ---- */
+
+/* A guest frame that the toolstack set aside; 0: none is left. */
+static unsigned long gfn_take(struct ioreq_servers *s)
+{
+    unsigned long gfn = 0;
+
+    if (s->free_gfns) {
+        unsigned int bit = __builtin_ctzll(s->free_gfns);
+
+        s->free_gfns &= s->free_gfns - 1;
+        return s->gfn_base + bit;
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(s->old_gfn) && !gfn; i++) {
+        gfn = s->old_gfn[i];
+        s->old_gfn[i] = 0;
+    }
+    return gfn;
+}
+
+static void gfn_give(struct ioreq_servers *s, unsigned long gfn)
+{
+    if (gfn - s->gfn_base < 64)
+        s->free_gfns |= 1ULL << (gfn - s->gfn_base);
+    else
+        s->old_gfn[s->old_gfn[0] != 0] = gfn;
+}
+
+/* The page becomes one of the guest's frames. 0, -ENOMEM, -EPERM: it is one of ours already. */
+static int page_lend(struct domain *d, struct server_page *p)
+{
+    struct ioreq_servers *s = servers_of(d);
+    struct frame *f;
+
+    if (p->va)
+        return p->lent ? 0 : -EPERM;
+    p->gfn = gfn_take(s);
+    f = p->gfn ? p2m_get_frame(d, _gfn(p->gfn), true) : NULL;
+    if (!f || f->owner != d->id) {
+        if (f)
+            frame_put(f);
+        if (p->gfn)
+            gfn_give(s, p->gfn);
+        return -ENOMEM;
+    }
+    p->va = mfn_to_virt(frame_mfn(f));
+    p->lent = true;
+    memset(p->va, 0, PAGE_SIZE);
+    return 0;
+}
+
+static int page_make(struct domain *d, struct server_page *p)
+{
+    if (p->va)
+        return p->lent ? -EPERM : 0;
+    p->va = page_alloc(0);
+    if (!p->va)
+        return -ENOMEM;
+    frame_share(p->va, d, true);
+    return 0;
+}
+
+/* A lent page is nothing that the guest should see while the server works with it. */
+static void page_hide(struct domain *d, struct server_page *p, bool hide)
+{
+    struct frame *f = virt_frame(p->va);
+    struct p2m_gone gone = {};
+
+    if (!p->va || !p->lent)
+        return;
+    if (hide) {
+        p2m_remove(d, _gfn(p->gfn), 0, &gone);
+        p2m_settle(d, &gone);
+    } else {
+        memset(p->va, 0, PAGE_SIZE);
+        if (frame_get(f, d) && p2m_set(d, _gfn(p->gfn), frame_mfn(f), 0, P2M_RAM))
+            log_debug("d%d: a page of an ioreq server does not return to %lx\n", d->id, p->gfn);
+    }
+}
+
+static void page_drop(struct domain *d, struct server_page *p)
+{
+    if (p->va && p->lent) {
+        gfn_give(servers_of(d), p->gfn);
+        frame_put(virt_frame(p->va));
+    } else if (p->va) {
+        frame_unshare(p->va);
+    }
+    *p = (struct server_page){};
+}
+
+/* The channels stand in the page of requests, for the device model to bind to. */
+static void ports_show(struct domain *d, struct ioreq_server *srv)
+{
+    struct shared_iopage *page = srv->page[PAGE_IOREQ].va;
+
+    for (unsigned int i = 0; page && srv->enabled && i < d->max_vcpus; i++)
+        page->vcpu_ioreq[i].vp_eport = srv->port[i];
+}
+
+/* ---- life ---- */
+
+int ioreq_domain_create(struct domain *d)
+{
+    struct ioreq_servers *s = mem_alloc_object(struct ioreq_servers);
+
+    if (!s)
+        return -ENOMEM;
+    spin_lock_init(&s->lock, LOCK_IOREQ);
+    s->mem_type_server = -1;
+    d->arch.hvm->ioreq = s;
+    return 0;
+}
+
+static int server_add_vcpu(struct domain *d, struct ioreq_server *srv, unsigned int vcpu)
+{
+    int rc = evtchn_open_internal(d, vcpu, srv->emulator, &srv->port[vcpu]);
+
+    ports_show(d, srv);
+    return rc;
+}
+
+int ioreq_vcpu_create(struct vcpu *v)
+{
+    struct ioreq_servers *s = servers_of(v->domain);
+    int rc = 0;
+
+    spin_guard(&s->lock);
+    for (unsigned int i = 0; i < SERVERS_MAX && !rc; i++)
+        if (s->server[i])
+            rc = server_add_vcpu(v->domain, s->server[i], v->id);
+    return rc;
+}
+
+static void server_free(struct domain *d, struct ioreq_server *srv)
+{
+    for (unsigned int i = 0; i < NR_PAGES; i++)
+        page_drop(d, &srv->page[i]);
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (srv->port[i])
+            evtchn_close_internal(d, srv->port[i]);
+    if (srv->buf_port)
+        evtchn_close_internal(d, srv->buf_port);
+    for (unsigned int i = 0; i < NR_KINDS; i++)
+        rangeset_free(srv->range[i]);
+    mem_free(srv);
+}
+
+void ioreq_domain_free(struct domain *d)
+{
+    struct ioreq_servers *s = servers_of(d);
+
+    if (!s)
+        return;
+    for (unsigned int i = 0; i < SERVERS_MAX; i++)
+        if (s->server[i])
+            server_free(d, s->server[i]);
+    mem_free(s);
+    d->arch.hvm->ioreq = NULL;
+}
+
+static int server_open(struct domain *d, struct ioreq_server *srv)
+{
+    int rc = 0;
+
+    for (unsigned int i = 0; i < NR_KINDS; i++)
+        if (!(srv->range[i] = rangeset_new()))
+            return -ENOMEM;
+    for (unsigned int i = 0; i < d->max_vcpus && !rc; i++)
+        if (d->vcpu[i])
+            rc = server_add_vcpu(d, srv, i);
+    if (!rc && srv->bufioreq != HVM_IOREQSRV_BUFIOREQ_OFF)
+        rc = evtchn_open_internal(d, 0, srv->emulator, &srv->buf_port);
+    return rc;
+}
+
+int ioreq_server_create(struct domain *d, domid_t emulator, u8 bufioreq, ioservid_t *id)
+{
+    struct ioreq_servers *s = servers_of(d);
+    struct ioreq_server *srv;
+    unsigned int i = 0;
+    int rc;
+
+    if (bufioreq > HVM_IOREQSRV_BUFIOREQ_ATOMIC)
+        return -EINVAL;
+    srv = mem_alloc(sizeof(*srv) + d->max_vcpus * sizeof(srv->port[0]));
+    if (!srv)
+        return -ENOMEM;
+    srv->emulator = emulator;
+    srv->bufioreq = bufioreq;
+    spin_guard(&s->lock);
+    while (i < SERVERS_MAX && s->server[i])
+        i++;
+    rc = i == SERVERS_MAX ? -ENOSPC : server_open(d, srv);
+    if (rc) {
+        server_free(d, srv);
+        return rc;
+    }
+    s->server[i] = srv;
+    *id = i;
+    return 0;
+}
+
+/* Whoever waits for server id has waited in vain: reads give all ones. Servers locked. */
+static void server_abandon(struct domain *d, ioservid_t id)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v) {
+        struct hvm_vcpu_io *io = v->arch.hvm.io;
+
+        if (!(io->waiting & 1U << id))
+            continue;
+        io->waiting &= ~(1U << id);
+        io->answer = ~0ULL;
+        arch_internal_event(v);
+    }
+}
+
+static int set_state(struct domain *d, ioservid_t id, bool enabled)
+{
+    struct ioreq_server *srv = server_find(servers_of(d), id);
+
+    if (!srv)
+        return -ENOENT;
+    if (srv->enabled == enabled)
+        return 0;
+    for (unsigned int i = 0; i < NR_PAGES; i++)
+        page_hide(d, &srv->page[i], enabled);
+    srv->enabled = enabled;
+    if (!enabled)
+        server_abandon(d, id);
+    ports_show(d, srv);
+    return 0;
+}
+
+int ioreq_server_set_state(struct domain *d, ioservid_t id, bool enabled)
+{
+    spin_guard(&servers_of(d)->lock);
+    return set_state(d, id, enabled);
+}
+
+int ioreq_server_destroy(struct domain *d, ioservid_t id)
+{
+    struct ioreq_servers *s = servers_of(d);
+    int rc;
+
+    spin_guard(&s->lock);
+    rc = set_state(d, id, false);
+    if (rc)
+        return rc;
+    if (s->mem_type_server == id)
+        s->mem_type_server = -1;
+    server_free(d, s->server[id]);
+    s->server[id] = NULL;
+    return 0;
+}
+
+int ioreq_server_info(struct domain *d, struct xen_dm_op_get_ioreq_server_info *info)
+{
+    struct ioreq_servers *s = servers_of(d);
+    struct ioreq_server *srv;
+    bool ring;
+    int rc;
+
+    if (info->flags & ~XEN_DMOP_no_gfns)
+        return -EINVAL;
+    spin_guard(&s->lock);
+    srv = server_find(s, info->id);
+    if (!srv)
+        return -ENOENT;
+    ring = srv->bufioreq != HVM_IOREQSRV_BUFIOREQ_OFF;
+    if (!(info->flags & XEN_DMOP_no_gfns)) {
+        rc = page_lend(d, &srv->page[PAGE_IOREQ]);
+        if (!rc && ring)
+            rc = page_lend(d, &srv->page[PAGE_BUFIOREQ]);
+        if (rc)
+            return rc;
+        info->ioreq_gfn = srv->page[PAGE_IOREQ].gfn;
+        if (ring)
+            info->bufioreq_gfn = srv->page[PAGE_BUFIOREQ].gfn;
+    }
+    if (ring)
+        info->bufioreq_port = srv->buf_port;
+    return 0;
+}
+
+int ioreq_server_frame(struct domain *d, ioservid_t id, unsigned long frame, mfn_t *mfn)
+{
+    struct ioreq_servers *s = servers_of(d);
+    struct ioreq_server *srv;
+    int rc;
+
+    spin_guard(&s->lock);
+    srv = server_find(s, id);
+    if (!srv)
+        return -ENOENT;
+    if (frame >= NR_PAGES || (frame == PAGE_BUFIOREQ && srv->bufioreq == HVM_IOREQSRV_BUFIOREQ_OFF))
+        return -EINVAL;
+    rc = page_make(d, &srv->page[frame]);
+    if (rc)
+        return rc;
+    ports_show(d, srv);
+    *mfn = virt_to_mfn(srv->page[frame].va);
+    return 0;
+}
+
+int ioreq_server_map_range(struct domain *d, const struct xen_dm_op_ioreq_server_range *r, bool map)
+{
+    struct ioreq_servers *s = servers_of(d);
+    struct ioreq_server *srv;
+    struct rangeset *set;
+
+    if (r->start > r->end)
+        return -EINVAL;
+    spin_guard(&s->lock);
+    srv = server_find(s, r->id);
+    if (!srv)
+        return -ENOENT;
+    if (r->type >= NR_KINDS)
+        return -EINVAL;
+    set = srv->range[r->type];
+    if (!map)
+        return rangeset_contains(set, r->start, r->end) ? rangeset_remove(set, r->start, r->end) : -ENOENT;
+    if (rangeset_overlaps(set, r->start, r->end))
+        return -EEXIST;
+    return rangeset_count(set) >= RANGES_MAX ? -ENOMEM : rangeset_add(set, r->start, r->end);
+}
+
+int ioreq_server_map_mem_type(struct domain *d, ioservid_t id, bool write)
+{
+    struct ioreq_servers *s = servers_of(d);
+
+    spin_guard(&s->lock);
+    if (!server_find(s, id))
+        return -ENOENT;
+    if (!write) {
+        if (s->mem_type_server != id)
+            return -EINVAL;
+        s->mem_type_server = -1;
+        return 0;
+    }
+    if (s->mem_type_server >= 0)
+        return -EBUSY;
+    s->mem_type_server = id;
+    return 0;
+}
+
+bool ioreq_server_has_mem_type(struct domain *d) { return READ_ONCE(servers_of(d)->mem_type_server) >= 0; }
+
+int ioreq_gfns(struct domain *d, unsigned int param, u64 value)
+{
+    struct ioreq_servers *s = servers_of(d);
+
+    spin_guard(&s->lock);
+    switch (param) {
+    case HVM_PARAM_IOREQ_SERVER_PFN: s->gfn_base = value; return 0;
+    case HVM_PARAM_NR_IOREQ_SERVER_PAGES:
+        if (!value || value > 64)
+            return -EINVAL;
+        s->free_gfns = ~0ULL >> (64 - value);
+        return 0;
+    default: s->old_gfn[param == HVM_PARAM_BUFIOREQ_PFN] = value; return 0;
+    }
+}
+
+/* ---- requests ---- */
+
+/* Has srv all of what the request touches? */
+static bool server_claims(struct ioreq_server *srv, const struct ioreq *r)
+{
+    u64 bytes = (u64)r->size * r->count, first = r->addr, last;
+    unsigned int kind = r->type == IOREQ_TYPE_PIO ? XEN_DMOP_IO_RANGE_PORT : XEN_DMOP_IO_RANGE_MEMORY;
+
+    if (kind == XEN_DMOP_IO_RANGE_PORT)
+        bytes = r->size;
+    else if (r->df)
+        first -= bytes - r->size;
+    last = first + bytes - 1;
+    if (r->type == IOREQ_TYPE_PCI_CONFIG) {
+        kind = XEN_DMOP_IO_RANGE_PCI;
+        first = last = r->addr >> 32;
+    }
+    return rangeset_contains(srv->range[kind], first, last);
+}
+
+/* Servers of higher numbers come later, for what they know better than the first. -1: nobody's. */
+static int server_select(struct ioreq_servers *s, const struct ioreq *r, bool mem_type)
+{
+    if (mem_type)
+        return s->mem_type_server;
+    for (int i = SERVERS_MAX - 1; i >= 0; i--)
+        if (s->server[i] && s->server[i]->enabled && server_claims(s->server[i], r))
+            return i;
+    return -1;
+}
+
+static bool server_ready(const struct ioreq_server *srv, const struct vcpu *v)
+{
+    return srv && srv->enabled && srv->page[PAGE_IOREQ].va && srv->port[v->id];
+}
+
+/* Servers locked. */
+static void post(struct vcpu *v, struct ioreq_servers *s, unsigned int id, const struct ioreq *r)
+{
+    struct ioreq_server *srv = s->server[id];
+    struct ioreq *slot = slot_of(srv, v), request = *r;
+
+    request.vp_eport = srv->port[v->id];
+    request.state = STATE_IOREQ_NONE;
+    *slot = request;
+    v->arch.hvm.io->waiting |= 1U << id;
+    /* The device model may answer at once: what wakes v comes after this. */
+    set_bit(_VPF_IO, &v->pause_flags);
+    request.state = STATE_IOREQ_READY;
+    slot_set_flags(slot, ((u8 *)&request)[SLOT_FLAGS]);
+    evtchn_send_internal(v->domain, srv->port[v->id]);
+    hvm_set_work(v, HVM_WORK_IO);
+    softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+/*
+ * The ring of one page, whose two counters go up without end and may be taken back by multiples of its length, both at
+ * once, when the device model reads them so (HVM_IOREQSRV_BUFIOREQ_ATOMIC). Servers locked. False: it is full.
+ */
+static bool ring_put(struct ioreq_server *srv, const struct ioreq *r)
+{
+    struct buffered_iopage *ring = srv->page[PAGE_BUFIOREQ].va;
+    buf_ioreq_t e = {.type = r->type, .dir = r->dir, .addr = r->addr, .data = r->data};
+    u32 slots = r->size == 8 ? 2 : 1, write = READ_ONCE(ring->write_pointer);
+    u64 *both = (u64 *)&ring->read_pointer, old;
+
+    if (write - READ_ONCE(ring->read_pointer) > IOREQ_BUFFER_SLOT_NUM - slots)
+        return false;
+    e.size = __builtin_ctz(r->size);
+    ring->buf_ioreq[write % IOREQ_BUFFER_SLOT_NUM] = e;
+    if (slots == 2) {
+        e.data = r->data >> 32;
+        ring->buf_ioreq[(write + 1) % IOREQ_BUFFER_SLOT_NUM] = e;
+    }
+    __atomic_store_n(&ring->write_pointer, write + slots, __ATOMIC_RELEASE);
+    old = READ_ONCE(*both);
+    if (srv->bufioreq == HVM_IOREQSRV_BUFIOREQ_ATOMIC && (u32)old >= IOREQ_BUFFER_SLOT_NUM) {
+        u64 back = (u32)old / IOREQ_BUFFER_SLOT_NUM * IOREQ_BUFFER_SLOT_NUM;
+
+        /* If the device model reads on meanwhile, the next time will do. */
+        __atomic_compare_exchange_n(both, &old, old - (back << 32 | back), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    }
+    return true;
+}
+
+/* Writes that need no answer: to the screen's memory, and what the guest's clock says. */
+static bool may_be_buffered(const struct ioreq_server *srv, const struct ioreq *r)
+{
+    if (!srv->page[PAGE_BUFIOREQ].va || r->dir == IOREQ_READ || r->count != 1 || r->data_is_ptr)
+        return false;
+    return r->type == IOREQ_TYPE_TIMEOFFSET || (r->type == IOREQ_TYPE_COPY && r->addr >> 17 == 0xa0000 >> 17);
+}
+
+enum hvm_io_result ioreq_send(struct vcpu *v, const struct ioreq *r, bool mem_type)
+{
+    struct ioreq_servers *s = servers_of(v->domain);
+    int id;
+
+    spin_guard(&s->lock);
+    id = server_select(s, r, mem_type);
+    if (id < 0 || !server_ready(s->server[id], v))
+        return HVM_IO_NOBODY;
+    if (may_be_buffered(s->server[id], r) && ring_put(s->server[id], r)) {
+        evtchn_send_internal(v->domain, s->server[id]->buf_port);
+        return HVM_IO_DONE;
+    }
+    post(v, s, id, r);
+    return HVM_IO_RETRY;
+}
+
+bool ioreq_broadcast(struct vcpu *v, const struct ioreq *r)
+{
+    struct ioreq_servers *s = servers_of(v->domain);
+
+    spin_guard(&s->lock);
+    for (unsigned int i = 0; i < SERVERS_MAX; i++) {
+        if (!server_ready(s->server[i], v))
+            continue;
+        if (!may_be_buffered(s->server[i], r))
+            post(v, s, i, r);
+        else if (ring_put(s->server[i], r))
+            evtchn_send_internal(v->domain, s->server[i]->buf_port);
+    }
+    return v->arch.hvm.io->waiting;
+}
+
+/* One server's slot. False: not yet. *bad: a state that a slot in our hands cannot have. */
+static bool slot_collect(struct ioreq *slot, u64 *answer, u8 *bad)
+{
+    u8 flags = slot_flags(slot), state = flags & 15;
+
+    if (state == STATE_IOREQ_READY || state == STATE_IOREQ_INPROCESS)
+        return false;
+    if (state == STATE_IORESP_READY)
+        *answer = READ_ONCE(slot->data);
+    else
+        *bad = state + 1;
+    slot_set_flags(slot, STATE_IOREQ_NONE);
+    return true;
+}
+
+bool ioreq_answered(struct vcpu *v)
+{
+    struct ioreq_servers *s = servers_of(v->domain);
+    struct hvm_vcpu_io *io = v->arch.hvm.io;
+    u8 bad = 0, left;
+
+    spin_lock(&s->lock);
+    for (unsigned int i = 0; i < SERVERS_MAX; i++)
+        if (io->waiting & 1U << i && slot_collect(slot_of(s->server[i], v), &io->answer, &bad))
+            io->waiting &= ~(1U << i);
+    left = io->waiting;
+    spin_unlock(&s->lock);
+    if (bad)
+        domain_crash(v->domain, "vCPU %u: its device model left a request in state %u", v->id, bad - 1);
+    return !left;
+}
+
+/* Any context. */
+void arch_internal_event(struct vcpu *v)
+{
+    if (test_and_clear_bit(_VPF_IO, &v->pause_flags))
+        vcpu_wake(v);
+}
+
+void hvm_mapcache_invalidate(struct vcpu *v)
+{
+    if (!servers_of(v->domain))
+        return;
+    v->arch.hvm.io->invalidate = true;
+    hvm_set_work(v, HVM_WORK_IO);
+}
+
+void hvm_send_timeoffset(struct domain *d __unused, s64 seconds)
+{
+    current->arch.hvm.io->timeoffset = seconds;
+    hvm_set_work(current, HVM_WORK_IO);
+}
