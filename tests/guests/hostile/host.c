@@ -141,6 +141,7 @@ void test_main(void)
     plan.elf = module_find(&plan.elf_size);
     plan.vcpus = (unsigned int)arg_number("vcpus", 1);
     plan.tsc_mode = (unsigned int)arg_number("tsc_mode", 0);
+    plan.board = arg_present("board");
     if (!plan.elf)
         test_error("no guest was given as module");
     for (unsigned int i = 0; i < WITNESS_WORDS; i++)

@@ -76,7 +76,7 @@ static long create(const struct domain_plan *plan, struct built_domain *d)
     c->grant_opts = XEN_DOMCTL_GRANT_version(2);
     if (d->phys32_entry) {
         c->flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
-        c->arch.emulation_flags = XEN_X86_EMU_LAPIC;
+        c->arch.emulation_flags = plan->board ? XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI : XEN_X86_EMU_LAPIC;
     }
     rc = domctl(&op, XEN_DOMCTL_createdomain, 0);
     d->id = op.domain;

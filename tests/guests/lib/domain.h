@@ -14,6 +14,7 @@ struct domain_plan {
     unsigned int pages; /* memory in pages, at most DOMAIN_PAGES_MAX */
     unsigned int vcpus;
     unsigned int tsc_mode; /* 0: the hypervisor's choice, 2: never emulated */
+    bool board;            /* an HVM domain: with all devices of the hypervisor; begins like a PVH one */
 };
 #define DOMAIN_PAGES_MAX 8192
 

@@ -102,7 +102,8 @@ static void fired(struct vtimer *vt)
     fire(p, t - p->hpet.timers);
 }
 
-static void arm(struct platform *p, unsigned int n)
+/* set: the comparator was written, or something else that shall not be missed. */
+static void arm(struct platform *p, unsigned int n, bool set)
 {
     struct vhpet_timer *t = &p->hpet.timers[n];
     u64 mask = timer_mask(t), wait;
@@ -114,11 +115,9 @@ static void arm(struct platform *p, unsigned int n)
     }
     advance(p, t);
     wait = (t->cmp - counter(p)) & mask;
-    /*
-     * Just missed: software that looks afterwards would find it out, one that does not would wait for the counter to
-     * come round. Fires now. A comparator far behind in 32 bits means the next round.
-     */
-    if (wait > mask / 2 && (mask == ~0UL || mask - wait < SECONDS(1) / TICK_NS))
+    /* Just missed: software that looks afterwards finds it out; one that does not would wait for the counter to come
+     * round. Fires now. */
+    if (set && mask - wait < SECONDS(1) / TICK_NS)
         wait = 0;
     if (t->config & T_PERIODIC && t->period)
         period = min(t->period, (u64)STIME_MAX / TICK_NS / 4) * TICK_NS;
@@ -156,7 +155,7 @@ static void write_config(struct platform *p, u64 value)
     if (changed & CONFIG_ENABLE)
         p->hpet.counter = p->hpet.config & CONFIG_ENABLE ? count - now() / TICK_NS : count;
     for (unsigned int n = 0; changed && n < HPET_TIMER_NUM; n++)
-        arm(p, n);
+        arm(p, n, false);
 }
 
 static void write_timer(struct platform *p, unsigned int n, unsigned int reg, u64 value)
@@ -176,7 +175,7 @@ static void write_timer(struct platform *p, unsigned int n, unsigned int reg, u6
             t->cmp = value;
         t->config &= ~(u64)T_SET_VALUE;
     }
-    arm(p, n);
+    arm(p, n, reg == 0x08);
 }
 
 static void write_reg(struct platform *p, unsigned int reg, u64 value)
@@ -274,7 +273,7 @@ int vhpet_load(struct domain *d, unsigned int instance __unused, const void *rec
         t->config = r->timers[n].config & T_WRITABLE;
         t->cmp = r->timers[n].cmp & timer_mask(t);
         t->period = r->period[n] & timer_mask(t);
-        arm(p, n);
+        arm(p, n, true);
         if (r->isr & 1U << n)
             fire(p, n);
     }

@@ -2,21 +2,24 @@
 /*
  * Host with x86's HVM part: a domain and a vCPU as arch/host has them, and what hvm/ hangs on them.
  */
-#ifndef ASM_DOMAIN_H
-#define ASM_DOMAIN_H
+#ifndef UNIT_HVM_DOMAIN_H
+#define UNIT_HVM_DOMAIN_H
 
 #include <asm/hvm.h>
-#include <lib/types.h>
+
+#define arch_vcpu   host_vcpu
+#define arch_domain host_domain
+#include_next <asm/domain.h>
+#undef arch_vcpu
+#undef arch_domain
 
 struct arch_vcpu {
-    unsigned long switched_in, nmis, upcalls;
-    bool initialised;
-    void *time_guest;
+    struct host_vcpu;
     struct hvm_vcpu hvm;
 };
 
 struct arch_domain {
-    unsigned long grant_maps, tlb_flushes;
+    struct host_domain;
     u32 tsc_khz;
     struct hvm_domain *hvm;
 };
