@@ -66,35 +66,48 @@ def first_guest(context):
         dom0.wait_for(f"! {tool} domid demo 2>/dev/null", 30)
 
 
-def guest_io(vcpus):
+def start_sinks(dom0, net_size):
+    """dom0's two ends of the guest's TCP: takes on port 7001, gives /tmp/out on 7002."""
+    # nc ends when either side does: its standard input must stay open until the guest has sent all.
+    dom0.run("(sleep 10000 | nc -l -p 7001 | sha256sum | cut -c1-64 >/tmp/got) &")
+    dom0.run(f"dd if=/dev/urandom of=/tmp/out bs=1M count={net_size} 2>/dev/null")
+    dom0.run("(nc -l -p 7002 </tmp/out >/dev/null) &")
+
+
+def exercise(context, dom0, name, vcpus, extra=()):
+    """Creates a stock guest that does disk and network by checksum, and judges what it says."""
+    disk_size, net_size = (1024, 100) if context.long else (64, 16)
+    task = DISK_TASK.format(megabytes=disk_size) + NET_TASK.format(megabytes=net_size) + LOG_TASK
+    disk = context.make_disk(dom0, "/tmp/disk.img" if not context.long else "/disk.img", disk_size)
+    config = context.guest(name, task=task, addr="10.77.0.2", memory=256, vcpus=vcpus, disks=[disk], extra=extra)
+    dom0.put(f"/etc/xen/{name}.cfg", config)
+    start_sinks(dom0, net_size)
+    dom0.run(f"{context.tool} create /etc/xen/{name}.cfg", 180)
+    context.guest_says(dom0, name, f"guest: up with {vcpus} vCPUs", 180)
+    context.guest_says(dom0, name, "guest: task ended with", 3600 if context.long else 400)
+    log = context.guest_log(dom0, name)
+    check_kernel_log(context, log, f"{name}-dmesg")
+    context.require("ping: good" in log, "the guest's ping of dom0 failed")
+    said(log, "disk")
+    context.require(said(log, "sent") == dom0.run("cat /tmp/got").strip(), "TCP from the guest changed its data")
+    wanted = dom0.run("sha256sum /tmp/out").split()[0]
+    context.require(said(log, "received") == wanted, "TCP to the guest changed its data")
+    dom0.run(f"{context.tool} destroy {name}")
+    return f"{disk_size} MB of disk, {net_size} MB of TCP each way"
+
+
+def guest_io(*each, extra=(), kernel=None):
+    """A test of guests one after the other, each with so many vCPUs."""
     def run(context):
         """filled in below"""
-        disk_size, net_size = (1024, 100) if context.long else (64, 16)
-        task = DISK_TASK.format(megabytes=disk_size) + NET_TASK.format(megabytes=net_size) + LOG_TASK
-        with context.dom0(files=context.guest_files(), cpus=2, memory="4G",
+        with context.dom0(files=context.guest_files(kernel() if kernel else None), cpus=2, memory="4G",
                           dom0_memory="2G" if context.long else "768M") as dom0:
-            disk = context.make_disk(dom0, "/tmp/disk.img" if not context.long else "/disk.img", disk_size)
-            config = context.guest("demo", task=task, addr="10.77.0.2", memory=256, vcpus=vcpus, disks=[disk])
-            dom0.put("/etc/xen/demo.cfg", config)
-            # nc ends when either side does: its standard input must stay open until the guest has sent all.
-            dom0.run("(sleep 10000 | nc -l -p 7001 | sha256sum | cut -c1-64 >/tmp/got) &")
-            dom0.run(f"dd if=/dev/urandom of=/tmp/out bs=1M count={net_size} 2>/dev/null")
-            dom0.run("(nc -l -p 7002 </tmp/out >/dev/null) &")
-            dom0.run(f"{context.tool} create /etc/xen/demo.cfg", 180)
-            context.guest_says(dom0, "demo", f"guest: up with {vcpus} vCPUs", 180)
-            context.guest_says(dom0, "demo", "guest: task ended with", 3600 if context.long else 400)
-            log = context.guest_log(dom0, "demo")
-            check_kernel_log(context, log, "guest-dmesg")
+            for vcpus in each:
+                remark = exercise(context, dom0, f"demo{vcpus}", vcpus, extra)
             check_dom0_log(context, dom0)
-            context.require("ping: good" in log, "the guest's ping of dom0 failed")
-            said(log, "disk")
-            context.require(said(log, "sent") == dom0.run("cat /tmp/got").strip(), "TCP from the guest changed its data")
-            wanted = dom0.run("sha256sum /tmp/out").split()[0]
-            context.require(said(log, "received") == wanted, "TCP to the guest changed its data")
-            dom0.run(f"{context.tool} destroy demo")
-            return f"{disk_size} MB of disk, {net_size} MB of TCP each way"
+            return remark
 
-    run.__doc__ = f"A stock guest with {vcpus} vCPU{'s' * (vcpus > 1)}: ping, TCP and disk, by checksum."
+    run.__doc__ = f"A stock guest with {' and then '.join(map(str, each))} vCPUs: ping, TCP and disk, by checksum."
     return run
 
 

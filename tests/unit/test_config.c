@@ -110,9 +110,22 @@ static void test_complaints(void **state)
         {"on_crash='coredump-restart'",
          "f.cfg:3: on_crash: on_crash action \"coredump-restart\": core dumps are not supported by "
          "this version\n"},
-        {"type='hvm'", "f.cfg:3: type: hvm guests are not supported by this version (only pv)\n"},
-        {"builder='hvm'", "f.cfg:3: builder: hvm guests are not supported by this version (only pv)\n"},
-        {"type='x'", "f.cfg:3: type: Invalid domain type x.\n"},
+        {"type='x'", "f.cfg:3: type: `x' is not known or not supported by this version\n"},
+        {"cpuid='host,sse3=0'", "f.cfg:3: cpuid: CPUID settings of PV guests are not supported by this version\n"},
+        {"type='hvm'\nnestedhvm=1", "f.cfg:4: nestedhvm: nested virtualization is not supported by this version\n"},
+        {"type='hvm'\nviridian=['all']",
+         "f.cfg:4: viridian: Hyper-V (viridian) interfaces are not supported by this version\n"},
+        {"type='hvm'\nsdl=1", "f.cfg:4: sdl: SDL displays are not supported: use vnc=1\n"},
+        {"type='hvm'\nspice=1", "f.cfg:4: spice: SPICE displays are not supported: use vnc=1\n"},
+        {"type='hvm'\nbios='ovmf'", "f.cfg:4: bios: `ovmf' is not known or not supported by this version\n"},
+        {"type='hvm'\nhap=0", "f.cfg:4: hap: shadow paging is not supported: only hap=1\n"},
+        {"type='hvm'\nstdvga=1\nvideoram=8", "f.cfg:5: videoram: the standard card needs 16 MB\n"},
+        {"type='pvh'\nvcpus=129", "f.cfg:4: vcpus: a guest of this type can have 128 vCPUs at most\n"},
+        {"type='pvh'\nmaxmem=512", "f.cfg:4: maxmem: more than memory= needs populate-on-demand, which is not "
+                                   "supported: leave it out or make them equal\n"},
+        {"type='pvh'\ncpuid='sse3=0'", "f.cfg:4: cpuid: must begin with \"host\"\n"},
+        {"type='pvh'\ncpuid='host,sse9=0'", "f.cfg:4: cpuid: `sse9=0' is no setting of a known feature\n"},
+        {"type='pvh'\ntimer_mode=4", "f.cfg:4: timer_mode: must be from 0 to 3\n"},
         {"disk=['foo']", "f.cfg:3: disk: config parsing error in disk specification: no vdev specified in `foo'\n"},
         {"disk=['/a,raw,foo,w']", "f.cfg:3: disk: there is no disk called `foo' in `/a,raw,foo,w'\n"},
         {"disk=['/a,raw,xvda,w','/b,raw,xvda,w']", "f.cfg:3: disk: two disks have the same name\n"},
@@ -221,11 +234,52 @@ static void test_garbled(void **state)
     free(text);
 }
 
+static void hvm(void **state)
+{
+    static const char text[] = "name='h'\nbuilder='hvm'\nmemory=512\nvcpus=2\nstdvga=1\nboot='dc'\nserial='pty'\n"
+                               "vnc=1\nvnclisten='0.0.0.0'\nvncpasswd='x'\nusbdevice='tablet'\nhpet=0\n"
+                               "cpuid='host,sse3=0,lahf-lm=k,procpkg=3'\ntimer_mode='no_missed_ticks_pending'\n"
+                               "disk=['/x.iso,raw,hdc,ro,cdrom', '/d.img,raw,hda,rw']\n";
+    struct guest_config c;
+    struct err *err = NULL;
+
+    (void)state;
+    assert_int_equal(config_parse("h.cfg", text, NULL, 4, stderr, &c, &err), 0);
+    assert_int_equal(c.type, GUEST_HVM);
+    assert_int_equal(c.hvm.vga, VGA_STD);
+    assert_int_equal(c.hvm.video_kb, 16384);
+    assert_int_equal(c.hvm.timer_mode, 2);
+    assert_string_equal(c.hvm.boot, "dc");
+    assert_string_equal(c.hvm.vnc_listen, "0.0.0.0");
+    assert_int_equal(c.hvm.nr_serial, 1);
+    assert_int_equal(c.hvm.nr_usb_devices, 1);
+    assert_true(c.hvm.vnc && c.hvm.acpi && c.hvm.apic && !c.hvm.hpet);
+    assert_int_equal(c.nr_cpuid, 3);
+    assert_int_equal(c.cpuid[0].leaf, 1);
+    assert_int_equal(c.cpuid[0].reg, 2);
+    assert_int_equal(c.cpuid[0].bits[31], '0');
+    assert_int_equal(c.cpuid[1].leaf, 0x80000001);
+    assert_int_equal(c.cpuid[1].bits[31], 'k');
+    assert_int_equal(c.cpuid[2].leaf, 4);
+    assert_memory_equal(c.cpuid[2].bits, "000011xx", 8);
+    config_free(&c);
+    assert_int_equal(config_parse("h.cfg",
+                                  "name='h'\ntype='pvh'\nkernel='/k'\ncpuid=['7,0:ebx="
+                                  "x0xxxxxxxxxxxxxxxxxxxxxxxxxxxxx1']\n",
+                                  NULL, 4, stderr, &c, &err),
+                     0);
+    assert_int_equal(c.type, GUEST_PVH);
+    assert_int_equal(c.nr_cpuid, 1);
+    assert_int_equal(c.cpuid[0].reg, 1);
+    assert_int_equal(c.hvm.video_kb, 0);
+    config_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),       cmocka_unit_test(test_complaints), cmocka_unit_test(test_extra),
-        cmocka_unit_test(test_disk_numbers), cmocka_unit_test(test_garbled),
+        cmocka_unit_test(hvm),        cmocka_unit_test(test_golden),       cmocka_unit_test(test_complaints),
+        cmocka_unit_test(test_extra), cmocka_unit_test(test_disk_numbers), cmocka_unit_test(test_garbled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,7 @@ static void test_notes(void **state)
     struct err *err = NULL;
 
     (void)state;
-    assert_int_equal(elf_parse((uint8_t *)k, sizeof(*k), &e, &err), 0);
+    assert_int_equal(elf_parse((uint8_t *)k, sizeof(*k), ELF_PV, &e, &err), 0);
     assert_int_equal(e.entry, 0xffffffff81000200);
     assert_int_equal(e.virt_base, 0xffffffff80000000);
     assert_int_equal(e.init_p2m, 0x8000000000);
@@ -103,7 +103,7 @@ static void refuse(struct kernel *k, const char *why)
     struct elf_kernel e;
     struct err *err = NULL;
 
-    assert_int_equal(elf_parse((uint8_t *)k, sizeof(*k), &e, &err), -1);
+    assert_int_equal(elf_parse((uint8_t *)k, sizeof(*k), ELF_PV, &e, &err), -1);
     assert_string_equal(err->what, why);
     err_drop(&err);
     free(k);
@@ -167,7 +167,7 @@ static void test_garbled_elf(void **state)
             struct kernel *k = make_kernel();
 
             ((uint8_t *)k)[i] ^= flips[j];
-            elf_parse((uint8_t *)k, sizeof(*k), &e, &err);
+            elf_parse((uint8_t *)k, sizeof(*k), ELF_PV, &e, &err);
             err_drop(&err);
             free(k);
         }
@@ -177,7 +177,7 @@ static void test_garbled_elf(void **state)
         uint8_t *cut = malloc(i ? i : 1);
 
         memcpy(cut, k, i);
-        assert_int_equal(elf_parse(cut, i, &e, &err), -1);
+        assert_int_equal(elf_parse(cut, i, ELF_PV, &e, &err), -1);
         err_drop(&err);
         free(cut);
         free(k);

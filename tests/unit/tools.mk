@@ -6,7 +6,8 @@ config_KIND   := plain
 config_CFLAGS := $(TOOLS_CFLAGS)
 config_SRCS   := tests/unit/test_config.c toolstack/lib/err.c toolstack/lib/json.c \
                  toolstack/config/config.c toolstack/config/cpus.c toolstack/config/disk.c \
-                 toolstack/config/keys.c toolstack/config/nic.c toolstack/config/tojson.c
+                 toolstack/config/keys.c toolstack/config/nic.c toolstack/config/tojson.c \
+                 toolstack/config/parse.c toolstack/config/hvm.c toolstack/config/cpuid.c
 config_LIBS   := -l:libxlutil.a -ljson-c
 
 image_KIND   := plain
@@ -18,3 +19,9 @@ image_LIBS   := -lz -llzma -lbz2 -lzstd -llz4
 pv_layout_KIND   := plain
 pv_layout_CFLAGS := $(TOOLS_CFLAGS)
 pv_layout_SRCS   := tests/unit/test_pv_layout.c toolstack/lib/err.c toolstack/domain/pv_layout.c
+
+UNITS += hvm_build
+hvm_build_KIND   := plain
+hvm_build_CFLAGS := $(TOOLS_CFLAGS) -D__XEN_TOOLS__
+hvm_build_SRCS   := tests/unit/test_hvm_build.c toolstack/lib/err.c toolstack/domain/hvm_layout.c \
+                    toolstack/domain/hvm_start.c toolstack/domain/acpi.c toolstack/domain/cpu_policy.c

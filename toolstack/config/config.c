@@ -17,23 +17,10 @@
 #include <libxlutil.h>
 
 #include "devices.h"
-#include "keys.h"
+#include "parse.h"
 
 /* What the PV ABI can number (xen.h lets 8192 be addressed). */
 #define PV_MAX_VCPUS 8192
-
-struct parse {
-    XLU_Config *x;
-    FILE *report; /* libxlutil writes here for as long as x lives */
-    char *report_text;
-    size_t report_len;
-    struct key_list keys;
-    const char *file;
-    unsigned int host_cpus;
-    FILE *warn;
-    struct guest_config *c;
-    struct err **err;
-};
 
 /*
  * The one function of libxl that libxlutil calls. Its values are private between it and
@@ -102,51 +89,6 @@ void uuid_make(uint8_t *uuid)
     uuid[8] = (uuid[8] & 0x3f) | 0x80;
 }
 
-/* "file:line: key" in front of what is already in the chain. */
-static int at_key(struct parse *p, const char *key)
-{
-    return err_wrap(p->err, "%s:%u: %s", p->file, keys_line(&p->keys, key), key);
-}
-
-static int bad(struct parse *p, const char *key, const char *why)
-{
-    err_new(p->err, ERR_NONSPECIFIC, "%s", why);
-    return at_key(p, key);
-}
-
-/* 1 taken, 0 not set, -1 complained. */
-static int get_string(struct parse *p, const char *key, char **to)
-{
-    const char *s;
-    int rc = xlu_cfg_get_string(p->x, key, &s, 1);
-
-    if (rc == ESRCH)
-        return 0;
-    if (rc)
-        return bad(p, key, "must be a single value, not a list");
-    free(*to);
-    *to = strdup(s);
-    return 1;
-}
-
-static int get_long(struct parse *p, const char *key, long min, long max, long *to)
-{
-    char why[96];
-    long v;
-    int rc = xlu_cfg_get_long(p->x, key, &v, 1);
-
-    if (rc == ESRCH)
-        return 0;
-    if (!rc && v >= min && v <= max) {
-        *to = v;
-        return 1;
-    }
-    if (rc == EINVAL)
-        return bad(p, key, "is not a valid number");
-    snprintf(why, sizeof(why), "must be from %ld to %ld", min, max);
-    return bad(p, key, why);
-}
-
 /*
  * Keys that make another guest than the one that would be built without them, and that are not
  * built: better no guest than a different one.
@@ -172,9 +114,7 @@ static const struct {
     {"ioports", "ports of devices are not supported by this version"},
     {"seclabel", "security labels are not supported by this version"},
     {"pool", "CPU pools are not supported by this version"},
-    {"cpuid", "CPUID settings are not supported by this version"},
     {"loader", "a separate loader is not supported by this version: name kernel="},
-    {"firmware", "firmware is not supported by this version: name kernel="},
     {"e820_host", "e820_host is not supported by this version"},
 };
 
@@ -194,47 +134,43 @@ static int check_refused(struct parse *p)
             continue;
         if (!xlu_cfg_get_long(p->x, refused[i].key, &v, 1) && !v)
             continue;
-        return bad(p, refused[i].key, refused[i].why);
+        return parse_bad(p, refused[i].key, refused[i].why);
     }
     return 0;
 }
 
+const char *guest_type_name(enum guest_type t) { return t == GUEST_PV ? "pv" : t == GUEST_PVH ? "pvh" : "hvm"; }
+
 static int take_type(struct parse *p)
 {
-    static const char *const keys[] = {"type", "builder"};
-    char why[128];
-    int rc = 0;
+    static const char *const types[] = {"pv", "pvh", "hvm"};
+    static const char *const builders[] = {"generic", "hvm"};
+    unsigned int type = GUEST_PV, builder = 0;
+    int rc = parse_choice(p, "type", types, COUNT(types), &type);
 
-    for (size_t i = 0; i < COUNT(keys) && rc >= 0; i++) {
-        char *v = NULL;
-
-        rc = get_string(p, keys[i], &v);
-        if (rc > 0 && strcmp(v, "pv") && !(i == 1 && !strcmp(v, "generic"))) {
-            snprintf(why, sizeof(why),
-                     !strcmp(v, "hvm") || !strcmp(v, "pvh") ? "%s guests are not supported by this version (only pv)"
-                                                            : "Invalid domain type %s.",
-                     v);
-            rc = bad(p, keys[i], why);
-        }
-        free(v);
+    /* builder= is the older form, and counts where type= is not there. */
+    if (!rc) {
+        rc = parse_choice(p, "builder", builders, COUNT(builders), &builder);
+        type = builder ? GUEST_HVM : GUEST_PV;
     }
+    p->c->type = type;
     return rc < 0 ? -1 : 0;
 }
 
 static int take_name_and_uuid(struct parse *p)
 {
     char *v = NULL, why[96];
-    int rc = get_string(p, "name", &p->c->name);
+    int rc = parse_string(p, "name", &p->c->name);
 
     if (rc < 0)
         return -1;
     if (!rc || !*p->c->name)
         return err_new(p->err, ERR_NONSPECIFIC, "Domain name must be specified.");
     if (strspn(p->c->name, "0123456789") == strlen(p->c->name))
-        return bad(p, "name", "a name of digits only would be taken for a domain id");
+        return parse_bad(p, "name", "a name of digits only would be taken for a domain id");
     if (strchr(p->c->name, '/') || strchr(p->c->name, '\n'))
-        return bad(p, "name", "must not contain a slash or a line break");
-    rc = get_string(p, "uuid", &v);
+        return parse_bad(p, "name", "must not contain a slash or a line break");
+    rc = parse_string(p, "uuid", &v);
     if (rc < 0)
         return -1;
     if (!rc) {
@@ -244,25 +180,25 @@ static int take_name_and_uuid(struct parse *p)
     rc = uuid_parse(v, p->c->uuid);
     snprintf(why, sizeof(why), "Failed to parse UUID: %.60s", v);
     free(v);
-    return rc < 0 ? bad(p, "uuid", why) : 0;
+    return rc < 0 ? parse_bad(p, "uuid", why) : 0;
 }
 
 static int take_memory(struct parse *p)
 {
     struct guest_config *c = p->c;
     long v;
-    int rc = get_long(p, "memory", 1, LONG_MAX >> 20, &v);
+    int rc = parse_long(p, "memory", 1, LONG_MAX >> 20, &v);
 
     if (rc < 0)
         return -1;
     c->memory_given = rc > 0;
     /* xl's own default. */
     c->memory_kb = c->max_memory_kb = rc ? v * 1024 : 128 * 1024;
-    rc = get_long(p, "maxmem", 1, LONG_MAX >> 20, &v);
+    rc = parse_long(p, "maxmem", 1, LONG_MAX >> 20, &v);
     if (rc <= 0)
         return rc;
     if ((uint64_t)v * 1024 < c->memory_kb)
-        return bad(p, "maxmem", "is less than memory");
+        return parse_bad(p, "maxmem", "is less than memory");
     c->max_memory_kb = v * 1024;
     c->memory_given = true;
     return 0;
@@ -272,17 +208,17 @@ static int take_vcpus(struct parse *p)
 {
     struct guest_config *c = p->c;
     long v = 1;
-    int rc = get_long(p, "vcpus", 1, PV_MAX_VCPUS, &v);
+    int rc = parse_long(p, "vcpus", 1, PV_MAX_VCPUS, &v);
 
     if (rc < 0)
         return -1;
     c->vcpus_given = rc > 0;
     c->vcpus = c->max_vcpus = v;
-    rc = get_long(p, "maxvcpus", 1, PV_MAX_VCPUS, &v);
+    rc = parse_long(p, "maxvcpus", 1, PV_MAX_VCPUS, &v);
     if (rc <= 0)
         return rc;
     if (v < c->vcpus)
-        return bad(p, "maxvcpus", "maxvcpus < vcpus");
+        return parse_bad(p, "maxvcpus", "maxvcpus < vcpus");
     c->max_vcpus = v;
     c->vcpus_given = true;
     return 0;
@@ -297,11 +233,11 @@ static int take_cpu_sets(struct parse *p, const char *key, struct cpu_set **sets
     if (rc == ESRCH)
         return 0;
     if (rc) {
-        rc = get_string(p, key, &v);
+        rc = parse_string(p, key, &v);
         *sets = calloc(1, sizeof(**sets));
         *nr = 1;
         if (rc > 0)
-            rc = cpu_set_parse(v, p->host_cpus, *sets, p->err) < 0 ? at_key(p, key) : 0;
+            rc = cpu_set_parse(v, p->host_cpus, *sets, p->err) < 0 ? parse_at(p, key) : 0;
         free(v);
         return rc;
     }
@@ -311,9 +247,9 @@ static int take_cpu_sets(struct parse *p, const char *key, struct cpu_set **sets
         const char *item = xlu_cfg_get_listitem(list, i);
 
         if (!item)
-            return bad(p, key, "must be a list of CPU lists");
+            return parse_bad(p, key, "must be a list of CPU lists");
         if (cpu_set_parse(item, p->host_cpus, *sets + i, p->err) < 0)
-            return at_key(p, key);
+            return parse_at(p, key);
     }
     return 0;
 }
@@ -324,11 +260,11 @@ static int take_kernel(struct parse *p)
     char *root = NULL, *extra = NULL;
     int rc = 0;
 
-    if (get_string(p, "kernel", &c->kernel) < 0 || get_string(p, "ramdisk", &c->ramdisk) < 0 ||
-        get_string(p, "cmdline", &c->cmdline) < 0 || get_string(p, "root", &root) < 0 ||
-        get_string(p, "extra", &extra) < 0)
+    if (parse_string(p, "kernel", &c->kernel) < 0 || parse_string(p, "ramdisk", &c->ramdisk) < 0 ||
+        parse_string(p, "cmdline", &c->cmdline) < 0 || parse_string(p, "root", &root) < 0 ||
+        parse_string(p, "extra", &extra) < 0)
         rc = -1;
-    else if (!c->kernel)
+    else if (!c->kernel && c->type != GUEST_HVM)
         rc = err_new(p->err, ERR_NONSPECIFIC, "%s: no kernel= to start the guest with", p->file);
     else if (c->cmdline && (root || extra))
         fprintf(p->warn, "Warning: ignoring root= and extra= in favour of cmdline=\n");
@@ -344,7 +280,7 @@ static int take_kernel(struct parse *p)
 static int take_action(struct parse *p, const char *key, enum action *to)
 {
     char *v = NULL, why[128];
-    int rc = get_string(p, key, &v);
+    int rc = parse_string(p, key, &v);
 
     for (size_t i = 0; rc > 0 && i < COUNT(actions); i++) {
         if (!strcmp(v, actions[i].name)) {
@@ -357,7 +293,7 @@ static int take_action(struct parse *p, const char *key, enum action *to)
                  strncmp(v, "coredump-", 9) ? "Unknown %s action \"%.40s\" specified"
                                             : "%s action \"%.40s\": core dumps are not supported by this version",
                  key, v);
-        rc = bad(p, key, why);
+        rc = parse_bad(p, key, why);
     }
     free(v);
     return rc;
@@ -379,25 +315,40 @@ static int take_actions(struct parse *p)
     return 0;
 }
 
+/* What belongs to the type of the guest. */
+static int take_by_type(struct parse *p)
+{
+    char *firmware = NULL;
+    int rc;
+
+    if (p->c->type != GUEST_PV)
+        return hvm_take(p) < 0 ? -1 : cpuid_take(p);
+    if (keys_line(&p->keys, "cpuid"))
+        return parse_bad(p, "cpuid", "CPUID settings of PV guests are not supported by this version");
+    rc = parse_string(p, "firmware", &firmware);
+    free(firmware);
+    return rc > 0 ? parse_bad(p, "firmware", "PV guests have no firmware: name kernel=") : rc;
+}
+
 static int take_limits(struct parse *p)
 {
     struct guest_config *c = p->c;
     long weight = -1, cap = -1, channels = 0, no_migrate = 0;
 
     c->max_grant_frames = c->max_maptrack_frames = -1;
-    if (get_long(p, "cpu_weight", 1, 65535, &weight) < 0 || get_long(p, "cap", 0, 65535, &cap) < 0 ||
-        get_long(p, "event_channels", 1, 131071, &channels) < 0 ||
-        get_long(p, "max_event_channels", 1, 131071, &channels) < 0 ||
-        get_long(p, "max_grant_frames", 0, INT_MAX, &c->max_grant_frames) < 0 ||
-        get_long(p, "max_maptrack_frames", 0, INT_MAX, &c->max_maptrack_frames) < 0 ||
-        get_long(p, "nomigrate", 0, 1, &no_migrate) < 0 || get_string(p, "tsc_mode", &c->tsc_mode) < 0)
+    if (parse_long(p, "cpu_weight", 1, 65535, &weight) < 0 || parse_long(p, "cap", 0, 65535, &cap) < 0 ||
+        parse_long(p, "event_channels", 1, 131071, &channels) < 0 ||
+        parse_long(p, "max_event_channels", 1, 131071, &channels) < 0 ||
+        parse_long(p, "max_grant_frames", 0, INT_MAX, &c->max_grant_frames) < 0 ||
+        parse_long(p, "max_maptrack_frames", 0, INT_MAX, &c->max_maptrack_frames) < 0 ||
+        parse_long(p, "nomigrate", 0, 1, &no_migrate) < 0 || parse_string(p, "tsc_mode", &c->tsc_mode) < 0)
         return -1;
     c->cpu_weight = weight;
     c->cpu_cap = cap;
     c->event_channels = channels;
     c->no_migrate = no_migrate;
     if (c->tsc_mode && strcmp(c->tsc_mode, "default") && strcmp(c->tsc_mode, "native"))
-        return bad(p, "tsc_mode", "only default and native are supported by this version");
+        return parse_bad(p, "tsc_mode", "only default and native are supported by this version");
     return 0;
 }
 
@@ -410,19 +361,19 @@ static int take_disks(struct parse *p)
     if (rc == ESRCH)
         return 0;
     if (rc)
-        return bad(p, "disk", "must be a list: [ '...' ]");
+        return parse_bad(p, "disk", "must be a list: [ '...' ]");
     c->disks = calloc(entries + 1, sizeof(*c->disks));
     for (i = 0; i < entries; i++) {
         const char *item = xlu_cfg_get_listitem(list, i);
 
         if (!item)
-            return bad(p, "disk", "must be a list of strings");
+            return parse_bad(p, "disk", "must be a list of strings");
         if (disk_parse(item, &c->disks[i], p->err) < 0)
-            return at_key(p, "disk");
+            return parse_at(p, "disk");
         c->nr_disks++;
         for (j = 0; j < i; j++)
             if (c->disks[j].devid == c->disks[i].devid)
-                return bad(p, "disk", "two disks have the same name");
+                return parse_bad(p, "disk", "two disks have the same name");
     }
     return 0;
 }
@@ -437,25 +388,25 @@ static int take_nics(struct parse *p)
     if (rc == ESRCH)
         return 0;
     if (rc)
-        return bad(p, "vif", "must be a list: [ '...' ]");
+        return parse_bad(p, "vif", "must be a list: [ '...' ]");
     snprintf(where, sizeof(where), "%s:%u", p->file, keys_line(&p->keys, "vif"));
     c->nics = calloc(entries + 1, sizeof(*c->nics));
     for (i = 0; i < entries; i++) {
         const char *item = xlu_cfg_get_listitem(list, i);
 
         if (!item)
-            return bad(p, "vif", "must be a list of strings");
+            return parse_bad(p, "vif", "must be a list of strings");
         c->nics[i].devid = i;
         if (nic_parse(item, p->warn, where, &c->nics[i], p->err) < 0)
-            return at_key(p, "vif");
+            return parse_at(p, "vif");
         c->nr_nics++;
     }
     return 0;
 }
 
 static int (*const takers[])(struct parse *p) = {
-    take_type,   take_name_and_uuid, check_refused, take_memory, take_vcpus,
-    take_kernel, take_actions,       take_limits,   take_disks,  take_nics,
+    take_type,    take_name_and_uuid, check_refused, take_memory, take_vcpus,   take_kernel,
+    take_actions, take_limits,        take_disks,    take_nics,   take_by_type,
 };
 
 static int take_all(struct parse *p)
@@ -521,6 +472,8 @@ void config_free(struct guest_config *c)
     free(c->nics);
     free(c->hard);
     free(c->soft);
+    hvm_free(&c->hvm);
+    free(c->cpuid);
     free(c->name);
     free(c->kernel);
     free(c->ramdisk);

@@ -14,6 +14,10 @@
 
 #include "lib/err.h"
 
+/* Where the distribution has the firmware of HVM guests. */
+#define HVM_LOADER "/usr/lib/xen-4.17/boot/hvmloader"
+#define SEABIOS    "/usr/share/seabios/bios-256k.bin"
+
 #define CPU_MAX   512
 #define CPU_BYTES (CPU_MAX / 8)
 
@@ -55,7 +59,50 @@ struct nic_config {
     uint32_t rate_usecs;
 };
 
+enum guest_type { GUEST_PV, GUEST_PVH, GUEST_HVM };
+
+/* One register of one CPUID leaf: 32 of 0, 1, x, k, s, the highest bit first. */
+struct cpuid_rule {
+    uint32_t leaf, subleaf;
+    unsigned int reg; /* 0 to 3: EAX to EDX */
+    char bits[33];
+};
+
+enum vga_kind { VGA_NONE, VGA_STD, VGA_CIRRUS };
+
+/* What only PVH and HVM guests have; for PVH the parts that are not about devices. */
+struct hvm_config {
+    bool apic, pae, nx;
+    unsigned int timer_mode; /* HVMPTM_* of <xen/hvm/params.h> */
+    uint64_t mmio_hole_kb;   /* 0: the usual one */
+    uint64_t video_kb;       /* part of the guest's memory */
+    /* From here on HVM only. */
+    bool acpi, acpi_s3, acpi_s4, hpet, vpt_align, xen_platform_pci;
+    bool localtime;
+    long rtc_offset; /* seconds */
+    char *bios_path;
+    char *boot; /* letters of drives; NULL: not said */
+    enum vga_kind vga;
+    bool vnc, vnc_unused;
+    char *vnc_listen, *vnc_password, *keymap;
+    long vnc_display; /* -1: not said */
+    char **serial;
+    unsigned int nr_serial;
+    bool usb;
+    char **usb_devices;
+    unsigned int nr_usb_devices;
+    char *soundhw;
+    bool dm_restrict;
+    char *dm_path, *dm_user;
+    char **dm_args;
+    unsigned int nr_dm_args;
+};
+
 struct guest_config {
+    enum guest_type type;
+    struct hvm_config hvm;
+    struct cpuid_rule *cpuid;
+    unsigned int nr_cpuid;
     char *name;
     uint8_t uuid[16];
     unsigned int vcpus, max_vcpus;
@@ -85,6 +132,9 @@ struct guest_config {
 int config_parse(const char *name, const char *text, const char *extra, unsigned int host_cpus, FILE *warn,
                  struct guest_config *cfg, struct err **err);
 void config_free(struct guest_config *cfg);
+
+/* "pv", "pvh", "hvm". */
+const char *guest_type_name(enum guest_type t);
 
 /* xl.cfg's name of an action ("rename-restart"), or libxl's ("restart_rename"). */
 const char *action_name(enum action a);

@@ -53,6 +53,74 @@ static void put_vcpus(struct json_object *b, const struct guest_config *c)
     put_opt(b, "tsc_mode", c->tsc_mode);
 }
 
+static void put_strings(struct json_object *o, const char *key, char *const *list, unsigned int count)
+{
+    struct json_object *all = json_object_new_array();
+
+    for (unsigned int i = 0; i < count; i++)
+        json_object_array_add(all, json_object_new_string(list[i]));
+    json_object_object_add(o, key, all);
+}
+
+/* What differs from the default, like libxl. */
+static void put_bool(struct json_object *o, const char *key, bool value, bool standard)
+{
+    if (value != standard)
+        json_put_str(o, key, value ? "True" : "False");
+}
+
+static void put_display(struct json_object *o, const struct hvm_config *h)
+{
+    static const char *const cards[] = {[VGA_NONE] = "none", [VGA_STD] = "std"};
+    struct json_object *vga = json_put_object(o, "vga"), *vnc = json_put_object(o, "vnc");
+
+    if (h->vga != VGA_CIRRUS)
+        json_put_str(vga, "kind", cards[h->vga]);
+    json_put_str(vnc, "enable", h->vnc ? "True" : "False");
+    put_opt(vnc, "listen", h->vnc_listen);
+    put_opt(vnc, "passwd", h->vnc_password);
+    if (h->vnc_display >= 0)
+        json_put_int(vnc, "display", h->vnc_display);
+    put_bool(vnc, "findunused", h->vnc_unused, true);
+    put_opt(o, "keymap", h->keymap);
+    json_put_object(o, "sdl");
+    json_put_object(o, "spice");
+}
+
+static void put_hvm(struct json_object *b, const struct hvm_config *h)
+{
+    struct json_object *o = json_put_object(b, "type.hvm");
+
+    put_bool(o, "pae", h->pae, true);
+    put_bool(o, "apic", h->apic, true);
+    put_bool(o, "acpi", h->acpi, true);
+    put_bool(o, "acpi_s3", h->acpi_s3, true);
+    put_bool(o, "acpi_s4", h->acpi_s4, true);
+    put_bool(o, "nx", h->nx, true);
+    put_bool(o, "hpet", h->hpet, true);
+    put_bool(o, "vpt_align", h->vpt_align, true);
+    put_display(o, h);
+    put_bool(o, "usb", h->usb, false);
+    if (h->nr_usb_devices)
+        put_strings(o, "usbdevice_list", h->usb_devices, h->nr_usb_devices);
+    put_opt(o, "soundhw", h->soundhw);
+    put_bool(o, "xen_platform_pci", h->xen_platform_pci, true);
+    if (h->nr_serial == 1)
+        json_put_str(o, "serial", h->serial[0]);
+    if (h->nr_serial > 1)
+        put_strings(o, "serial_list", h->serial, h->nr_serial);
+    put_opt(o, "boot", h->boot);
+    json_put_object(o, "rdm");
+}
+
+static void put_type(struct json_object *b, const struct guest_config *c)
+{
+    if (c->type == GUEST_HVM)
+        put_hvm(b, &c->hvm);
+    else
+        json_put_object(b, c->type == GUEST_PVH ? "type.pvh" : "type.pv");
+}
+
 static void put_build_info(struct json_object *b, const struct guest_config *c, bool created)
 {
     struct json_object *sched, *x86;
@@ -63,7 +131,7 @@ static void put_build_info(struct json_object *b, const struct guest_config *c, 
         json_put_int(b, "target_memkb", c->memory_kb);
     }
     if (created)
-        json_put_int(b, "video_memkb", 0);
+        json_put_int(b, "video_memkb", c->hvm.video_kb);
     if (c->no_migrate)
         json_put_str(b, "disable_migrate", "True");
     if (c->max_grant_frames >= 0)
@@ -81,7 +149,7 @@ static void put_build_info(struct json_object *b, const struct guest_config *c, 
     put_opt(b, "kernel", c->kernel);
     put_opt(b, "cmdline", c->cmdline);
     put_opt(b, "ramdisk", c->ramdisk);
-    json_put_object(b, "type.pv");
+    put_type(b, c);
     json_put_object(b, "arch_arm");
     x86 = json_put_object(b, "arch_x86");
     if (created)
@@ -173,7 +241,7 @@ struct json_object *config_to_json(const struct guest_config *c, bool created)
 
     uuid_format(c->uuid, uuid);
     info = json_put_object(o, "c_info");
-    json_put_str(info, "type", "pv");
+    json_put_str(info, "type", guest_type_name(c->type));
     json_put_str(info, "name", c->name);
     if (created)
         json_put_int(info, "domid", UINT32_MAX);

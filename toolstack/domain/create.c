@@ -2,15 +2,16 @@
 /*
  * Creating a domain, as a list of steps. A step either succeeds or leaves the steps before it to
  * be undone, in reverse order. What each does is one function here; the work is in build_pv.c,
- * nodes.c, vbd.c and vif.c. The command line calls domain_create; supervise.c for restarts.
+ * build_hvm.c, nodes.c, vbd.c and vif.c. The command line calls domain_create; supervise.c for restarts.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
+#include <xen/grant_table.h>
 
-#include "build_pv.h"
+#include "build.h"
 #include "device.h"
 #include "domain.h"
 #include "nodes.h"
@@ -25,7 +26,7 @@
 struct create {
     struct ctx *c;
     struct guest_config *cfg;
-    struct pv_guest g;
+    struct guest_build g;
 };
 
 static int check_name(struct create *k, struct err **err)
@@ -47,6 +48,11 @@ static int make_domain(struct create *k, struct err **err)
         .grant_opts = XEN_DOMCTL_GRANT_version(2),
     };
 
+    if (cfg->type != GUEST_PV) {
+        cd.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+        cd.arch.emulation_flags = cfg->type == GUEST_PVH ? XEN_X86_EMU_LAPIC : XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI;
+    }
+
     memcpy(cd.handle, cfg->uuid, sizeof(cd.handle));
     k->g.domid = 0xffff;
     return hyp_domain_create(k->c->hyp, &cd, &k->g.domid, err);
@@ -65,7 +71,7 @@ static int set_limits(struct create *k, struct err **err)
     if (hyp_set_max_vcpus(k->c->hyp, k->g.domid, k->cfg->max_vcpus, err) < 0 ||
         hyp_set_max_mem(k->c->hyp, k->g.domid, k->cfg->max_memory_kb + MAX_MEM_SLACK, err) < 0)
         return -1;
-    return hyp_set_address_size(k->c->hyp, k->g.domid, 64, err);
+    return k->cfg->type == GUEST_PV ? hyp_set_address_size(k->c->hyp, k->g.domid, 64, err) : 0;
 }
 
 /* The set for a vCPU: the common one, its own, or NULL when the list says nothing about it. */
@@ -115,11 +121,15 @@ static int build(struct create *k, struct err **err)
     if (port < 0)
         return -1;
     k->g.console_port = port;
-    k->g.nr_pages = k->cfg->memory_kb >> (PAGE_SHIFT - 10);
-    k->g.kernel = k->cfg->kernel;
-    k->g.ramdisk = k->cfg->ramdisk;
-    k->g.cmdline = k->cfg->cmdline;
-    return pv_build(k->c->hyp, &k->g, err);
+    k->g.cfg = k->cfg;
+    return k->cfg->type == GUEST_PV ? pv_build(k->c->hyp, &k->g, err) : hvm_build(k->c->hyp, &k->g, err);
+}
+
+int build_seed_grants(struct hyp *h, const struct guest_build *g, struct err **err)
+{
+    if (hyp_grant_seed(h, g->domid, GNTTAB_RESERVED_CONSOLE, g->console_domid, g->console_frame, err) < 0)
+        return -1;
+    return hyp_grant_seed(h, g->domid, GNTTAB_RESERVED_XENSTORE, g->store_domid, g->store_frame, err);
 }
 
 static int introduce(struct create *k, struct err **err) { return nodes_introduce(k->c, &k->g, err); }
@@ -231,7 +241,8 @@ void domain_create_plan(const struct guest_config *cfg, FILE *to)
     for (size_t s = 0; s < STEPS; s++) {
         fprintf(to, "%2zu. %s\n", s + 1, steps[s].what);
         if (steps[s].run == build)
-            fprintf(to, "      kernel %s, %llu MB\n", cfg->kernel, (unsigned long long)cfg->memory_kb >> 10);
+            fprintf(to, "      %s %s, %llu MB\n", cfg->type == GUEST_HVM ? "firmware" : "kernel",
+                    cfg->type == GUEST_HVM ? HVM_LOADER : cfg->kernel, (unsigned long long)cfg->memory_kb >> 10);
         if (steps[s].run != attach_devices)
             continue;
         for (i = 0; i < cfg->nr_disks; i++)

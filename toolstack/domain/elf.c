@@ -11,8 +11,16 @@
 #include <xen/elfnote.h>
 
 struct notes {
-    bool any, has_entry, has_paddr_offset;
-    uint64_t paddr_offset;
+    bool any, has_entry, has_phys32;
+    uint64_t paddr_offset, phys32_entry;
+};
+
+/* An image with the headers of either class widened to those of 64 bits. */
+struct elf {
+    const uint8_t *image;
+    size_t size;
+    bool is64;
+    Elf64_Ehdr eh;
 };
 
 static bool inside(uint64_t off, uint64_t len, uint64_t size) { return off <= size && len <= size - off; }
@@ -38,9 +46,10 @@ static void note_take(struct elf_kernel *k, struct notes *n, uint32_t type, cons
         break;
     case XEN_ELFNOTE_HYPERCALL_PAGE: k->hypercall_page = v; break;
     case XEN_ELFNOTE_VIRT_BASE: k->virt_base = v; break;
-    case XEN_ELFNOTE_PADDR_OFFSET:
-        n->paddr_offset = v;
-        n->has_paddr_offset = true;
+    case XEN_ELFNOTE_PADDR_OFFSET: n->paddr_offset = v; break;
+    case XEN_ELFNOTE_PHYS32_ENTRY:
+        n->phys32_entry = v;
+        n->has_phys32 = true;
         break;
     case XEN_ELFNOTE_INIT_P2M: k->init_p2m = v; break;
     case XEN_ELFNOTE_MOD_START_PFN: k->mod_start_pfn = v != 0; break;
@@ -72,19 +81,53 @@ static void notes_walk(const uint8_t *image, uint64_t off, uint64_t len, struct 
     }
 }
 
-static void section_notes(const uint8_t *image, size_t size, const Elf64_Ehdr *eh, struct elf_kernel *k,
-                          struct notes *n)
+/* Both classes have the same fields in another order; names do the work. */
+static void ehdr_widen(const Elf32_Ehdr *n, Elf64_Ehdr *w)
 {
-    uint64_t i;
+    w->e_machine = n->e_machine;
+    w->e_entry = n->e_entry;
+    w->e_phoff = n->e_phoff;
+    w->e_phnum = n->e_phnum;
+    w->e_phentsize = n->e_phentsize;
+    w->e_shoff = n->e_shoff;
+    w->e_shnum = n->e_shnum;
+    w->e_shentsize = n->e_shentsize;
+}
 
-    if (eh->e_shentsize != sizeof(Elf64_Shdr) || !inside(eh->e_shoff, (uint64_t)eh->e_shnum * sizeof(Elf64_Shdr), size))
+/* The i-th program header; the table was checked to lie inside. */
+static Elf64_Phdr phdr_get(const struct elf *f, uint64_t i)
+{
+    Elf64_Phdr w;
+    Elf32_Phdr n;
+
+    if (f->is64) {
+        memcpy(&w, f->image + f->eh.e_phoff + i * sizeof(w), sizeof(w));
+        return w;
+    }
+    memcpy(&n, f->image + f->eh.e_phoff + i * sizeof(n), sizeof(n));
+    return (Elf64_Phdr){
+        .p_type = n.p_type, .p_offset = n.p_offset, .p_paddr = n.p_paddr, .p_filesz = n.p_filesz, .p_memsz = n.p_memsz};
+}
+
+static void section_notes(const struct elf *f, struct elf_kernel *k, struct notes *n)
+{
+    uint64_t i, entry = f->is64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
+
+    if (f->eh.e_shentsize != entry || !inside(f->eh.e_shoff, f->eh.e_shnum * entry, f->size))
         return;
-    for (i = 0; i < eh->e_shnum; i++) {
-        Elf64_Shdr sh;
+    for (i = 0; i < f->eh.e_shnum; i++) {
+        const uint8_t *at = f->image + f->eh.e_shoff + i * entry;
+        Elf64_Shdr w;
+        Elf32_Shdr s;
 
-        memcpy(&sh, image + eh->e_shoff + i * sizeof(sh), sizeof(sh));
-        if (sh.sh_type == SHT_NOTE && inside(sh.sh_offset, sh.sh_size, size))
-            notes_walk(image, sh.sh_offset, sh.sh_size, k, n);
+        if (f->is64) {
+            memcpy(&w, at, sizeof(w));
+        } else {
+            memcpy(&s, at, sizeof(s));
+            w = (Elf64_Shdr){.sh_type = s.sh_type, .sh_offset = s.sh_offset, .sh_size = s.sh_size};
+        }
+        if (w.sh_type == SHT_NOTE && inside(w.sh_offset, w.sh_size, f->size))
+            notes_walk(f->image, w.sh_offset, w.sh_size, k, n);
     }
 }
 
@@ -129,35 +172,62 @@ static int segments_place(struct elf_kernel *k, const struct notes *n, struct er
     return 0;
 }
 
-int elf_parse(const uint8_t *image, size_t size, struct elf_kernel *k, struct err **err)
+static int header_open(struct elf *f, enum elf_use use, struct err **err)
 {
+    Elf32_Ehdr narrow;
+
+    if (f->size < sizeof(f->eh))
+        return err_new(err, ERR_INVAL, "the ELF image is cut short");
+    memcpy(&f->eh, f->image, sizeof(f->eh));
+    memcpy(&narrow, f->image, sizeof(narrow));
+    f->is64 = f->eh.e_ident[EI_CLASS] == ELFCLASS64;
+    if (!f->is64)
+        ehdr_widen(&narrow, &f->eh);
+    if (memcmp(f->eh.e_ident, ELFMAG, SELFMAG) || f->eh.e_ident[EI_DATA] != ELFDATA2LSB ||
+        f->eh.e_machine != (f->is64 ? EM_X86_64 : EM_386) || (use == ELF_PV && !f->is64))
+        return err_new(err, ERR_INVAL, "it is not a%s x86 ELF image", use == ELF_PV ? " 64-bit" : "n");
+    if (f->eh.e_phentsize != (f->is64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) ||
+        !inside(f->eh.e_phoff, (uint64_t)f->eh.e_phnum * f->eh.e_phentsize, f->size))
+        return err_new(err, ERR_INVAL, "its program headers lie outside of the file");
+    return 0;
+}
+
+/* What the use asks for, and where to start by it. */
+static int use_check(struct elf_kernel *k, const struct elf *f, struct notes *n, enum elf_use use, struct err **err)
+{
+    if (use == ELF_PV && !n->any)
+        return err_new(err, ERR_INVAL, "it has no Xen notes: not a kernel for PV guests");
+    if (use == ELF_PVH && !n->has_phys32)
+        return err_new(err, ERR_INVAL, "it has no Xen note PHYS32_ENTRY: not a kernel for PVH guests");
+    if (use != ELF_PV)
+        n->paddr_offset = 0;
+    if (use == ELF_PVH)
+        k->entry = n->phys32_entry;
+    else if (use == ELF_FIRMWARE || !n->has_entry)
+        k->entry = f->eh.e_entry;
+    return 0;
+}
+
+int elf_parse(const uint8_t *image, size_t size, enum elf_use use, struct elf_kernel *k, struct err **err)
+{
+    struct elf f = {.image = image, .size = size};
     struct notes n = {0};
-    Elf64_Ehdr eh;
     uint64_t i;
 
     memset(k, 0, sizeof(*k));
-    if (size < sizeof(eh))
-        return err_new(err, ERR_INVAL, "the ELF image is cut short");
-    memcpy(&eh, image, sizeof(eh));
-    if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
-        eh.e_ident[EI_DATA] != ELFDATA2LSB || eh.e_machine != EM_X86_64)
-        return err_new(err, ERR_INVAL, "it is not a 64-bit x86 ELF image");
-    if (eh.e_phentsize != sizeof(Elf64_Phdr) || !inside(eh.e_phoff, (uint64_t)eh.e_phnum * sizeof(Elf64_Phdr), size))
-        return err_new(err, ERR_INVAL, "its program headers lie outside of the file");
-    for (i = 0; i < eh.e_phnum; i++) {
-        Elf64_Phdr ph;
+    if (header_open(&f, use, err) < 0)
+        return -1;
+    for (i = 0; i < f.eh.e_phnum; i++) {
+        Elf64_Phdr ph = phdr_get(&f, i);
 
-        memcpy(&ph, image + eh.e_phoff + i * sizeof(ph), sizeof(ph));
         if (ph.p_type == PT_LOAD && segment_take(k, &ph, size, err) < 0)
             return -1;
         if (ph.p_type == PT_NOTE && inside(ph.p_offset, ph.p_filesz, size))
             notes_walk(image, ph.p_offset, ph.p_filesz, k, &n);
     }
     if (!n.any)
-        section_notes(image, size, &eh, k, &n);
-    if (!n.any)
-        return err_new(err, ERR_INVAL, "it has no Xen notes: not a kernel for PV guests");
-    if (!n.has_entry)
-        k->entry = eh.e_entry;
+        section_notes(&f, k, &n);
+    if (use_check(k, &f, &n, use, err) < 0)
+        return -1;
     return segments_place(k, &n, err);
 }

@@ -7,14 +7,14 @@
 #ifndef ORLOP_DOMAIN_NODES_H
 #define ORLOP_DOMAIN_NODES_H
 
-#include "build_pv.h"
+#include "build.h"
 #include "domain.h"
 
 /* Name, memory, vCPUs, control nodes; /vm/UUID and /libxl/N. All in one transaction. */
 int nodes_write(struct ctx *c, uint32_t domid, const struct guest_config *cfg, struct err **err);
 
 /* Make the guest known to the store daemon, and its console to the console daemon. */
-int nodes_introduce(struct ctx *c, const struct pv_guest *g, struct err **err);
+int nodes_introduce(struct ctx *c, const struct guest_build *g, struct err **err);
 
 /* Remove all of it. */
 void nodes_remove(struct ctx *c, uint32_t domid);

@@ -122,6 +122,16 @@ long hyp_version(struct hyp *h, int cmd, void *arg, size_t size)
     return call_sub(h, __HYPERVISOR_xen_version, cmd, arg, size);
 }
 
+long hyp_memory_op(struct hyp *h, unsigned int cmd, void *arg, size_t size)
+{
+    return call_sub(h, __HYPERVISOR_memory_op, cmd, arg, size);
+}
+
+long hyp_hvm_op(struct hyp *h, unsigned int cmd, void *arg, size_t size)
+{
+    return call_sub(h, __HYPERVISOR_hvm_op, cmd, arg, size);
+}
+
 /* A domctl without arguments of its own. */
 static int domctl_simple(struct hyp *h, uint32_t cmd, uint32_t domid, const char *what, struct err **err)
 {

@@ -104,6 +104,10 @@ void hyp_unmap(struct hyp *h, void *p, size_t count);
 /* Write one entry of a new domain's grant table: `frame` may be mapped by `to`. */
 int hyp_grant_seed(struct hyp *h, uint32_t domid, unsigned int ref, uint32_t to, uint64_t frame, struct err **err);
 
+/* A raw memory_op or hvm_op: its argument copied in and out; the result or -1 with errno. */
+long hyp_memory_op(struct hyp *h, unsigned int cmd, void *arg, size_t size);
+long hyp_hvm_op(struct hyp *h, unsigned int cmd, void *arg, size_t size);
+
 int hyp_physinfo(struct hyp *h, struct xen_sysctl_physinfo *info, struct err **err);
 
 #endif

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The distribution's kernel, packed as it is shipped, as a PVH guest: what guest_pv.py asks of a paravirtualized one."""
+
+import os
+import re
+import sys
+
+from lab import paths
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import guest_pv
+
+PVH = ["type = 'pvh'"]
+both = guest_pv.guest_io(1, 4, extra=PVH, kernel=paths.kernel)
+
+
+def guest_pvh(context):
+    """Stock PVH guests with 1 and then 4 vCPUs: console, ping, TCP and disk, by checksum."""
+    return both(context)
+
+
+TESTS = {"guest-pvh": guest_pvh}
