@@ -96,12 +96,12 @@ def exercise(context, dom0, name, vcpus, extra=()):
     return f"{disk_size} MB of disk, {net_size} MB of TCP each way"
 
 
-def guest_io(*each, extra=(), kernel=None):
+def guest_io(*each, extra=(), kernel=None, **machine):
     """A test of guests one after the other, each with so many vCPUs."""
     def run(context):
         """filled in below"""
         with context.dom0(files=context.guest_files(kernel() if kernel else None), cpus=2, memory="4G",
-                          dom0_memory="2G" if context.long else "768M") as dom0:
+                          dom0_memory="2G" if context.long else "768M", **machine) as dom0:
             for vcpus in each:
                 remark = exercise(context, dom0, f"demo{vcpus}", vcpus, extra)
             check_dom0_log(context, dom0)

@@ -48,6 +48,8 @@ static int make_domain(struct create *k, struct err **err)
         .grant_opts = XEN_DOMCTL_GRANT_version(2),
     };
 
+    if (cfg->type == GUEST_HVM)
+        return err_new(err, ERR_INVAL, "HVM guests need a device model, which this version does not start");
     if (cfg->type != GUEST_PV) {
         cd.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
         cd.arch.emulation_flags = cfg->type == GUEST_PVH ? XEN_X86_EMU_LAPIC : XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI;
