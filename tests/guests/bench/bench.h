@@ -62,6 +62,9 @@ void bench_begin(void);
 void bench_trap(unsigned int vector, void *handler, unsigned int flags);
 
 void bench_hypercalls(void);
+void bench_reservations(void);
+/* Copies of frames, and of a reference of this domain's own that it may read. */
+void bench_copies(grant_ref_t ref, uint64_t from, uint64_t to);
 void bench_memory(void);
 void bench_traps(void);
 void bench_user(void);

@@ -49,22 +49,33 @@ static void reset_port(evtchn_port_t port)
     vcpu_info()->evtchn_upcall_pending = 0;
 }
 
+/* Where upcalls arrive; NULL: the framework's. */
+static void upcall_handler(char *handler)
+{
+#ifdef GUEST_PV
+    struct callback_register cb = {.type = CALLBACKTYPE_event,
+                                   .address = (unsigned long)(handler ? handler : event_callback)};
+
+    hc_callback_op(CALLBACKOP_register, &cb);
+#else
+    bench_trap(VECTOR_UPCALL, handler, 0);
+#endif
+}
+
 static void upcalls(evtchn_port_t from, evtchn_port_t to)
 {
-    struct callback_register cb = {.type = CALLBACKTYPE_event, .address = (unsigned long)bench_upcall};
     struct evtchn_send send = {.port = from};
 
     bench_upcall_pending = &vcpu_info()->evtchn_upcall_pending;
     bench_pending_sel = &vcpu_info()->evtchn_pending_sel;
     bench_pending_word = &guest.shared->evtchn_pending[to / 64];
     bench_pending_mask = ~(1ul << to % 64);
-    hc_callback_op(CALLBACKOP_register, &cb);
+    upcall_handler(bench_upcall);
     reset_port(to);
     event_unmask(to);
-    vcpu_info()->evtchn_upcall_mask = 0;
+    events_mask_set(false);
     BENCH("evtchn_self_upcall_rt", hc_event_channel_op(EVTCHNOP_send, &send));
-    cb.address = (unsigned long)bench_upcall_stamp;
-    hc_callback_op(CALLBACKOP_register, &cb);
+    upcall_handler(bench_upcall_stamp);
     for (int run = -BENCH_WARM; run < BENCH_RUNS; run++) {
         uint64_t begin = ticks();
 
@@ -73,9 +84,8 @@ static void upcalls(evtchn_port_t from, evtchn_port_t to)
             bench_samples[run] = bench_entry_ticks - begin;
     }
     bench_report("evtchn_self_upcall_entry", 1);
-    vcpu_info()->evtchn_upcall_mask = 1;
-    cb.address = (unsigned long)event_callback;
-    hc_callback_op(CALLBACKOP_register, &cb);
+    events_mask_set(true);
+    upcall_handler(NULL);
 }
 
 static void events(void)
@@ -108,6 +118,7 @@ static void events(void)
     event_close(to);
 }
 
+#ifdef GUEST_PV
 static void cpu_state(void)
 {
     static uint64_t base;
@@ -164,16 +175,24 @@ static void context_switch(uint64_t gdt_frame)
     mmuext(MMUEXT_UNPIN_TABLE, base[1].arg1.mfn);
 }
 
-void bench_hypercalls(void)
+static void bench_pv_calls(void)
 {
     uint64_t *gdt = page_alloc();
 
-    simple();
-    timers();
-    events();
     cpu_state();
     page_make_ro(gdt);
     context_switch(virt_to_mfn(gdt));
     page_make_rw(gdt);
     page_free(gdt);
+}
+#endif
+
+void bench_hypercalls(void)
+{
+    simple();
+    timers();
+    events();
+#ifdef GUEST_PV
+    bench_pv_calls();
+#endif
 }

@@ -139,36 +139,6 @@ static void pins(void)
     pin_pair("pin_l4_tree64", "unpin_l4_tree64", MMUEXT_PIN_L4_TABLE, virt_to_mfn(table[4]));
 }
 
-static void reservations(void)
-{
-    static xen_pfn_t list[1];
-    domid_t self = DOMID_SELF;
-    struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
-    uint64_t pfn = spare_pfn(), mfn = pfn_to_mfn(pfn);
-
-    set_xen_guest_handle(r.extent_start, list);
-    BENCH("memory_op_current_reservation", hc_memory_op(XENMEM_current_reservation, &self));
-    BENCH_PREPARED(
-        "memory_op_decrease_1", 1,
-        {
-            if (run_ > -BENCH_WARM) {
-                list[0] = pfn;
-                hc_memory_op(XENMEM_populate_physmap, &r);
-                mfn = list[0];
-            }
-            list[0] = mfn;
-        },
-        hc_memory_op(XENMEM_decrease_reservation, &r));
-    BENCH_PREPARED(
-        "memory_op_populate_1", 1,
-        {
-            if (run_ > -BENCH_WARM)
-                hc_memory_op(XENMEM_decrease_reservation, &r);
-            list[0] = pfn;
-        },
-        hc_memory_op(XENMEM_populate_physmap, &r));
-}
-
 void bench_memory(void)
 {
     frame[0] = virt_to_mfn(page_alloc());
@@ -182,5 +152,5 @@ void bench_memory(void)
     flushes();
     demand_map();
     pins();
-    reservations();
+    bench_reservations();
 }

@@ -98,14 +98,25 @@ static long create(const struct domain_plan *plan, struct built_domain *d)
 
 static long populate(const struct domain_plan *plan, const struct built_domain *d)
 {
-    struct xen_memory_reservation r = {.nr_extents = plan->pages, .domid = d->id};
+    struct xen_memory_reservation r = {.domid = d->id};
     long rc;
 
+    if (d->phys32_entry) { /* large pages, as tools do it */
+        static xen_pfn_t first[DOMAIN_PAGES_MAX / 512];
+
+        r.extent_order = 9;
+        r.nr_extents = plan->pages / 512;
+        for (unsigned int i = 0; i < r.nr_extents; i++)
+            first[i] = i * 512;
+        set_xen_guest_handle(r.extent_start, first);
+    } else {
+        r.nr_extents = plan->pages;
+        set_xen_guest_handle(r.extent_start, domain_frames);
+    }
     for (unsigned int i = 0; i < plan->pages; i++)
         domain_frames[i] = i;
-    set_xen_guest_handle(r.extent_start, domain_frames);
     rc = hc_memory_op(XENMEM_populate_physmap, &r);
-    return rc == (long)plan->pages ? 0 : rc < 0 ? rc : -XEN_ENOMEM;
+    return rc == (long)r.nr_extents ? 0 : rc < 0 ? rc : -XEN_ENOMEM;
 }
 
 long domain_page_fill(const struct built_domain *d, uint64_t pfn, const void *content, size_t size)
