@@ -7,6 +7,7 @@
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
+#include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/pv/pv.h>
@@ -85,6 +86,23 @@ static long set_policy(struct domain *d, struct xen_domctl_cpu_policy *p)
 
 unsigned int arch_gpaddr_bits(const struct domain *d __unused) { return boot_cpu.phys_bits; }
 
+static long send_trigger(struct domain *d, const struct xen_domctl_sendtrigger *t)
+{
+    struct vcpu *v = domain_vcpu(d, t->vcpu);
+
+    switch (t->trigger) {
+    case XEN_DOMCTL_SENDTRIGGER_NMI:
+        if (!v)
+            return t->vcpu < d->max_vcpus ? -ESRCH : -EINVAL;
+        arch_vcpu_nmi(v);
+        return 0;
+    case XEN_DOMCTL_SENDTRIGGER_POWER:
+    case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+        return d->is_hvm ? hvm_acpi_button(d, t->trigger == XEN_DOMCTL_SENDTRIGGER_SLEEP) : -EINVAL;
+    default: return -ENOSYS;
+    }
+}
+
 long arch_do_domctl(struct xen_domctl *op, struct domain *d)
 {
     const struct xen_domctl_ioport_permission *io = &op->u.ioport_permission;
@@ -103,6 +121,7 @@ long arch_do_domctl(struct xen_domctl *op, struct domain *d)
         return 0;
     case XEN_DOMCTL_get_cpu_policy: return policy_to_guest(d->arch.policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
     case XEN_DOMCTL_set_cpu_policy: return set_policy(d, p);
+    case XEN_DOMCTL_sendtrigger: return send_trigger(d, &op->u.sendtrigger);
     default: return hypercall_unknown("domctl", op->cmd, -ENOSYS);
     }
 }
