@@ -16,6 +16,7 @@
 
 #include <lib/cpumask.h>
 #include <lib/types.h>
+#include <xen/xen.h>
 
 struct domain;
 struct vcpu;
@@ -117,6 +118,14 @@ unsigned long arch_get_m2p(mfn_t mfn);
  * after mfn_get(.., d) only. INVALID_MFN: none. */
 mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn);
 /*
+ * The physical map of an HVM domain (is_hvm only). populate: 1 << order frames that were just allocated to d come to
+ * gfn; 0, or an error and they are given back. decrease: n (up to 16) extents of d's own memory are given up, until one
+ * is not there: how many were done. max_gfn: one past the highest that was ever used. Interrupts on.
+ */
+int arch_physmap_populate(struct domain *d, gfn_t gfn, struct frame *f, unsigned int order);
+unsigned int arch_physmap_decrease(struct domain *d, const xen_pfn_t *gfns, unsigned int n, unsigned int order);
+unsigned long arch_physmap_max_gfn(const struct domain *d);
+/*
  * The last reference of f is gone: notes in its type word (not 0 then) that TLBs may still hold
  * mappings of it. Any context. Before it is used anew or cleared for that, arch_flush_frame_tlb()
  * makes sure that none does; type word 0. Interrupts on.
@@ -151,7 +160,7 @@ struct xen_sysctl_physinfo;
 void arch_physinfo(struct xen_sysctl_physinfo *p);
 /* Width of the physical addresses that d's guest may use. */
 unsigned int arch_gpaddr_bits(const struct domain *d);
-/* XENMEM_* subops that only the architecture knows. */
+/* XENMEM_* subops that only the architecture knows; cmd has what was done of it above MEMORY_OP_SHIFT. */
 long arch_memory_op(unsigned long cmd, void __guest *arg);
 
 #endif

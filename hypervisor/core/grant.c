@@ -6,6 +6,7 @@
  * domain's life.
  */
 #include <core/grant_private.h>
+#include <arch/arch.h>
 #include <boot/param.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
@@ -102,6 +103,12 @@ static void unpin_locked(struct grant_table *gt, u32 ref, struct active *act)
         flags_clear(gt, ref, flags);
 }
 
+/* The entry of an HVM domain has the number that its guest knows. */
+static __noinline void frame_translate(struct domain *rd, struct active *act)
+{
+    act->frame = mfn_x(arch_gfn_to_mfn(rd, _gfn(act->frame)));
+}
+
 /* Table locked, ref in range. */
 static int pin_locked(struct domain *rd, u32 ref, domid_t user, bool write, bool copy, struct active *act)
 {
@@ -117,6 +124,8 @@ static int pin_locked(struct domain *rd, u32 ref, domid_t user, bool write, bool
         if (!(gt->version == 1 ? claim_v1(gt, ref, user, write, act) : claim_v2(gt, ref, user, write, copy, act)))
             return GNTST_general_error;
         act->domid = user;
+        if (unlikely(rd->is_hvm) && !in_use)
+            frame_translate(rd, act);
     }
     rc = grant_frame_hold(rd, act->frame, write);
     if (rc)
@@ -296,11 +305,12 @@ static int target(domid_t id, struct domain **d)
     return !rc ? GNTST_okay : rc == -ESRCH ? GNTST_bad_domain : GNTST_permission_denied;
 }
 
-/* The numbers of the first nr pages to the guest. */
-static int list_frames(void **page, u32 nr, u64 __guest *list)
+/* The numbers that d's guest knows the first nr pages by go to it. */
+static int list_frames(const struct domain *d, void **page, u32 nr, u64 __guest *list)
 {
     for (u32 i = 0; i < nr; i++) {
-        u64 frame = mfn_x(virt_to_mfn(page[i]));
+        mfn_t mfn = virt_to_mfn(page[i]);
+        u64 frame = d->is_hvm ? arch_get_m2p(mfn) : mfn_x(mfn);
 
         if (copy_to_guest(list + i, &frame, sizeof(frame)))
             return GNTST_bad_virt_addr;
@@ -330,7 +340,7 @@ static long op_setup_table(union table_op *any)
     rc = grow(d, op->nr_frames);
     spin_unlock(&d->grants->lock);
     op->status =
-        rc ? GNTST_general_error : list_frames(d->grants->shared, op->nr_frames, (u64 __guest *)op->frame_list.p);
+        rc ? GNTST_general_error : list_frames(d, d->grants->shared, op->nr_frames, (u64 __guest *)op->frame_list.p);
     return 0;
 }
 
@@ -345,7 +355,7 @@ static long op_get_status_frames(union table_op *any)
     if (d->grants->version != 2 || op->nr_frames > d->grants->nr_status)
         op->status = GNTST_general_error;
     else
-        op->status = list_frames(d->grants->status, op->nr_frames, op->frame_list.p);
+        op->status = list_frames(d, d->grants->status, op->nr_frames, op->frame_list.p);
     return 0;
 }
 

@@ -5,6 +5,7 @@
  * and again: what the last operation held is kept for the next. Called by grant.c.
  */
 #include <core/grant_private.h>
+#include <arch/arch.h>
 #include <lib/lib.h>
 
 /* One side of a copy, as long as it is held. */
@@ -48,11 +49,15 @@ static int hold_ref(struct side *s, u32 ref)
 
 static int hold_frame(struct side *s, u64 mfn)
 {
+    struct domain *d = current->domain;
+
     if (s->domid != DOMID_SELF)
         return GNTST_permission_denied;
+    if (unlikely(d->is_hvm))
+        mfn = mfn_x(arch_gfn_to_mfn(d, _gfn(mfn)));
     s->frame = mfn;
     s->start = s->length = 0;
-    return grant_frame_hold(current->domain, mfn, s->write);
+    return grant_frame_hold(d, mfn, s->write);
 }
 
 /* Holds what p names, unless that is held already. GNTST_*. */

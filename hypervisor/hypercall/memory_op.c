@@ -29,6 +29,7 @@ static long domain_number(unsigned int op, const domid_t __guest *arg)
         return rc;
     return op == XENMEM_current_reservation   ? (long)d->tot_pages
            : op == XENMEM_maximum_reservation ? (long)d->max_pages
+           : d->is_hvm                        ? (long)arch_physmap_max_gfn(d) - 1
                                               : (long)d->shared_info->arch.max_pfn - 1;
 }
 
@@ -95,7 +96,7 @@ long do_memory_op(unsigned long cmd, void __guest *arg)
     unsigned long start = cmd >> MEMORY_OP_SHIFT;
 
     if (start && op != XENMEM_increase_reservation && op != XENMEM_decrease_reservation &&
-        op != XENMEM_populate_physmap)
+        op != XENMEM_populate_physmap && op != XENMEM_add_to_physmap && op != XENMEM_add_to_physmap_batch)
         return -EINVAL;
     switch (op) {
     case XENMEM_increase_reservation:

@@ -42,6 +42,8 @@ static bool extent_give(struct domain *d, const struct xen_memory_reservation *r
     f = domain_alloc_frames(d, r->extent_order, heap_flags(r->mem_flags));
     if (!f)
         return false;
+    if (d->is_hvm) /* its number of the frame is its own affair */
+        return !populate || !arch_physmap_populate(d, _gfn(gpfn), f, r->extent_order);
     mfn = mfn_x(frame_mfn(f));
     if (populate)
         for (unsigned long j = 0; j < 1UL << r->extent_order; j++)
@@ -64,6 +66,26 @@ static bool frame_give_back(struct domain *d, mfn_t mfn)
         arch_set_m2p(mfn, ~0UL);
     frame_put(f);
     return was;
+}
+
+/* From extent i on, until one cannot be taken: the first that was not looked at, or was not there. */
+static unsigned long extents_take_physmap(struct domain *d, const struct xen_memory_reservation *r, unsigned long i,
+                                          bool *again)
+{
+    xen_pfn_t gfns[16];
+    unsigned int n = 0, done = 0;
+
+    for (unsigned long start = i; i < r->nr_extents && done == n; i += done) {
+        *again = i > start && hypercall_preempt_check();
+        if (*again)
+            break;
+        n = min(r->nr_extents - i, (unsigned long)ARRAY_SIZE(gfns));
+        if (n == 1 ? guest_read(gfns, r->extent_start, i)
+                   : copy_from_guest(gfns, (const void __guest *)(r->extent_start.p + i), n * sizeof(gfns[0])))
+            break;
+        done = arch_physmap_decrease(d, gfns, n, r->extent_order);
+    }
+    return i;
 }
 
 static bool extent_take(struct domain *d, const struct xen_memory_reservation *r, unsigned long i)
@@ -92,7 +114,12 @@ long memory_reservation(unsigned int op, unsigned long start, void __guest *arg)
     rc = domain_get_target(r.domid, &d);
     if (rc)
         return rc == -ESRCH ? (long)start : rc;
-    for (i = start; i < r.nr_extents; i++) {
+    i = start;
+    if (unlikely(d->is_hvm) && op == XENMEM_decrease_reservation) {
+        i = extents_take_physmap(d, &r, start, &again);
+        return again ? hypercall_again(2, op | i << MEMORY_OP_SHIFT, arg) : (long)i;
+    }
+    for (; i < r.nr_extents; i++) {
         again = i > start && hypercall_preempt_check();
         if (again || !(op == XENMEM_decrease_reservation ? extent_take(d, &r, i)
                                                          : extent_give(d, &r, i, op == XENMEM_populate_physmap)))
@@ -244,6 +271,8 @@ long memory_exchange(void __guest *arg)
     rc = domain_get_target(ex.in.domid, &d);
     if (rc)
         return rc;
+    if (d->is_hvm)
+        return -EOPNOTSUPP;
     first = ex.nr_exchanged >> in_order;
     for (i = first; !rc && i < ex.in.nr_extents >> in_order; i++) {
         rc = i > first && hypercall_preempt_check() ? -ERESTART : chunk_exchange(d, &ex, i, in_order, out_order);

@@ -124,6 +124,8 @@ void arch_vcpu_nmi(struct vcpu *v) { v->arch.nmis++; }
 
 void arch_internal_event(struct vcpu *v) { v->arch.internal_events++; }
 
+unsigned long arch_get_m2p(mfn_t mfn) { return mfn_x(mfn); }
+
 mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
 {
     (void)d;

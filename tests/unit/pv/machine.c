@@ -441,6 +441,26 @@ int p2m_relinquish(struct domain *d) { return (void)d, 0; }
 
 mfn_t p2m_own_mfn(struct domain *d, gfn_t gfn, bool write) { return (void)d, (void)gfn, (void)write, INVALID_MFN; }
 
+int p2m_put_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
+{
+    return (void)d, (void)gfn, (void)mfn, (void)readonly, -EINVAL;
+}
+
+bool p2m_take_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
+{
+    return (void)d, (void)gfn, (void)mfn, (void)readonly, false;
+}
+
+int arch_physmap_populate(struct domain *d, gfn_t gfn, struct frame *f, unsigned int order)
+{
+    return (void)d, (void)gfn, (void)f, (void)order, -EINVAL;
+}
+
+unsigned int arch_physmap_decrease(struct domain *d, const xen_pfn_t *gfns, unsigned int n, unsigned int order)
+{
+    return (void)d, (void)gfns, (void)n, (void)order, 0;
+}
+
 void arch_flush_domain_tlb(struct domain *d)
 {
     struct cpumask m = d->arch.dirty_cpus;

@@ -8,6 +8,7 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/hvm/platform/platform.h>
+#include <arch/x86/mm/p2m.h>
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/pv/pv.h>
@@ -122,7 +123,7 @@ long arch_do_domctl(struct xen_domctl *op, struct domain *d)
     case XEN_DOMCTL_get_cpu_policy: return policy_to_guest(d->arch.policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
     case XEN_DOMCTL_set_cpu_policy: return set_policy(d, p);
     case XEN_DOMCTL_sendtrigger: return send_trigger(d, &op->u.sendtrigger);
-    default: return hypercall_unknown("domctl", op->cmd, -ENOSYS);
+    default: return memory_domctl(op, d);
     }
 }
 

@@ -22,4 +22,7 @@ void m2p_share(void);
 /* From arch_domain_free. */
 void memory_map_free(struct domain *d);
 
+/* physmap.c: XENMEM_add_to_physmap, _batch (start: how many are done), XENMEM_remove_from_physmap. */
+long physmap_op(unsigned int op, unsigned long start, void __guest *arg);
+
 #endif

@@ -10,6 +10,7 @@
 #include <boot/boot.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
+#include <hypercall/memory_op.h>
 #include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
@@ -145,23 +146,11 @@ static long machphys_mfn_list(void __guest *arg)
     return copy_to_guest(arg, &list, sizeof(list));
 }
 
-/* PV domains have no physical map that frames could be put into. */
-static long add_to_physmap(const void __guest *arg)
-{
-    domain_ref d = NULL;
-    domid_t id;
-    long rc;
-
-    /* All three structures begin with the domain's id. */
-    if (copy_from_guest(&id, arg, sizeof(id)))
-        return -EFAULT;
-    rc = domain_get_target(id, &d);
-    return rc ? rc : -EACCES;
-}
-
 long arch_memory_op(unsigned long cmd, void __guest *arg)
 {
-    switch (cmd) {
+    unsigned int op = cmd & MEMORY_OP_MASK;
+
+    switch (op) {
     case XENMEM_machine_memory_map:
         return current->domain->is_privileged ? map_write(arg, NULL, boot_info.nr_ranges) : -EPERM;
     case XENMEM_memory_map: return own_memory_map(arg);
@@ -170,7 +159,7 @@ long arch_memory_op(unsigned long cmd, void __guest *arg)
     case XENMEM_machphys_mfn_list: return machphys_mfn_list(arg);
     case XENMEM_add_to_physmap:
     case XENMEM_add_to_physmap_batch:
-    case XENMEM_remove_from_physmap: return add_to_physmap(arg);
-    default: return hypercall_unknown("memory_op", cmd, -ENOSYS);
+    case XENMEM_remove_from_physmap: return physmap_op(op, cmd >> MEMORY_OP_SHIFT, arg);
+    default: return hypercall_unknown("memory_op", op, -ENOSYS);
     }
 }

@@ -14,8 +14,8 @@
  *  1. Each entry that has a frame holds a reference to it (to each of its 512 or 262144, for a large one); one of
  * another domain that lets write (P2M_GRANT_RW, P2M_FOREIGN) a count as FT_WRITABLE too, so that no page table of a PV
  * guest can be written. Own frames need no type: frames of HVM domains never become page tables or descriptors
- * (pv/types.c, contents_validate). Machine frames of devices (P2M_MMIO_DIRECT) are no frames in this sense; who maps
- * them checks the right to.
+ * (pv/types.c, contents_validate; those only of a PV vCPU's own frames). Machine frames of devices (P2M_MMIO_DIRECT)
+ * are no frames in this sense; who maps them checks the right to.
  *  2. Entries change under the lock, by one store each. What an entry held goes to the one who overwrote it, into a
  * struct p2m_gone, and from there back only after p2m_flush(): no CPU remembers it any more.
  *  3. Tables are never freed before the end of the domain, and an entry that became a table stays one. So a lookup
@@ -93,10 +93,7 @@ static void frames_put(enum p2m_type type, mfn_t mfn, unsigned long n)
             frame_put(f);
 }
 
-static bool type_is_own(enum p2m_type type)
-{
-    return type == P2M_RAM || type == P2M_RAM_RO || type == P2M_LOGDIRTY || type == P2M_IOREQ_SERVER;
-}
+static bool type_is_own(enum p2m_type type) { return P2M_OWN_TYPES >> type & 1; }
 
 static void answer(void *arg __unused) {}
 
@@ -118,8 +115,11 @@ void p2m_settle(struct domain *d, struct p2m_gone *gone)
     if (!gone->nr)
         return;
     p2m_flush(d);
-    for (struct p2m_run *r = gone->run; r < gone->run + gone->nr; r++)
+    for (struct p2m_run *r = gone->run; r < gone->run + gone->nr; r++) {
+        for (unsigned long i = 0; gone->release && type_is_own(r->type) && i < 1UL << r->order; i++)
+            frame_release(mfn_frame(_mfn(r->mfn + i)));
         frames_put(r->type, _mfn(r->mfn), 1UL << r->order);
+    }
     gone->nr = 0;
 }
 
@@ -273,30 +273,41 @@ static long extent_put(struct p2m *p2m, unsigned long gfn, mfn_t mfn, unsigned l
     return p2m_span(level);
 }
 
-int p2m_set_noflush(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type,
-                    struct p2m_gone *gone)
+/* From *gfn on; on return what is left is not put. 0, -ENOMEM, -EINVAL. */
+static int range_put(struct domain *d, unsigned long *gfn, mfn_t *mfn, unsigned long *n, enum p2m_type type,
+                     struct p2m_gone *gone)
 {
     struct p2m *p2m = d->arch.p2m;
-    unsigned long g = gfn_x(gfn), n = 1UL << order;
-    long done = g < P2M_GFN_LIMIT && n <= P2M_GFN_LIMIT - g ? 0 : -EINVAL;
+    long done;
 
-    while (done >= 0 && n) {
+    if (*gfn >= P2M_GFN_LIMIT || *n > P2M_GFN_LIMIT - *gfn)
+        return -EINVAL;
+    while (*n) {
         if (gone->nr == P2M_GONE_MAX)
             p2m_settle(d, gone);
         spin_lock(&p2m->lock);
-        done = extent_put(p2m, g, mfn, n, type, gone);
+        done = extent_put(p2m, *gfn, *mfn, *n, type, gone);
         spin_unlock(&p2m->lock);
         if (done < 0)
-            break;
-        done = min((unsigned long)done, n);
-        g += done;
-        n -= done;
-        if (!mfn_eq(mfn, INVALID_MFN))
-            mfn = mfn_add(mfn, done);
+            return done;
+        done = min((unsigned long)done, *n);
+        *gfn += done;
+        *n -= done;
+        if (!mfn_eq(*mfn, INVALID_MFN))
+            *mfn = mfn_add(*mfn, done);
     }
-    if (done < 0)
+    return 0;
+}
+
+int p2m_set_noflush(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type,
+                    struct p2m_gone *gone)
+{
+    unsigned long g = gfn_x(gfn), n = 1UL << order;
+    int rc = range_put(d, &g, &mfn, &n, type, gone);
+
+    if (rc)
         frames_put(type, mfn, n);
-    return done < 0 ? done : 0;
+    return rc;
 }
 
 int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
@@ -352,6 +363,16 @@ void p2m_mark_dirty(struct domain *d, gfn_t gfn)
     else
         e = p2m_entry_find(p2m, gfn_x(gfn), &level, false);
     __atomic_store_n(e, entry_make(p2m, entry_mfn(*e, level, 0), P2M_RAM, level), __ATOMIC_SEQ_CST);
+}
+
+int p2m_put_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
+{
+    unsigned long g = gfn_x(gfn), n = 1;
+    struct p2m_gone gone = {};
+    int rc = range_put(d, &g, &mfn, &n, readonly ? P2M_GRANT_RO : P2M_GRANT_RW, &gone);
+
+    p2m_settle(d, &gone);
+    return rc;
 }
 
 bool p2m_take_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
@@ -479,12 +500,6 @@ void p2m_free(struct domain *d)
 mfn_t p2m_root(const struct domain *d) { return virt_to_mfn(d->arch.p2m->root); }
 
 unsigned long p2m_max_gfn(const struct domain *d) { return READ_ONCE(d->arch.p2m->max_gfn); }
-
-void p2m_pool_get(const struct domain *d, unsigned long *limit, unsigned long *used)
-{
-    *limit = d->arch.p2m->pool_limit;
-    *used = d->arch.p2m->pool_used;
-}
 
 int p2m_pool_set(struct domain *d, unsigned long limit)
 {

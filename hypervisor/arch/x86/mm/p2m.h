@@ -32,6 +32,8 @@ enum p2m_type {
 #define P2M_BIT(t) (1U << P2M_##t)
 #define P2M_WRITE_TYPES \
     (P2M_BIT(RAM) | P2M_BIT(GRANT_RW) | P2M_BIT(FOREIGN) | P2M_BIT(IOREQ_SERVER)) /* P2M_LOGDIRTY: mark it first */
+/* d's own memory */
+#define P2M_OWN_TYPES  (P2M_BIT(RAM) | P2M_BIT(RAM_RO) | P2M_BIT(LOGDIRTY) | P2M_BIT(IOREQ_SERVER))
 #define P2M_READ_TYPES (P2M_WRITE_TYPES | P2M_BIT(LOGDIRTY) | P2M_BIT(RAM_RO) | P2M_BIT(GRANT_RO))
 
 /* How a vendor's entries say it. A/D bits are set in advance: the CPU never writes to our tables. */
@@ -93,6 +95,7 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
  */
 #define P2M_GONE_MAX 16
 struct p2m_gone {
+    bool release; /* d gives up its own frames among them: what nobody else holds is free then */
     unsigned int nr;
     struct p2m_run {
         u32 mfn;
@@ -120,9 +123,11 @@ int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_ty
 void p2m_mark_dirty(struct domain *d, gfn_t gfn);
 
 /*
- * gfn becomes NONE if it is a grant's entry for mfn with these rights: true, and what it held is the caller's, after a
- * flush (arch_grant_unmap).
+ * arch_grant_map: a granted frame comes to gfn, with what the caller holds of it; an error leaves that to the caller.
+ * take: gfn becomes NONE if it is a grant's entry for mfn with these rights: true, and what it held is the caller's,
+ * after a flush (arch_grant_unmap).
  */
+int p2m_put_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly);
 bool p2m_take_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly);
 
 /*
@@ -141,10 +146,19 @@ enum p2m_fault p2m_fault(struct domain *d, paddr_t gpa, unsigned int access);
 /* One past the highest guest frame that was ever put in. */
 unsigned long p2m_max_gfn(const struct domain *d);
 
-/*
- * The paging pool: how many pages the tables may take, at most. set: 0, -ENOMEM (as many are in use already).
- */
-void p2m_pool_get(const struct domain *d, unsigned long *limit, unsigned long *used);
+/* Limits the pages that the tables may take. 0; -ENOMEM: more are in use already. */
 int p2m_pool_set(struct domain *d, unsigned long limit);
+
+/*
+ * p2m_dirty.c: the n guest frames from `first` on. PEEK: which were written since they were last cleaned, a bit each;
+ * CLEAN: the same, and from here on it is noticed when they are written, after a p2m_flush() by the caller; STOP:
+ * writes are noticed no longer. bitmap: n bits, or NULL. 0; -ENOMEM (part is done).
+ */
+enum p2m_dirty_op { P2M_DIRTY_PEEK, P2M_DIRTY_CLEAN, P2M_DIRTY_STOP };
+int p2m_dirty_scan(struct domain *d, gfn_t first, unsigned long n, enum p2m_dirty_op op, u8 *bitmap);
+
+/* p2m_control.c: control operations on memory, from arch_do_domctl; -ENOSYS when it is none of them. */
+struct xen_domctl;
+long memory_domctl(struct xen_domctl *op, struct domain *d);
 
 #endif

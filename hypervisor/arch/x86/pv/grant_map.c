@@ -3,9 +3,10 @@
  * Grants in PV page tables: the entry that GNTTABOP_map_grant_ref names gets a frame of another
  * domain, and GNTTABOP_unmap_grant_ref takes it out. Reference and type of the frame are the caller's (core/grant.c)
  * until the entry is in; from then on they are what the entry holds, and they go back to the caller with the unmap.
- * (ABI: xen/grant_table.h, GNTMAP_*.)
+ * For an HVM domain the place is a guest physical address, in its physical map. (ABI: xen/grant_table.h, GNTMAP_*.)
  */
 #include <arch/arch.h>
+#include <arch/x86/mm/p2m.h>
 #include <arch/x86/pv/mmu.h>
 #include <lib/lib.h>
 #include <xen/grant_table.h>
@@ -23,6 +24,15 @@ static u64 *grant_entry(u64 addr, bool is_pte)
     return f && l1_lock_of(f, current->domain) ? p : NULL;
 }
 
+/* An HVM domain's: what it may ask of the entry is nothing. */
+static int physmap_grant_map(u64 gpa, mfn_t mfn, unsigned int flags)
+{
+    if (flags & (GNTMAP_device_map | GNTMAP_application_map | GNTMAP_contains_pte) ||
+        p2m_put_grant(current->domain, _gfn(gpa >> PAGE_SHIFT), mfn, flags & GNTMAP_readonly))
+        return GNTST_general_error;
+    return GNTST_okay;
+}
+
 static u64 grant_exchange(u64 *p, u64 new)
 {
     u64 old = __atomic_exchange_n(p, new, __ATOMIC_SEQ_CST);
@@ -33,9 +43,11 @@ static u64 grant_exchange(u64 *p, u64 new)
 
 int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags)
 {
-    u64 *p = grant_entry(host_addr, flags & GNTMAP_contains_pte);
-    u64 e = mfn_to_paddr(mfn) | PTE_P | PTE_US | PTE_A | PTE_D;
+    u64 *p, e = mfn_to_paddr(mfn) | PTE_P | PTE_US | PTE_A | PTE_D;
 
+    if (unlikely(current->domain->is_hvm))
+        return physmap_grant_map(host_addr, mfn, flags);
+    p = grant_entry(host_addr, flags & GNTMAP_contains_pte);
     if (!p)
         return GNTST_general_error;
     if (!(flags & GNTMAP_readonly))
@@ -50,9 +62,14 @@ int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags)
 /* Only if the entry maps mfn with the rights that the grant was mapped with. */
 int arch_grant_unmap(u64 host_addr, mfn_t mfn, unsigned int flags)
 {
-    u64 *p = grant_entry(host_addr, flags & GNTMAP_contains_pte), e;
+    u64 *p, e;
     bool same;
 
+    if (unlikely(current->domain->is_hvm))
+        return p2m_take_grant(current->domain, _gfn(host_addr >> PAGE_SHIFT), mfn, flags & GNTMAP_readonly)
+                   ? GNTST_okay
+                   : GNTST_general_error;
+    p = grant_entry(host_addr, flags & GNTMAP_contains_pte);
     if (!p)
         return GNTST_general_error;
     e = READ_ONCE(*p);

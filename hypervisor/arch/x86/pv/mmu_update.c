@@ -62,21 +62,6 @@ static int m2p_update(struct domain *fd, u64 ptr, u64 val)
     return 0;
 }
 
-/*
- * A present entry for a frame of an HVM domain names it by that domain's numbering. It may be gone the next moment:
- * the entry will be checked as any other, and the frame is fd's then or it is refused. 0 or -EINVAL.
- */
-static __noinline int foreign_translate(struct domain *fd, u64 *val)
-{
-    mfn_t mfn;
-
-    if (!(*val & PTE_P))
-        return 0;
-    mfn = p2m_own_mfn(fd, _gfn(mfn_x(pte_mfn(*val))), *val & PTE_RW);
-    *val = (*val & ~PTE_ADDR) | (mfn_to_paddr(mfn) & PTE_ADDR);
-    return mfn_eq(mfn, INVALID_MFN) ? -EINVAL : 0;
-}
-
 /* What is not a change of a level-1 entry: of the tables above, or of a frame that is no table
  * (yet). */
 static __noinline int update_held(struct held *h, const struct owners *o, u64 ptr, u64 val, enum exchange how)
@@ -108,8 +93,6 @@ static inline int update_one(struct held *h, const struct owners *o, u64 ptr, u6
         return m2p_update(o->frame, ptr, val);
     if (unlikely(cmd > MMU_PT_UPDATE_NO_TRANSLATE))
         return -ENOSYS;
-    if (unlikely(o->frame->is_hvm) && cmd != MMU_PT_UPDATE_NO_TRANSLATE && foreign_translate(o->frame, &val))
-        return -EINVAL;
     f = l1_table(paddr_to_mfn(ptr), o->table);
     if (likely(f)) {
         u64 *p = paddr_to_virt(ptr);
@@ -119,6 +102,29 @@ static inline int update_one(struct held *h, const struct owners *o, u64 ptr, u6
             return rc;
     }
     return update_held(h, o, ptr, val, how);
+}
+
+/*
+ * A present entry for a frame of an HVM domain names it by that domain's numbering. The frame may be gone from there
+ * the next moment: the entry will be checked as any other, and it is fd's then or refused. INVALID_MFN: there is none.
+ */
+static mfn_t foreign_mfn(struct domain *fd, u64 val)
+{
+    return val & PTE_P ? p2m_own_mfn(fd, _gfn(mfn_x(pte_mfn(val))), val & PTE_RW) : _mfn(0);
+}
+
+static __noinline void foreign_translate(struct domain *fd, struct mmu_update *req, unsigned int n)
+{
+    for (; n; n--, req++) {
+        mfn_t mfn = foreign_mfn(fd, req->val);
+
+        if ((req->ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE || (req->ptr & 7) == MMU_MACHPHYS_UPDATE)
+            continue;
+        if (mfn_eq(mfn, INVALID_MFN))
+            req->ptr = 0; /* nobody's table */
+        else if (req->val & PTE_P)
+            req->val = (req->val & ~PTE_ADDR) | mfn_to_paddr(mfn);
+    }
 }
 
 static unsigned int update_some(struct held *h, const struct owners *o, const mmu_update_t __guest *reqs,
@@ -134,6 +140,8 @@ static unsigned int update_some(struct held *h, const struct owners *o, const mm
         size_t left = raw_copy_from_guest(req, reqs + done, n * sizeof(req[0]));
         unsigned int good = n - DIV_ROUND_UP(left, sizeof(req[0]));
 
+        if (unlikely(o->frame->is_hvm))
+            foreign_translate(o->frame, req, good);
         for (unsigned int i = 0; i < good; i++, done++) {
             *rc = update_one(h, o, req[i].ptr, req[i].val);
             if (unlikely(*rc))
@@ -191,7 +199,7 @@ static long update_va_mapping(unsigned long va, u64 val, unsigned long flags, st
     struct frame *f = p ? l1_table(virt_to_mfn(p), o.table) : NULL;
     int rc;
 
-    if (unlikely(!f) || (unlikely(fd->is_hvm) && foreign_translate(fd, &val)))
+    if (unlikely(!f))
         return -EINVAL;
     rc = l1_update(f, p, READ_ONCE(*p), val, &o, EXCHANGE_PLAIN);
     if (unlikely(rc))
@@ -219,7 +227,14 @@ long do_update_va_mapping_otherdomain(unsigned long va, u64 val, unsigned long f
     rc = fd_get(domid, &fd);
     if (rc)
         return rc;
-    rc = update_va_mapping(va, val, flags, fd);
+    if (fd->is_hvm && val & PTE_P) {
+        mfn_t mfn = foreign_mfn(fd, val);
+
+        rc = mfn_eq(mfn, INVALID_MFN) ? -EINVAL
+                                      : update_va_mapping(va, (val & ~PTE_ADDR) | mfn_to_paddr(mfn), flags, fd);
+    } else {
+        rc = update_va_mapping(va, val, flags, fd);
+    }
     fd_put(fd);
     return rc == -ERESTART ? hypercall_again(4, va, val, flags, (unsigned long)domid) : rc;
 }

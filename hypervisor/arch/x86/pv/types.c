@@ -293,11 +293,11 @@ static int contents_validate(struct frame *f, u64 type, unsigned int *pos, bool 
 
     if (type == FT_WRITABLE)
         return 0;
-    d = frame_owner(f);
-    if (!d || d->is_hvm) /* its frames are in its physical map, writable: they never become anything else */
-        return -EINVAL;
     if (type == FT_SEGDESC)
         return descriptors_fit(t) ? 0 : -EINVAL;
+    d = frame_owner(f);
+    if (!d || d->is_hvm) /* its frames are in its physical map, writable: they never become tables */
+        return -EINVAL;
     if (type == FT_L1)
         return table_validate(t, 1, d, pos, false);
     rc = table_validate(t, type_level(type), d, pos, preemptible);
