@@ -431,6 +431,16 @@ static void test_pit(void **state)
     ticks = rig_timer_runs;
     rig_pass(MILLISECS(100));
     assert_in_range(rig_timer_runs - ticks, 900, 1100);
+    /* Nobody runs: it rests until somebody does. */
+    rig_v(0)->is_running = rig_v(1)->is_running = false;
+    ticks = rig_timer_runs;
+    rig_pass(SECONDS(1));
+    assert_in_range(rig_timer_runs - ticks, 0, 3);
+    rig_v(1)->is_running = true;
+    platform_vcpu_load(rig_v(1));
+    ticks = rig_timer_runs;
+    rig_pass(MILLISECS(100));
+    assert_in_range(rig_timer_runs - ticks, 900, 1100);
     rig_end();
 }
 

@@ -69,6 +69,7 @@ void rig_start(u32 flags, unsigned int vcpus)
     for (unsigned int i = 0; i < vcpus; i++) {
         assert_int_equal(platform_vcpu_create(rig_v(i)), 0);
         rig_v(i)->arch.initialised = true;
+        rig_v(i)->is_running = true;
     }
     rig_resets = 0;
     rig_sipi = -1;

@@ -228,7 +228,7 @@ void vhpet_init(struct platform *p)
         t->config = t->period = 0;
         t->cmp = ~0UL;
         if (!t->timer.fired)
-            vtimer_init(&t->timer, p->d, 0, &p->lock, fired);
+            vtimer_init(&t->timer, p->d, NULL, &p->lock, fired);
         vtimer_stop(&t->timer);
     }
 }

@@ -252,7 +252,7 @@ enum hvm_io_result vpit_speaker_port(struct vcpu *v, u64 port __unused, unsigned
 void vpit_init(struct platform *p)
 {
     if (!p->pit.timer.fired)
-        vtimer_init(&p->pit.timer, p->d, 0, &p->lock, fired);
+        vtimer_init(&p->pit.timer, p->d, NULL, &p->lock, fired);
     vtimer_stop(&p->pit.timer);
     memset(&p->pit.hw, 0, sizeof(p->pit.hw));
     for (unsigned int n = 0; n < 3; n++) {

@@ -131,9 +131,10 @@ void platform_vcpu_load(struct vcpu *v)
 {
     struct platform *p = v->domain->arch.hvm->platform;
 
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see vtimer_softirq */
     vtimer_follow(&v->arch.hvm.vlapic->timer, v->processor);
-    if (v->id == 0 && p->flags != XEN_X86_EMU_LAPIC)
-        for_each_vtimer(p, vtimer_follow, v->processor);
+    if (p->flags != XEN_X86_EMU_LAPIC)
+        for_each_vtimer(p, v->id == 0 ? vtimer_follow : vtimer_resume, v->processor);
 }
 
 /* ---- interrupts from elsewhere ---- */

@@ -100,7 +100,7 @@ void vpm_init(struct platform *p)
     p->pm.hw = (struct hvm_hw_pmtimer){.tmr_val = -ticks_now()};
     if (!p->pm.timer.fired) {
         p->pm.base = ACPI_PM1A_EVT_BLK_ADDRESS_V0;
-        vtimer_init(&p->pm.timer, p->d, 0, &p->lock, fired);
+        vtimer_init(&p->pm.timer, p->d, NULL, &p->lock, fired);
     }
     update_sci(p);
     arm(p);

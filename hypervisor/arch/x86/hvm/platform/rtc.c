@@ -255,8 +255,8 @@ void vrtc_init(struct platform *p)
     u8 *c = p->rtc.hw.cmos_data;
 
     if (!p->rtc.update.fired) {
-        vtimer_init(&p->rtc.periodic, p->d, 0, &p->lock, periodic_fired);
-        vtimer_init(&p->rtc.update, p->d, 0, &p->lock, update_fired);
+        vtimer_init(&p->rtc.periodic, p->d, NULL, &p->lock, periodic_fired);
+        vtimer_init(&p->rtc.update, p->d, NULL, &p->lock, update_fired);
     }
     c[REG_A] = 0x26; /* the usual clock, 1024 Hz */
     c[REG_B] = B_24H;

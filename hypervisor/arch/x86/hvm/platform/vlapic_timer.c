@@ -34,7 +34,7 @@ static void timer_fired(struct vtimer *t)
 void vlapic_timer_setup(struct vlapic *l)
 {
     spin_lock_init(&l->lock, LOCK_VLAPIC);
-    vtimer_init(&l->timer, l->v->domain, l->v->id, &l->lock, timer_fired);
+    vtimer_init(&l->timer, l->v->domain, l->v, &l->lock, timer_fired);
 }
 
 u32 vlapic_timer_count(const struct vlapic *l)

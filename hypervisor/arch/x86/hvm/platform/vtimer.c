@@ -10,12 +10,24 @@
 
 static void vtimer_set(struct vtimer *t)
 {
-    const struct vcpu *v = t->domain->vcpu[t->vcpu_id];
+    const struct vcpu *v = t->v ?: t->domain->vcpu[0];
 
     t->resting = false;
     if (v)
         timer_migrate(&t->timer, READ_ONCE(v->processor));
     timer_set(&t->timer, t->due);
+}
+
+static bool anybody_runs(const struct vtimer *t)
+{
+    const struct vcpu *v;
+
+    if (t->v)
+        return READ_ONCE(t->v->is_running);
+    for_each_vcpu (t->domain, v)
+        if (READ_ONCE(v->is_running))
+            return true;
+    return false;
 }
 
 static void vtimer_softirq(void *data)
@@ -25,24 +37,29 @@ static void vtimer_softirq(void *data)
     spin_guard_irqsave(t->lock);
 
     late = now() - t->due;
-    if (!t->armed || late < 0)
+    if (!t->armed || t->resting || late < 0)
         return;
+    t->armed = t->period;
     if (t->period) {
         t->due += (late / t->period + 1) * t->period;
-        if (READ_ONCE(t->domain->pause_count))
-            t->resting = true;
-        else
+        /*
+         *   here                       the CPU that switches to whom it is for
+         *   resting = true             is_running = true
+         *   full barrier               full barrier
+         *   is_running? go on          resting? go on
+         */
+        WRITE_ONCE(t->resting, true);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (anybody_runs(t))
             vtimer_set(t);
-    } else {
-        t->armed = false;
     }
     t->fired(t);
 }
 
-void vtimer_init(struct vtimer *t, struct domain *d, unsigned int vcpu_id, struct spinlock *lock,
+void vtimer_init(struct vtimer *t, struct domain *d, struct vcpu *v, struct spinlock *lock,
                  void (*fired)(struct vtimer *t))
 {
-    *t = (struct vtimer){.domain = d, .vcpu_id = vcpu_id, .lock = lock, .fired = fired};
+    *t = (struct vtimer){.domain = d, .v = v, .lock = lock, .fired = fired};
     timer_init(&t->timer, vtimer_softirq, t, smp_processor_id());
 }
 
@@ -66,14 +83,22 @@ void vtimer_kill(struct vtimer *t)
         timer_kill(&t->timer);
 }
 
+void vtimer_resume(struct vtimer *t, unsigned int cpu __unused)
+{
+    if (likely(!READ_ONCE(t->resting)))
+        return;
+    spin_guard_irqsave(t->lock);
+    if (t->resting)
+        vtimer_set(t);
+}
+
 void vtimer_follow(struct vtimer *t, unsigned int cpu)
 {
-    if (unlikely(READ_ONCE(t->resting))) {
-        spin_guard_irqsave(t->lock);
-
-        if (t->resting)
-            vtimer_set(t);
+    if (likely(!READ_ONCE(t->resting) && (t->timer.cpu == cpu || !READ_ONCE(t->armed))))
         return;
-    }
-    timer_migrate(&t->timer, cpu);
+    spin_guard_irqsave(t->lock);
+    if (t->resting)
+        vtimer_set(t);
+    else if (t->armed)
+        timer_migrate(&t->timer, cpu);
 }
