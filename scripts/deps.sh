@@ -10,7 +10,7 @@ set -eu
 
 declare -A GROUPS_OF=(
     [build]="gcc make binutils libc6-dev libxen-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
-        liblz4-dev libjson-c-dev libyajl-dev pkg-config libcmocka-dev python3 clang-format universal-ctags"
+        liblz4-dev libjson-c-dev libyajl-dev pkg-config libcmocka-dev libunicorn-dev python3 clang-format universal-ctags"
     [emulator]="qemu-system-x86 qemu-utils ovmf"
     [images]="linux-image-amd64 busybox-static kmod bash iproute2 bridge-utils mmdebstrap
         debian-archive-keyring cpio e2fsprogs xenstore-utils grub-common grub-pc-bin

@@ -5,6 +5,7 @@ goes to the log; here it is counted."""
 import os
 import re
 import subprocess
+import time
 
 from lab import paths
 
@@ -48,4 +49,24 @@ def sched_sim(context):
     return f"worst distance from a fair share {worst} %"
 
 
-TESTS = {"unit": unit, "sched-sim": sched_sim}
+def emulator(context):
+    """The instruction emulator against the bare CPU and Unicorn: random cases of all that it claims, no difference."""
+    program = os.path.join(paths.BUILD, "unit", "emulator")
+    log = os.path.join(context.folder, "log")
+    cases, unicorn = ("5000000", "50000") if context.long else ("150000", "4000")
+    commands = [["make", "-s", "-C", os.path.join(paths.TOP, "tests", "unit"), program]]
+    # One seed is always the same, the other is told: with it a difference can be had again.
+    seeds = ["1", str(int(time.time()))]
+    commands += [[program, "--cases", cases, "--unicorn", unicorn, "--seed", seed] for seed in seeds]
+    with open(log, "w+", encoding="utf-8", errors="replace") as f:
+        for command in commands:
+            print(*command, file=f, flush=True)
+            if subprocess.run(command, stdout=f, stderr=subprocess.STDOUT, check=False).returncode:
+                raise Failure(f"a difference, or no end (seeds {' and '.join(seeds)}), see {log}")
+        f.seek(0)
+        text = f.read()
+    compared = sum(int(n) for n in re.findall(r"^emulator: (\d+) cases compared, 0 differences$", text, re.M))
+    return f"{compared} cases, seeds {' and '.join(seeds)}"
+
+
+TESTS = {"unit": unit, "sched-sim": sched_sim, "emulator": emulator}

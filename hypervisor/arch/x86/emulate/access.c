@@ -9,8 +9,6 @@
 #define TSS_IO_MAP   102   /* offset of the offset of the I/O map */
 #define TSS_TYPES_32 0x800 /* set of types: busy 32-bit or 64-bit TSS */
 
-static bool canonical(u64 va) { return (u64)((s64)(va << 16) >> 16) == va; }
-
 /* Is seg:ea, `bytes` long, inside, and may it be accessed so? */
 static bool segment_allows(const struct emulation *e, const struct emu_segment *s, u64 ea, unsigned int bytes,
                            bool write)
@@ -36,7 +34,7 @@ int emu_linear(struct emulation *e, enum insn_seg seg, u64 ea, unsigned int byte
         e->ops->segment(e, seg, &s);
     *linear = s.base + ea;
     if (e->code_bytes == 8) {
-        if (canonical(*linear) && canonical(*linear + bytes - 1))
+        if (emu_canonical(*linear) && emu_canonical(*linear + bytes - 1))
             return EMU_DONE;
     } else {
         *linear = (u32)*linear;

@@ -5,14 +5,14 @@
  */
 #include <arch/x86/emulate/alu.h>
 
-/* The instruction on d and s, with the carry flag that was; OF comes back in AL, the other flags in AH. */
-#define RUN(text)                                            \
-    __asm__("btl $0, %k[f]\n\t" text "\n\tlahf\n\tseto %%al" \
-            : [d] "+&r"(d), "=&a"(out)                       \
-            : [s] "c"(s), [x] "r"(x), [f] "r"(*flags)        \
+/* The instruction on d and s with the flags as they were: OF in AL (as 0 or 1), the others in AH, before and after. */
+#define RUN(text)                                                       \
+    __asm__("addb $0x7f, %%al\n\tsahf\n\t" text "\n\tlahf\n\tseto %%al" \
+            : [d] "+&r"(d), "+&a"(f)                                    \
+            : [s] "c"(s), [x] "r"(x)                                    \
             : "cc")
 
-/* By size; S, D: constraint modifiers are put in front of the operands. */
+/* By operand size. */
 #define SIZED(m8, m16, m32, m64) \
     switch (bytes) {             \
     case 1: RUN(m8); break;      \
@@ -28,24 +28,9 @@
 #define WIDE(m)  SIZED("", m "w %w[s], %w[d]", m "l %k[s], %k[d]", m "q %[s], %[d]")
 #define FROM2(m) SIZED("", m "w %%cl, %w[x], %w[d]", m "l %%cl, %k[x], %k[d]", m "q %%cl, %[x], %[d]")
 
-/* Flags that an operation defines. */
-static u64 flags_of(enum insn_op op, unsigned int bytes, u64 s)
-{
-    if ((op >= OP_ROL && op <= OP_SAR) || op == OP_SHLD || op == OP_SHRD) {
-        if (!(s & (bytes == 8 ? 63 : 31)))
-            return 0;
-        return op <= OP_RCR ? FLAG_CF | FLAG_OF : FLAGS_ARITH;
-    }
-    if (op >= OP_BT && op <= OP_BTC)
-        return FLAG_CF;
-    if (op == OP_BSF || op == OP_BSR)
-        return FLAG_ZF;
-    return op == OP_NOT ? 0 : op == OP_IMUL2 ? FLAG_CF | FLAG_OF : FLAGS_ARITH;
-}
-
 u64 insn_alu(enum insn_op op, unsigned int bytes, u64 d, u64 s, u64 x, u64 *flags)
 {
-    u64 out = 0, defined = flags_of(op, bytes, s);
+    u64 f = (*flags & 0xff) << 8 | (*flags & FLAG_OF ? 1 : 0);
 
     switch (op) {
     case OP_ADD: BINARY("add");
@@ -75,11 +60,12 @@ u64 insn_alu(enum insn_op op, unsigned int bytes, u64 d, u64 s, u64 x, u64 *flag
     case OP_IMUL2: WIDE("imul");
     case OP_BSF: WIDE("bsf");
     case OP_BSR: WIDE("bsr");
+    case OP_TZCNT: WIDE("tzcnt"); /* on a CPU without: BSF, as its programs would see */
+    case OP_LZCNT: WIDE("lzcnt");
     case OP_SHLD: FROM2("shld");
     default: FROM2("shrd");
     }
-    out = (out >> 8 & 0xff) | (out & 1 ? FLAG_OF : 0);
-    *flags = (*flags & ~defined) | (out & defined);
+    *flags = (*flags & ~FLAGS_ARITH) | ((f >> 8 | (f & 1 ? FLAG_OF : 0)) & FLAGS_ARITH);
     return d & mask_of(bytes);
 }
 

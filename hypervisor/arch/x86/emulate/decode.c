@@ -154,6 +154,8 @@ static u8 operand_bytes(const struct insn *i, unsigned int code_bytes, unsigned 
 
     if (what & W_BYTE)
         return 1;
+    if (i->op == OP_MOVNTI)
+        return i->rex & 8 ? 8 : 4;
     if (code_bytes != 8)
         return what & W_REG || (code_bytes == 4) != i->opsize ? 4 : 2;
     if (i->rex & 8 || what & W_REG)
@@ -169,8 +171,6 @@ static unsigned int immediate_bytes(const struct insn *i, unsigned int what)
     case W_IMM8: return 1;
     case W_IMMZ: return min(i->op_bytes, (u8)4);
     case W_IMMV: return i->op_bytes;
-    case W_IMM16: return 2;
-    case W_IMM24: return 3;
     default: return 0;
     }
 }
@@ -184,6 +184,10 @@ static u8 operation(struct insn *i, unsigned int code_bytes, const struct insn_r
         return insn_group_op(row->op, i->modrm);
     if (row->op == OP_XCHG && i->opcode == 0x90 && (i->rep == 0xf3 || !(i->rex & 1)))
         return OP_PAUSE;
+    if ((i->rep && row->op == OP_MOVBE) || ((i->rep || i->opsize) && row->op == OP_MOVNTI))
+        return OP_NONE; /* CRC32, or nothing */
+    if (i->rep == 0xf3 && (row->op == OP_BSF || row->op == OP_BSR))
+        return row->op == OP_BSF ? OP_TZCNT : OP_LZCNT;
     if (row->op == OP_SSE) /* F2 and F3 go before 66 */
         i->sse = row->sse >> (i->rep == 0xf2 ? 12 : i->rep == 0xf3 ? 8 : i->opsize ? 4 : 0) & 15;
     return row->op == OP_SSE && !i->sse ? OP_NONE : row->op;
@@ -213,7 +217,7 @@ enum insn_status insn_decode(struct insn *i, unsigned int code_bytes, const stru
     what = row->what;
     memory = what & W_MODRM && decode_modrm(i, what);
     i->op = operation(i, code_bytes, row);
-    if (i->op == OP_NONE || (insn_op_flags[i->op] & OPF_MEMORY && !memory))
+    if (i->op == OP_NONE || (!memory && (insn_op_flags[i->op] & OPF_MEMORY || row->src == O_EA)))
         return unknown(i);
     i->dst = row->dst;
     i->src = row->src;

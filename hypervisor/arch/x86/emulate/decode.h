@@ -67,6 +67,8 @@ enum insn_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_TR };
     X(IMUL3, OPF_WRITE)                          \
     X(BSF, OPF_RW)                               \
     X(BSR, OPF_RW)                               \
+    X(TZCNT, OPF_RW)                             \
+    X(LZCNT, OPF_RW)                             \
     X(SHLD, OPF_RW)                              \
     X(SHRD, OPF_RW)                              \
     X(XCHG, OPF_RW | OPF_LOCK)                   \
@@ -81,9 +83,6 @@ enum insn_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_TR };
     X(POP, OPF_WRITE | OPF_64)                   \
     X(CALL, OPF_READ | OPF_64 | OPF_BRANCH)      \
     X(JMP, OPF_READ | OPF_64 | OPF_BRANCH)       \
-    X(RET, OPF_64 | OPF_BRANCH)                  \
-    X(ENTER, OPF_64)                             \
-    X(LEAVE, OPF_64)                             \
     X(XLAT, 0)                                   \
     X(SSE, OPF_MEMORY)                           \
     X(MOVS, 0)                                   \
@@ -170,7 +169,7 @@ struct insn {
     u8 modrm, mod, reg, rm; /* reg and rm extended by REX; all 0 without ModRM, mod 3 with a register */
     u16 sse;                /* as in the row */
     u64 ea;                 /* effective address without segment base, when there is a memory operand */
-    s64 imm;                /* sign-extended; ENTER: the first in bits 0..15, the second in 16..23 */
+    s64 imm;                /* sign-extended */
 };
 
 /* INSN_SHORT: what was fetched may be right, but is not all; insn is not valid. */

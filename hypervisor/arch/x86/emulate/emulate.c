@@ -84,6 +84,8 @@ int emulate(struct emulation *e)
         return EMU_UNHANDLEABLE;
     if (i->lock && !(flags & OPF_LOCK && emu_in_memory(i, i->dst)))
         return emulate_raise(e, TRAP_UD, 0);
+    if (i->op >= OP_READ_CR && i->op <= OP_WRITE_DR && emu_no_such_register(i))
+        return emulate_raise(e, TRAP_UD, 0);
     if (flags & OPF_SYSTEM && e->cpl)
         return emulate_raise(e, TRAP_GP, 0);
     switch (i->op) {

@@ -9,7 +9,11 @@
 /* The register that an operand names. */
 static unsigned int operand_reg(const struct insn *i, enum insn_operand o)
 {
-    return o == O_E ? i->rm : o == O_G ? i->reg : o == O_Z ? (i->opcode & 7) | (i->rex & 1) << 3 : 0;
+    return o == O_E   ? i->rm
+           : o == O_G ? i->reg
+           : o == O_S ? i->reg & 7
+           : o == O_Z ? (i->opcode & 7) | (i->rex & 1) << 3
+                      : 0;
 }
 
 /* The operand of `bytes`, zero-extended. */
@@ -92,7 +96,7 @@ static u64 result(struct emulation *e, u64 old, u64 src, u64 *flags)
     case OP_MOVSX:
     case OP_MOVSXD: return sign_extend(src, source_bytes(i));
     case OP_MOVBE: return __builtin_bswap64(src) >> (64 - 8 * i->op_bytes);
-    case OP_BSWAP: return __builtin_bswap64(old) >> (64 - 8 * i->op_bytes);
+    case OP_BSWAP: return i->op_bytes == 8 ? __builtin_bswap64(old) : __builtin_bswap32(old); /* of 16 bits: 0 */
     case OP_CMOV: return insn_condition(i->opcode, *flags) ? src : old;
     case OP_SET: return insn_condition(i->opcode, *flags);
     case OP_IMUL3: return insn_alu(OP_IMUL2, i->op_bytes, src, i->imm & mask_of(i->op_bytes), 0, flags);
@@ -115,12 +119,19 @@ static void set_second(struct emulation *e, u64 old, u64 flags)
         set_register(e, O_A, i->op_bytes, old);
 }
 
+/* Is the destination not written after all? */
+static bool keeps(const struct insn *i, u64 src, u64 flags)
+{
+    return (i->op == OP_CMPXCHG && !(flags & FLAG_ZF)) || ((i->op == OP_BSF || i->op == OP_BSR) && !src) ||
+           !(insn_op_flags[i->op] & OPF_WRITE);
+}
+
 int emu_general(struct emulation *e)
 {
     struct insn *i = &e->insn;
     unsigned int what = insn_op_flags[i->op], bytes = i->op_bytes;
     u64 old = 0, src, new, flags = e->regs->rflags;
-    bool memory = emu_in_memory(i, i->dst);
+    bool memory = emu_in_memory(i, i->dst), keep;
     int rc;
 
     if (i->src == O_S && memory)
@@ -130,19 +141,18 @@ int emu_general(struct emulation *e)
         return rc;
     if (i->op >= OP_BT && i->op <= OP_BTC)
         src = bit_operand(i, src);
-    if (what & OPF_READ) {
+    if (what & OPF_READ)
         rc = emu_value(e, i->dst, bytes, what & OPF_WRITE ? EMU_MODIFY : EMU_READ, &old);
-        if (rc)
-            return rc;
-    }
-    new = result(e, old, src, &flags);
-    if (what & OPF_WRITE && memory && !(i->op == OP_CMPXCHG && !(flags & FLAG_ZF))) {
+    if (rc)
+        return rc;
+    new = result(e, old, src, &flags) & mask_of(bytes);
+    keep = keeps(i, src, flags);
+    if (memory && !keep)
         rc = write_back(e, bytes, old, new);
-        if (rc)
-            return rc;
-    }
+    if (rc)
+        return rc;
     set_second(e, old, flags);
-    if (what & OPF_WRITE && !memory)
+    if (!memory && !keep)
         set_register(e, i->dst, bytes, new);
     emu_set_flags(e, flags);
     return EMU_DONE;
@@ -159,10 +169,10 @@ int emu_cmpxchg8b(struct emulation *e)
     u64 linear, old[2], new[2] = {r->rbx, r->rcx};
     int rc = emu_linear(e, i->seg, i->ea, 2 * half, true, &linear);
 
+    if (half == 8 && linear & 15) /* before the segment is looked at */
+        return emulate_raise(e, TRAP_GP, 0);
     if (rc)
         return rc;
-    if (half == 8 && linear & 15)
-        return emulate_raise(e, TRAP_GP, 0);
     rc = e->ops->read(e, linear, old, 2 * half, EMU_MODIFY);
     if (rc)
         return rc;
@@ -233,19 +243,27 @@ static int pop(struct emulation *e)
 
 static int branch(struct emulation *e, u64 target)
 {
+    bool call = e->insn.op == OP_CALL;
+    u64 sp = emu_stack_moved(e, call ? -(s64)e->insn.op_bytes : 0);
     struct emu_segment cs;
-    u64 back = e->regs->rip + e->insn.length;
-    int rc;
+    int rc = EMU_DONE;
 
-    if (e->code_bytes == 8 ? (u64)((s64)(target << 16) >> 16) != target
-                           : (e->ops->segment(e, SEG_CS, &cs), target > cs.limit))
-        return emulate_raise(e, TRAP_GP, 0);
-    rc = e->insn.op == OP_CALL ? emu_push(e, back) : EMU_DONE;
-    if (!rc) {
-        e->regs->rip = target;
-        e->regs->rflags &= ~(u64)X86_EFLAGS_RF;
+    if (call) /* before the target is looked at, as CPUs do */
+        rc = emu_write(e, SEG_SS, sp, e->insn.op_bytes, e->regs->rip + e->insn.length);
+    if (rc)
+        return rc;
+    if (e->code_bytes == 8) {
+        if (!emu_canonical(target))
+            return emulate_raise(e, TRAP_GP, 0);
+    } else {
+        e->ops->segment(e, SEG_CS, &cs);
+        if (target > cs.limit)
+            return emulate_raise(e, TRAP_GP, 0);
     }
-    return rc;
+    emu_set_stack(e, sp);
+    e->regs->rip = target;
+    e->regs->rflags &= ~(u64)X86_EFLAGS_RF;
+    return EMU_DONE;
 }
 
 int emu_stack(struct emulation *e)

@@ -11,6 +11,9 @@
 
 /* ---- access.c ---- */
 
+/* 48-bit addresses, sign-extended. */
+static inline bool emu_canonical(u64 va) { return (u64)((s64)(va << 16) >> 16) == va; }
+
 /* The linear address of `bytes` at seg:ea, with all checks of segmentation. write: for writing, too. */
 int emu_linear(struct emulation *e, enum insn_seg seg, u64 ea, unsigned int bytes, bool write, u64 *linear);
 /* Values of 1, 2, 4 or 8 bytes. access: EMU_READ, EMU_MODIFY. */
@@ -41,6 +44,8 @@ int emu_cmpxchg8b(struct emulation *e);
 int emu_string(struct emulation *e);
 int emu_port(struct emulation *e);
 int emu_system(struct emulation *e);
+/* MOV to or from a control or debug register that there is not. */
+bool emu_no_such_register(const struct insn *i);
 
 static inline bool emu_in_memory(const struct insn *i, enum insn_operand o) { return o == O_E && i->mod != 3; }
 

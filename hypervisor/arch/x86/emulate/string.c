@@ -54,10 +54,10 @@ static int element(struct emulation *e, unsigned int bytes)
     u64 a = e->regs->rax & mask_of(bytes), b, flags = e->regs->rflags;
     int rc = EMU_DONE;
 
-    if (uses_source(i->op))
-        rc = emu_read(e, i->seg, index_of(e, RSI), bytes, EMU_READ, &a);
-    if (!rc && (i->op == OP_CMPS || i->op == OP_SCAS))
+    if (i->op == OP_CMPS || i->op == OP_SCAS)
         rc = emu_read(e, SEG_ES, index_of(e, RDI), bytes, EMU_READ, &b);
+    if (!rc && uses_source(i->op))
+        rc = emu_read(e, i->seg, index_of(e, RSI), bytes, EMU_READ, &a);
     if (rc)
         return rc;
     switch (i->op) {
@@ -116,7 +116,7 @@ static int repeat(struct emulation *e, unsigned int bytes)
 {
     const struct insn *i = &e->insn;
     bool compares = i->op == OP_CMPS || i->op == OP_SCAS;
-    u64 left, n;
+    u64 left, n, flags = e->regs->rflags;
     int rc;
 
     while ((left = index_of(e, RCX)) != 0) {
@@ -128,6 +128,8 @@ static int repeat(struct emulation *e, unsigned int bytes)
             n = 1;
             rc = element(e, bytes);
         }
+        if (rc == EMU_EXCEPTION)
+            emu_set_flags(e, flags); /* as before the first comparison (SDM vol. 2, REP) */
         if (rc)
             return rc;
         insn_write_reg(e->regs, i, RCX, i->ad_bytes, left - n);

@@ -45,7 +45,7 @@ static int move_cr_dr(struct emulation *e)
     return rc;
 }
 
-static bool no_such_register(const struct insn *i)
+bool emu_no_such_register(const struct insn *i)
 {
     return i->op <= OP_WRITE_CR ? i->reg > 8 || !(1 << i->reg & 0x11d) : i->reg > 7;
 }
@@ -92,8 +92,6 @@ int emu_system(struct emulation *e)
             insn_write_reg(e->regs, i, 0, 1, val);
         return rc;
     }
-    if (i->op >= OP_READ_CR && i->op <= OP_WRITE_DR && no_such_register(i))
-        return emulate_raise(e, TRAP_UD, 0);
     if (!e->ops->read_cr)
         return EMU_UNHANDLEABLE;
     if (i->op <= OP_WRITE_DR)

@@ -17,9 +17,7 @@
 #define W_IMM8   0x20
 #define W_IMMZ   0x40 /* 2 or 4 bytes by operand size */
 #define W_IMMV   0x60 /* 2, 4, 8 bytes */
-#define W_IMM16  0x80
-#define W_IMM24  0xa0
-#define W_OFFSET 0xc0 /* an address, instead of ModRM */
+#define W_OFFSET 0x80 /* an address, instead of ModRM */
 
 /* Instead of an operation: by the reg field of ModRM. */
 enum insn_group {

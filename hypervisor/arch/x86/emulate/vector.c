@@ -27,8 +27,8 @@ int emu_sse(struct emulation *e)
 
     if (!e->ops->read_xmm)
         return EMU_UNHANDLEABLE;
-    if (!rc && i->sse == SSE_ALIGNED && linear & 15)
-        rc = emulate_raise(e, TRAP_GP, 0);
+    if (i->sse == SSE_ALIGNED && linear & 15) /* before the segment is looked at */
+        return emulate_raise(e, TRAP_GP, 0);
     if (!rc && (store || part))
         rc = e->ops->read_xmm(e, i->reg, xmm);
     if (rc)
