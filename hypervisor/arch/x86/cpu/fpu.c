@@ -9,6 +9,7 @@
 #include <core/domain.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
+#include <xen/hvm/save.h>
 
 #define XCR0_X87    1UL
 #define XCR0_SSE    2UL
@@ -123,4 +124,36 @@ void fpu_set_legacy(struct vcpu *v, const void *fxsave)
     area->mxcsr &= area->mxcsr_mask ? area->mxcsr_mask : 0xffbf;
     memset(&area->xstate_bv, 0, 64);
     area->xstate_bv = XCR0_X87 | XCR0_SSE;
+}
+
+int fpu_save_record(const struct vcpu *v, struct hvm_hw_cpu_xsave *out)
+{
+    if (!use_xsave())
+        return 0;
+    out->xfeature_mask = boot_cpu.xcr0_mask;
+    out->xcr0 = v->arch.xcr0;
+    out->xcr0_accum = v->arch.xcr0_accum;
+    memcpy(&out->save_area, v->arch.xsave_area, boot_cpu.xsave_size);
+    return offsetof(struct hvm_hw_cpu_xsave, save_area) + boot_cpu.xsave_size;
+}
+
+int fpu_load_record(struct vcpu *v, const struct hvm_hw_cpu_xsave *in, u32 length)
+{
+    u32 bytes = length - offsetof(struct hvm_hw_cpu_xsave, save_area);
+    const struct xsave_area *area = (const void *)&in->save_area;
+
+    if (!use_xsave() || bytes > boot_cpu.xsave_size || !xcr0_valid(in->xcr0) || !xcr0_valid(in->xcr0_accum) ||
+        in->xcr0 & ~in->xcr0_accum)
+        return -EINVAL;
+    /* Intel SDM vol. 1, 13.8.1: what XRSTOR faults on. */
+    if (area->xstate_bv & ~in->xcr0_accum || area->xcomp_bv || area->mxcsr >> 16)
+        return -EINVAL;
+    for (unsigned int i = 0; i < ARRAY_SIZE(area->reserved); i++)
+        if (area->reserved[i])
+            return -EINVAL;
+    memset(v->arch.xsave_area, 0, boot_cpu.xsave_size);
+    memcpy(v->arch.xsave_area, area, bytes);
+    v->arch.xcr0 = in->xcr0;
+    v->arch.xcr0_accum = in->xcr0_accum;
+    return 0;
 }
