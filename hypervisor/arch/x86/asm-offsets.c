@@ -3,6 +3,7 @@
  * Offsets and constants of C that assembly needs: compiled to text only, from which the makefile
  * makes <asm/asm-offsets.h>. Add a line for what you need.
  */
+#include <arch/x86/hvm/svm/vmcb.h>
 #include <core/domain.h>
 #include <lib/lib.h>
 
@@ -58,6 +59,15 @@ void asm_offsets(void)
     OFFSET(VCPU_kernel_mode, struct vcpu, arch.pv.kernel_mode);
     OFFSET(VCPU_cr3, struct vcpu, arch.cr3);
     OFFSET(VCPU_exit_work, struct vcpu, arch.pv.exit_work);
+
+    OFFSET(VCPU_hvm_work, struct vcpu, arch.hvm.work);
+    OFFSET(VCPU_vmcb, struct vcpu, arch.hvm.svm.vmcb);
+    OFFSET(VCPU_vmcb_pa, struct vcpu, arch.hvm.svm.vmcb_pa);
+    OFFSET(VMCB_tlb_control, struct svm_vmcb, tlb_control);
+    OFFSET(VMCB_rflags, struct svm_vmcb, rflags);
+    OFFSET(VMCB_rip, struct svm_vmcb, rip);
+    OFFSET(VMCB_rsp, struct svm_vmcb, rsp);
+    OFFSET(VMCB_rax, struct svm_vmcb, rax);
 
     OFFSET(DOMAIN_root_version, struct domain, arch.root_version);
 

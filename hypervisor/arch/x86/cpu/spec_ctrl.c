@@ -87,6 +87,8 @@ void __init spec_ctrl_init(void)
     }
     if (boot_cpu.bug_rsb && !cpu_has(SMEP))
         flags |= SCF_RSB;
+    if (boot_cpu.bug_rsb)
+        flags |= SCF_HVM_RSB;
     if (boot_cpu.bug_spectre_v2 && ibrs) {
         ibrs_always = boot_cpu.eibrs;
         if (!ibrs_always)
@@ -122,6 +124,22 @@ void spec_ctrl_exit(void)
     if (flags & SCF_VERW)
         __asm__ __volatile__("verw %0" ::"m"(selector) : "cc");
 }
+
+/* SPEC_CTRL while we run. */
+static u64 own_spec_ctrl(void) { return ibrs_always || flags & SCF_IBRS_ENTRY ? SPEC_CTRL_IBRS : 0; }
+
+void spec_ctrl_hvm_load(const struct vcpu *v)
+{
+    unsigned int *f = &cpu_info()->spec_ctrl_flags;
+
+    *f = v->arch.hvm.spec_ctrl == own_spec_ctrl() ? *f & ~SCF_HVM_SPEC : *f | SCF_HVM_SPEC;
+    if (flags & SCF_IBRS_ENTRY)
+        wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
+}
+
+void spec_ctrl_hvm_enter(void) { wrmsr(MSR_SPEC_CTRL, own_spec_ctrl()); }
+
+void spec_ctrl_hvm_exit(void) { wrmsr(MSR_SPEC_CTRL, current->arch.hvm.spec_ctrl); }
 
 void spec_ctrl_switch(struct vcpu *next)
 {

@@ -37,6 +37,9 @@ u64 *this_cpu_gdt(void);
 void gdt_load(unsigned long base);
 /* The base with which this CPU runs the idle vCPU: its reserved page at the right distance. */
 unsigned long gdt_idle_base(void);
+/* IDTR: the table by which NMI, #DB, #DF and #MC come on stacks of their own; or, as long as the task register is an
+ * HVM guest's, on the one that is in use. */
+void idt_load(bool own_stacks);
 /* LDTR: `entries` descriptors at base; 0: none. */
 void ldt_load(unsigned long base, unsigned int entries);
 

@@ -20,6 +20,7 @@ struct table_register {
 } __packed;
 
 struct idt_entry idt[256] __aligned(PAGE_SIZE);
+static struct idt_entry idt_one_stack[256] __aligned(16); /* the same without IST */
 static DEFINE_PER_CPU(u64 *, gdt_page);
 
 extern const char lstar_stubs[], cstar_stubs[], irq_stubs[], entry_sysenter[];
@@ -64,6 +65,15 @@ void __init traps_init(void)
     for (unsigned int v = 32; v < 256; v++)
         idt_set(v, irq_stubs + (v - 32) * 16, 0, IST_NONE);
     idt_set(0x80, entry_int80, 3, IST_NONE);
+    for (unsigned int v = 0; v < ARRAY_SIZE(idt); v++)
+        idt_one_stack[v] = (struct idt_entry){idt[v].lo & ~(7UL << 32), idt[v].hi};
+}
+
+void idt_load(bool own_stacks)
+{
+    struct table_register idtr = {sizeof(idt) - 1, (u64)(own_stacks ? idt : idt_one_stack)};
+
+    __asm__ __volatile__("lidt %0" ::"m"(idtr));
 }
 
 static u64 tss_descriptor_lo(const struct tss *t)
@@ -117,7 +127,6 @@ static void syscall_init(void)
 
 void traps_cpu_init(void)
 {
-    struct table_register idtr = {sizeof(idt) - 1, (u64)idt};
     struct tss *t = &cpu_info()->tss;
     u64 *gdt = page_alloc(0);
 
@@ -138,7 +147,7 @@ void traps_cpu_init(void)
                          "mov %w2, %%gs" ::"i"(SEL_HYP_CS),
                          "r"(SEL_HYP_DS), "r"(0)
                          : "rax", "memory");
-    __asm__ __volatile__("lidt %0" ::"m"(idtr));
+    idt_load(true);
     __asm__ __volatile__("ltr %w0" ::"r"(SEL_TSS));
     ldt_load(0, 0);
     syscall_init();

@@ -7,6 +7,8 @@
 #define ARCH_X86_HVM_HVM_H
 
 #include <arch/x86/hvm/vendor.h>
+#include <asm/system.h>
+#include <asm/trapnr.h>
 #include <core/domain.h>
 
 struct xen_domctl_createdomain;
@@ -15,10 +17,6 @@ struct vcpu_hvm_context;
 
 /* ---- domain.c: life ---- */
 
-/* Boot, after the CPUs' features are known: chooses the vendor, or logs why there is none. Each other CPU: hvm_cpu_up.
- */
-void hvm_init(void);
-void hvm_cpu_up(void);
 /* The arch_* functions of arch/arch.h for such domains. */
 int hvm_domain_create(struct domain *d, const struct xen_domctl_createdomain *config);
 void hvm_domain_free(struct domain *d);
@@ -46,8 +44,6 @@ void hvm_inject_exception(struct vcpu *v, unsigned int vector, u32 error_code);
 void hvm_inject_page_fault(struct vcpu *v, u64 cr2, u32 error_code);
 /* Something may be deliverable to v now, which may wait in HLT: wakes it, or makes it look. Any context. */
 void hvm_wake(struct vcpu *v);
-/* Before entry when HVM_WORK_EVENT is set or the guest's upcall is pending. From the vendor's loop. */
-void hvm_deliver(struct vcpu *v);
 
 /* Sets a bit of hvm_vcpu.work. Any context. */
 static inline void hvm_set_work(struct vcpu *v, u8 bits)
@@ -55,37 +51,47 @@ static inline void hvm_set_work(struct vcpu *v, u8 bits)
     __atomic_fetch_or(&v->arch.hvm.work, bits, __ATOMIC_SEQ_CST);
 }
 
+/* Everything that HVM_WORK_* asks for but the TLB's, and delivery. From the vendor's loop, interrupts on, with the bits
+ * that it took. */
+void hvm_entry_work(struct vcpu *v, u8 work);
+
 /* ---- exit.c: what a guest exits for, from the vendor ---- */
 
-void hvm_exit_cpuid(struct vcpu *v, struct cpu_user_regs *regs);
-void hvm_exit_hlt(struct vcpu *v, struct cpu_user_regs *regs);
-void hvm_exit_rdmsr(struct vcpu *v, struct cpu_user_regs *regs);
-void hvm_exit_wrmsr(struct vcpu *v, struct cpu_user_regs *regs);
-void hvm_exit_xsetbv(struct vcpu *v, struct cpu_user_regs *regs);
-void hvm_exit_rdtsc(struct vcpu *v, struct cpu_user_regs *regs);
-void hvm_exit_rdpmc(struct vcpu *v, struct cpu_user_regs *regs);
-void hvm_exit_wbinvd(struct vcpu *v, struct cpu_user_regs *regs);
-void hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs);
-/* An instruction that the guest's CPU does not have. */
-void hvm_exit_undefined(struct vcpu *v, struct cpu_user_regs *regs);
+/* Instructions: true: done, the vendor retires it (RIP, shadow, hvm_insn_stepped); false: an exception is under way, or
+ * the guest executes it again. */
+bool hvm_exit_cpuid(struct vcpu *v, struct cpu_user_regs *regs);
+bool hvm_exit_hlt(struct vcpu *v, struct cpu_user_regs *regs);
+bool hvm_exit_rdmsr(struct vcpu *v, struct cpu_user_regs *regs);
+bool hvm_exit_wrmsr(struct vcpu *v, struct cpu_user_regs *regs);
+bool hvm_exit_xsetbv(struct vcpu *v, struct cpu_user_regs *regs);
+bool hvm_exit_rdtsc(struct vcpu *v, struct cpu_user_regs *regs, bool rdtscp);
+bool hvm_exit_rdpmc(struct vcpu *v);
+bool hvm_exit_wbinvd(struct vcpu *v);
+/* MOV to or from CR n and general register gpr, as instructions number them. */
+bool hvm_exit_cr(struct vcpu *v, struct cpu_user_regs *regs, unsigned int n, unsigned int gpr, bool write);
+/* hypercall.c; code64: the caller's code is 64-bit. */
+bool hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, bool code64);
+/* Fills the page at gpa with entry n making hypercall n, 32 bytes each. 0 or -EFAULT. */
+int hvm_hypercall_page(struct domain *d, paddr_t gpa);
 void hvm_exit_triple_fault(struct vcpu *v);
-/* MOV to or from CR n / DR n and general register gpr (as instructions number them). */
-void hvm_exit_cr(struct vcpu *v, struct cpu_user_regs *regs, unsigned int n, unsigned int gpr, bool write);
-void hvm_exit_dr(struct vcpu *v, struct cpu_user_regs *regs, unsigned int n, unsigned int gpr, bool write);
-/* IN, OUT; strings go to the emulator. length: of the instruction. */
-void hvm_exit_io(struct vcpu *v, struct cpu_user_regs *regs, u16 port, unsigned int bytes, bool write, bool string,
-                 unsigned int length);
-/* Guest physical gpa was accessed (HVM_ACCESS_*) and the nested tables did not allow it. */
-void hvm_exit_nested_fault(struct vcpu *v, struct cpu_user_regs *regs, paddr_t gpa, unsigned int access);
-void hvm_exit_task_switch(struct vcpu *v, struct cpu_user_regs *regs, u16 selector, unsigned int reason, bool has_error,
-                          u32 error);
+/* Guest physical gpa was accessed and the nested tables did not allow it. access: PFEC_*. insn: its n bytes, if known.
+ */
+void hvm_exit_nested_fault(struct vcpu *v, paddr_t gpa, unsigned int access, const u8 *insn, unsigned int n);
 
-#define HVM_ACCESS_READ  1
-#define HVM_ACCESS_WRITE 2
-#define HVM_ACCESS_FETCH 4
+/* task_switch.c */
+enum hvm_switch_reason { HVM_SWITCH_CALL, HVM_SWITCH_JMP, HVM_SWITCH_IRET, HVM_SWITCH_INT, HVM_SWITCH_EVENT };
+void hvm_task_switch(struct vcpu *v, struct cpu_user_regs *regs, u16 selector, enum hvm_switch_reason reason,
+                     bool has_error, u32 error);
 
-/* The instruction of this length is done: RIP, interrupt shadow, single step. */
-void hvm_insn_done(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length);
+/* The current instruction of this length is done: RIP, interrupt shadow, single step. For all but the vendors. */
+void hvm_insn_retired(struct vcpu *v, unsigned int length);
+/* The rest of it, where RFLAGS has TF or RF: the trap, if the guest asked for it. */
+void hvm_insn_stepped(struct vcpu *v, struct cpu_user_regs *regs);
+/* One instruction of the guest, then HVM_WORK_EVENT. over: a step ended; true: it was ours. */
+void hvm_step(struct vcpu *v);
+bool hvm_step_over(struct vcpu *v, struct cpu_user_regs *regs);
+#define HVM_DR6_STEP   0x4000
+#define HVM_DR6_CAUSES 0xe00f
 
 /* ---- cr.c, msr.c: registers with rules; 0, or -EINVAL: the guest gets #GP ---- */
 
@@ -93,6 +99,8 @@ int hvm_set_cr(struct vcpu *v, unsigned int n, u64 value);
 int hvm_set_efer(struct vcpu *v, u64 value);
 int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value);
 int hvm_msr_write(struct vcpu *v, u32 msr, u64 value);
+/* May CR0, CR4 and EFER have these values together? */
+bool hvm_crs_valid(const struct vcpu *v, u64 cr0, u64 cr4, u64 efer);
 
 /* ---- what everybody asks ---- */
 
@@ -100,6 +108,10 @@ int hvm_msr_write(struct vcpu *v, u32 msr, u64 value);
 u64 hvm_guest_tsc(const struct vcpu *v);
 
 static inline u64 hvm_get_cr(struct vcpu *v, unsigned int n) { return hvm->get_cr(v, n); }
-static inline bool hvm_long_mode(const struct vcpu *v) { return v->arch.hvm.efer & 0x400; }
+static inline bool hvm_long_mode(const struct vcpu *v) { return v->arch.hvm.efer & EFER_LMA; }
+/* Is its code 64-bit? */
+bool hvm_code64(struct vcpu *v);
+/* tsc.c: the TSC as v sees it when ours is at host. */
+u64 hvm_tsc_at(const struct vcpu *v, u64 host);
 
 #endif

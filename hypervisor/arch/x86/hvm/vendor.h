@@ -15,6 +15,7 @@
 struct domain;
 struct hvm_event;
 struct hvm_segment;
+struct p2m_format;
 struct vcpu;
 enum hvm_segment_name;
 
@@ -24,9 +25,12 @@ enum hvm_window { HVM_WINDOW_INTERRUPT = 1, HVM_WINDOW_NMI = 2 };
 /* Bits of hvm_vendor.shadow: the instruction before holds interrupts back. */
 #define HVM_SHADOW_STI    1
 #define HVM_SHADOW_MOV_SS 2
+#define HVM_SHADOW_NMI    4 /* get only: NMIs are masked until IRET */
 
 struct hvm_vendor {
     const char *name;
+    u8 vmcall[3]; /* the instruction that makes a hypercall */
+    const struct p2m_format *p2m_format;
 
     /* ---- life ---- */
 
@@ -67,7 +71,7 @@ struct hvm_vendor {
 
     /* ---- events ---- */
 
-    /* Delivered at the next entry, nothing else is. */
+    /* Delivered at the next entry, nothing else is. An NMI masks others until IRET. */
     void (*inject)(struct vcpu *v, const struct hvm_event *e);
     /* HVM_SHADOW_*. */
     unsigned int (*get_shadow)(struct vcpu *v);
@@ -80,9 +84,6 @@ struct hvm_vendor {
     /* The CPU's memory of v's translations (nested and its own) goes before v runs on. From v's own CPU, or v does
      * not run. */
     void (*flush_tlb)(struct vcpu *v);
-    /* Length of the instruction that exited, whose last opcode bytes are known: from the hardware, or fetched. 0: it
-     * cannot be read; the guest has the fault (v->arch.hvm.event) then. */
-    unsigned int (*insn_length)(struct vcpu *v, const struct cpu_user_regs *regs);
     /* Its control structure for the log. */
     void (*dump)(struct vcpu *v);
 };

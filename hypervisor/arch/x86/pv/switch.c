@@ -90,14 +90,6 @@ unsigned long pv_real_cr4(const struct vcpu *v)
            (v->arch.pv.ctrlreg[4] & (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE));
 }
 
-static void load_cr4(unsigned long cr4)
-{
-    if (cpu_info()->cr4 == cr4)
-        return;
-    cpu_info()->cr4 = cr4;
-    write_cr4(cr4);
-}
-
 void pv_save_guest(struct vcpu *v)
 {
     pv_save_segments(v);
@@ -116,7 +108,7 @@ void pv_load_guest(struct vcpu *v)
     pv_load_cpuid_faulting(v);
     gdt_load(GDT_WINDOW((unsigned long)v->id));
     ldt_load(LDT_WINDOW((unsigned long)v->id), v->arch.pv.ldt_entries);
-    load_cr4(pv_real_cr4(v));
+    cr4_load(pv_real_cr4(v));
     fpu_load(v);
     pv_load_debug(v);
     load_segments(v);

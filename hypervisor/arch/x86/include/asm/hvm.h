@@ -64,19 +64,22 @@ struct hvm_event {
 /* The state that only an HVM vCPU has. Written by itself, or by others while it is paused, except work. */
 struct hvm_vcpu {
     u8 work;
-    bool nmi_masked;        /* from the delivery of an NMI until IRET */
+    bool step;              /* RFLAGS.TF is ours, for one instruction */
+    bool rdtsc_exits;       /* its TSC is emulated (tsc_mode=always) */
+    bool restarted;         /* its hypercall is to be made again */
     struct hvm_event event; /* to be delivered before the guest goes on: an exception, or what was interrupted */
     u64 efer;               /* as the guest sees it */
     u64 tsc_offset;         /* guest's TSC = host's (scaled) + this */
     u64 pat;                /* IA32_PAT */
     u64 mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
-    u64 misc_enable;
+    u64 misc_enable, debugctl, tsc_adjust;
+    u64 spec_ctrl;    /* as the guest wants it */
     u8 upcall_vector; /* HVMOP_set_evtchn_upcall_vector; 0: the domain's callback */
 
     struct vlapic *vlapic;  /* hvm/platform/ */
     struct hvm_vcpu_io *io; /* hvm/io.c: an access that waits for a device model */
 
-    /* A cached translation of the page that instructions came from last; NULL: none (hvm/insn.c). */
+    /* A cached translation of the page that instructions came from last; NULL: none (svm/insn.c). */
     const u8 *code;
     u64 code_page, code_cr3;
 
@@ -85,7 +88,7 @@ struct hvm_vcpu {
             struct svm_vmcb *vmcb;
             paddr_t vmcb_pa;
             u64 asid_generation; /* of the CPU that it ran on last; 0: none */
-            bool synced;         /* the VMCB has what VMSAVE stores */
+            bool nmi_masked;     /* from the delivery of an NMI until IRET */
         } svm;
         struct vmx_vcpu *vmx; /* hvm/vmx/ */
     };
@@ -98,6 +101,7 @@ struct hvm_domain {
     u64 callback_via;            /* HVM_PARAM_CALLBACK_IRQ, taken apart: hvm/event.c */
     u8 callback_vector;          /* 0: not by vector */
     u32 emulation_flags;         /* XEN_X86_EMU_* */
+    u64 tsc_offset;              /* that vCPUs start with: time since the domain was made */
     u64 tsc_scale;               /* guest's rate / host's, 32.32 fixed point; 0: the same */
 };
 

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A vCPU's VMCB: its making, what a context switch does with it, and its registers for the neutral part
+ * (hvm/vendor.h). AMD APM vol. 2, 15.5 and 15.9 (intercepts), 15.20 and 15.21 (events), 15.25 (nested paging).
+ */
+#include <arch/x86/cpu/control.h>
+#include <arch/x86/cpu/features.h>
+#include <arch/x86/cpu/fpu.h>
+#include <arch/x86/cpu/spec_ctrl.h>
+#include <arch/x86/entry/entry.h>
+#include <arch/x86/hvm/svm/svm.h>
+#include <arch/x86/mm/p2m.h>
+#include <asm/trapnr.h>
+#include <lib/lib.h>
+#include <mm/heap.h>
+
+#define EFER_SVME (1UL << 12)
+
+/* One bit an exit code: what every guest exits for. */
+static const u8 always[] = {
+    EXIT_READ_CR(8),
+    EXIT_WRITE_CR(4),
+    EXIT_WRITE_CR(8),
+    EXIT_CR0_WRITE,
+    EXIT_EXCEPTION(TRAP_DB), /* these two can repeat within one instruction for ever */
+    EXIT_EXCEPTION(TRAP_AC),
+    EXIT_EXCEPTION(TRAP_MC),
+    EXIT_INTR,
+    EXIT_NMI,
+    EXIT_INIT,
+    EXIT_RDPMC,
+    EXIT_CPUID,
+    EXIT_INVD,
+    EXIT_HLT,
+    EXIT_INVLPGA,
+    EXIT_IOIO,
+    EXIT_MSR,
+    EXIT_TASK_SWITCH,
+    EXIT_FERR,
+    EXIT_SHUTDOWN,
+    EXIT_VMRUN,
+    EXIT_VMMCALL,
+    EXIT_VMLOAD,
+    EXIT_VMSAVE,
+    EXIT_STGI,
+    EXIT_CLGI,
+    EXIT_SKINIT,
+    EXIT_WBINVD,
+    EXIT_MONITOR,
+    EXIT_MWAIT,
+    EXIT_MWAIT_ARMED,
+    EXIT_XSETBV,
+    EXIT_RDPRU,
+    EXIT_INVLPGB,
+    EXIT_MCOMMIT,
+};
+
+static struct svm_vmcb *vmcb_of(const struct vcpu *v) { return v->arch.hvm.svm.vmcb; }
+
+void svm_vmload(paddr_t vmcb) { __asm__ __volatile__("vmload %0" ::"a"(vmcb) : "memory"); }
+void svm_vmsave(paddr_t vmcb) { __asm__ __volatile__("vmsave %0" ::"a"(vmcb) : "memory"); }
+
+void svm_intercept(struct svm_vmcb *b, unsigned int exit, bool on)
+{
+    u32 bit = 1U << exit % 32;
+
+    if (on)
+        b->intercept[exit / 32] |= bit;
+    else
+        b->intercept[exit / 32] &= ~bit;
+    b->clean &= ~CLEAN_INTERCEPTS;
+}
+
+/* All accesses to debug registers (exit codes 0x20 to 0x3f). */
+static void intercept_debug(struct svm_vmcb *b, bool on)
+{
+    b->intercept[1] = on ? ~0U : 0;
+    b->clean &= ~CLEAN_INTERCEPTS;
+}
+
+/* ---- life ---- */
+
+static int create(struct vcpu *v)
+{
+    struct svm_vmcb *b = page_alloc(0);
+
+    if (!b)
+        return -ENOMEM;
+    v->arch.hvm.svm.vmcb = b;
+    v->arch.hvm.svm.vmcb_pa = virt_to_paddr(b);
+    for (unsigned int i = 0; i < ARRAY_SIZE(always); i++)
+        svm_intercept(b, always[i], true);
+    intercept_debug(b, true);
+    svm_intercept(b, EXIT_PAUSE, svm_has(SVM_PAUSE_FILTER));
+    b->pause_count = 3000;
+    b->iopm_pa = svm_iopm;
+    b->msrpm_pa = svm_msrpm;
+    b->vintr = VINTR_MASKING;
+    b->nested = 1;
+    b->ncr3 = mfn_to_paddr(p2m_root(v->domain));
+    b->efer = EFER_SVME;
+    return 0;
+}
+
+static void destroy(struct vcpu *v)
+{
+    if (vmcb_of(v))
+        page_free(vmcb_of(v), 0);
+    v->arch.hvm.svm.vmcb = NULL;
+}
+
+/* ---- the context switch ---- */
+
+/* The guest's breakpoints are in the CPU from its first use of them until it leaves the CPU. */
+void svm_debug_load(struct vcpu *v)
+{
+    __asm__ __volatile__("mov %0, %%db0" ::"r"(v->arch.dr[0]));
+    __asm__ __volatile__("mov %0, %%db1" ::"r"(v->arch.dr[1]));
+    __asm__ __volatile__("mov %0, %%db2" ::"r"(v->arch.dr[2]));
+    __asm__ __volatile__("mov %0, %%db3" ::"r"(v->arch.dr[3]));
+    intercept_debug(vmcb_of(v), false);
+}
+
+static void debug_save(struct vcpu *v)
+{
+    if (vmcb_of(v)->intercept[1])
+        return;
+    __asm__ __volatile__("mov %%db0, %0" : "=r"(v->arch.dr[0]));
+    __asm__ __volatile__("mov %%db1, %0" : "=r"(v->arch.dr[1]));
+    __asm__ __volatile__("mov %%db2, %0" : "=r"(v->arch.dr[2]));
+    __asm__ __volatile__("mov %%db3, %0" : "=r"(v->arch.dr[3]));
+    intercept_debug(vmcb_of(v), true);
+}
+
+static void save(struct vcpu *v)
+{
+    svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+    svm_host_load();
+    svm_asid_save(v);
+    debug_save(v);
+    fpu_save(v);
+}
+
+#define DR7_ENABLED 0xff
+
+/* VMRUN reads our data segments again when the guest exits: null ones are always there. */
+static void load(struct vcpu *v)
+{
+    idt_load(false);
+    __asm__ __volatile__("mov %w0, %%ds\n\tmov %w0, %%es" ::"r"(0));
+    cr4_load(mmu_cr4);
+    fpu_load(v);
+    if (cpu_has(RDTSCP))
+        wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
+    vmcb_of(v)->clean = 0;
+    svm_asid_load(v);
+    svm_load_tsc_ratio(v);
+    svm_vmload(v->arch.hvm.svm.vmcb_pa);
+    if (vmcb_of(v)->dr7 & DR7_ENABLED)
+        svm_debug_load(v);
+    spec_ctrl_hvm_load(v);
+}
+
+/* ---- segments ---- */
+
+static bool in_cpu(enum hvm_segment_name n) { return n == HVM_FS || n == HVM_GS || n == HVM_LDTR || n == HVM_TR; }
+
+static void get_segment(struct vcpu *v, enum hvm_segment_name n, struct hvm_segment *s)
+{
+    if (in_cpu(n) && v == current)
+        svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+    *s = vmcb_of(v)->segment[n];
+}
+
+static void set_segment(struct vcpu *v, enum hvm_segment_name n, const struct hvm_segment *s)
+{
+    struct svm_vmcb *b = vmcb_of(v);
+    bool loaded = in_cpu(n) && v == current;
+
+    if (loaded)
+        svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+    b->segment[n] = *s;
+    if (n == HVM_SS)
+        b->cpl = s->attr >> 5 & 3;
+    b->clean &= ~(CLEAN_SEGMENTS | CLEAN_TABLES);
+    if (loaded)
+        svm_vmload(v->arch.hvm.svm.vmcb_pa);
+}
+
+static unsigned int cpl(struct vcpu *v) { return vmcb_of(v)->cpl; }
+
+/* ---- control registers, debug registers, MSRs ---- */
+
+static u64 *cr_place(struct svm_vmcb *b, unsigned int n)
+{
+    return n == 0 ? &b->cr0 : n == 2 ? &b->cr2 : n == 3 ? &b->cr3 : &b->cr4;
+}
+
+static u64 get_cr(struct vcpu *v, unsigned int n) { return *cr_place(vmcb_of(v), n); }
+
+static void set_cr(struct vcpu *v, unsigned int n, u64 value)
+{
+    u64 *cr = cr_place(vmcb_of(v), n), changed = *cr ^ value;
+
+    *cr = value;
+    vmcb_of(v)->clean &= ~(CLEAN_CR | CLEAN_CR2);
+    if (n == 3 || (n == 0 && changed & (X86_CR0_PG | X86_CR0_PE | X86_CR0_WP)) || (n == 4 && changed))
+        hvm_set_work(v, HVM_WORK_TLB);
+}
+
+static void update_efer(struct vcpu *v)
+{
+    vmcb_of(v)->efer = v->arch.hvm.efer | EFER_SVME;
+    vmcb_of(v)->clean &= ~CLEAN_CR;
+    hvm_set_work(v, HVM_WORK_TLB);
+}
+
+static u64 get_dr(struct vcpu *v, unsigned int n) { return n == 6 ? vmcb_of(v)->dr6 : vmcb_of(v)->dr7; }
+
+static void set_dr(struct vcpu *v, unsigned int n, u64 value)
+{
+    *(n == 6 ? &vmcb_of(v)->dr6 : &vmcb_of(v)->dr7) = value;
+    vmcb_of(v)->clean &= ~CLEAN_DR;
+}
+
+static u64 *msr_place(struct svm_vmcb *b, u32 msr)
+{
+    switch (msr) {
+    case MSR_FS_BASE: return &b->segment[HVM_FS].base;
+    case MSR_GS_BASE: return &b->segment[HVM_GS].base;
+    case MSR_KERNEL_GS_BASE: return &b->kernel_gs_base;
+    case MSR_STAR: return &b->star;
+    case MSR_LSTAR: return &b->lstar;
+    case MSR_CSTAR: return &b->cstar;
+    case MSR_SFMASK: return &b->sfmask;
+    case MSR_SYSENTER_CS: return &b->sysenter_cs;
+    case MSR_SYSENTER_ESP: return &b->sysenter_esp;
+    case MSR_SYSENTER_EIP: return &b->sysenter_eip;
+    case MSR_PAT: return &b->pat;
+    default: return NULL;
+    }
+}
+
+static bool get_msr(struct vcpu *v, u32 msr, u64 *value)
+{
+    u64 *place = msr_place(vmcb_of(v), msr);
+
+    if (!place)
+        return false;
+    if (v == current)
+        svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+    *value = *place;
+    return true;
+}
+
+static bool set_msr(struct vcpu *v, u32 msr, u64 value)
+{
+    u64 *place = msr_place(vmcb_of(v), msr);
+
+    if (!place)
+        return false;
+    if (v == current)
+        svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+    *place = value;
+    vmcb_of(v)->clean &= ~CLEAN_NESTED;
+    if (v == current)
+        svm_vmload(v->arch.hvm.svm.vmcb_pa);
+    return true;
+}
+
+static void update_tsc(struct vcpu *v)
+{
+    struct svm_vmcb *b = vmcb_of(v);
+    bool emulate = v->arch.hvm.rdtsc_exits || (v->domain->arch.hvm->tsc_scale && !svm_has(SVM_TSC_RATE));
+
+    b->tsc_offset = v->arch.hvm.tsc_offset;
+    svm_intercept(b, EXIT_RDTSC, emulate);
+    svm_intercept(b, EXIT_RDTSCP, emulate);
+    if (v == current)
+        svm_load_tsc_ratio(v);
+}
+
+/* ---- events ---- */
+
+/* A software event's return address is behind its instruction (15.20). */
+static void inject(struct vcpu *v, const struct hvm_event *e)
+{
+    u64 type = e->type > HVM_EVENT_SOFT_INTERRUPT ? HVM_EVENT_EXCEPTION : e->type;
+
+    if (e->type >= HVM_EVENT_SOFT_INTERRUPT)
+        guest_regs()->rip += e->length;
+    if (e->type == HVM_EVENT_NMI) {
+        v->arch.hvm.svm.nmi_masked = true;
+        svm_intercept(vmcb_of(v), EXIT_IRET, true);
+    }
+    vmcb_of(v)->event = e->vector | type << 8 | (e->has_error ? EVENT_ERROR : 0) | EVENT_VALID | (u64)e->error << 32;
+}
+
+static unsigned int get_shadow(struct vcpu *v)
+{
+    return (vmcb_of(v)->shadow & SHADOW_ACTIVE ? HVM_SHADOW_STI : 0) |
+           (v->arch.hvm.svm.nmi_masked ? HVM_SHADOW_NMI : 0);
+}
+
+static void set_shadow(struct vcpu *v, unsigned int shadow)
+{
+    vmcb_of(v)->shadow = shadow & ~HVM_SHADOW_NMI ? SHADOW_ACTIVE : 0;
+}
+
+/* NMIs are masked until an IRET, of which we hear before it is carried out (15.21.9); else a shadow of one instruction
+ * is in the way. */
+static void request_window(struct vcpu *v, enum hvm_window w)
+{
+    struct svm_vmcb *b = vmcb_of(v);
+
+    if (w == HVM_WINDOW_NMI) {
+        if (!v->arch.hvm.svm.nmi_masked)
+            hvm_step(v);
+        return;
+    }
+    b->vintr |= VINTR_WINDOW;
+    b->clean &= ~CLEAN_VINTR;
+    svm_intercept(b, EXIT_VINTR, true);
+}
+
+static void flush_tlb(struct vcpu *v) { hvm_set_work(v, HVM_WORK_TLB); }
+
+void svm_entry_work(struct vcpu *v)
+{
+    u8 work = __atomic_exchange_n(&v->arch.hvm.work, 0, __ATOMIC_SEQ_CST);
+
+    if (work & HVM_WORK_TLB) {
+        v->arch.hvm.code = NULL;
+        svm_asid_flush(v);
+    }
+    hvm_entry_work(v, work);
+}
+
+static void dump(struct vcpu *v)
+{
+    static const char names[] = "ESCSSSDSFSGSGDLDIDTR";
+    const struct svm_vmcb *b = vmcb_of(v);
+
+    for (unsigned int n = HVM_ES; n <= HVM_TR; n++)
+        log_info("  %c%c %04x attributes %03x limit %08x base %016lx\n", names[2 * n], names[2 * n + 1],
+                 b->segment[n].sel, b->segment[n].attr, b->segment[n].limit, (long)b->segment[n].base);
+    log_info("  cpl %u efer %lx exit %lx %lx %lx during %lx event %lx, ASID %u\n", b->cpl, (long)b->efer,
+             (long)b->exit_code, (long)b->exit_info1, (long)b->exit_info2, (long)b->exit_int_info, (long)b->event,
+             b->asid);
+}
+
+const struct hvm_vendor svm_vendor = {
+    .name = "AMD-V",
+    .vmcall = {0x0f, 0x01, 0xd9},
+    .p2m_format = &p2m_npt,
+    .cpu_up = svm_cpu_up,
+    .vcpu_create = create,
+    .vcpu_free = destroy,
+    .save = save,
+    .load = load,
+    .resume = svm_resume,
+    .get_segment = get_segment,
+    .set_segment = set_segment,
+    .cpl = cpl,
+    .get_cr = get_cr,
+    .set_cr = set_cr,
+    .update_efer = update_efer,
+    .get_dr = get_dr,
+    .set_dr = set_dr,
+    .get_msr = get_msr,
+    .set_msr = set_msr,
+    .update_tsc = update_tsc,
+    .inject = inject,
+    .get_shadow = get_shadow,
+    .set_shadow = set_shadow,
+    .request_window = request_window,
+    .flush_tlb = flush_tlb,
+    .dump = dump,
+};
