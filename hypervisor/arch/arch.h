@@ -41,8 +41,8 @@ int arch_domain_relinquish(struct domain *d);
 /* v becomes as after vcpu_create (VCPUOP_initialise may come again): drops its page tables and
  * descriptor tables. 0 or -ERESTART. */
 int arch_vcpu_reset(struct vcpu *v);
-/* VCPUOP_initialise / DOMCTL_setvcpucontext: takes the ABI's context (vcpu_guest_context_t, already
- * copied in). 0, -EINVAL, -ERESTART ... */
+/* VCPUOP_initialise / DOMCTL_setvcpucontext: takes the ABI's context (vcpu_guest_context_t, or
+ * vcpu_hvm_context_t for HVM; already copied in). 0, -EINVAL, -ERESTART ... */
 int arch_set_guest_context(struct vcpu *v, const void *context);
 /* Words of a new shared_info / vcpu_info that the architecture starts otherwise than zero. */
 void arch_shared_info_init(struct domain *d);
@@ -158,6 +158,8 @@ long arch_do_sysctl(struct xen_sysctl *op);
 /* XEN_SYSCTL_physinfo: what the architecture adds (clock, topology, capabilities). */
 struct xen_sysctl_physinfo;
 void arch_physinfo(struct xen_sysctl_physinfo *p);
+/* Are HVM and PVH guests possible on this machine? */
+bool arch_has_hvm(void);
 /* Width of the physical addresses that d's guest may use. */
 unsigned int arch_gpaddr_bits(const struct domain *d);
 /* XENMEM_* subops that only the architecture knows; cmd has what was done of it above MEMORY_OP_SHIFT. */

@@ -34,6 +34,10 @@ static u32 features(const struct domain *d)
     u32 f = 1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |
             1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_memory_op_vnode_supported | 1U << XENFEAT_direct_mapped;
 
+    if (d->is_hvm)
+        return 1U << XENFEAT_writable_page_tables | 1U << XENFEAT_auto_translated_physmap |
+               1U << XENFEAT_hvm_callback_vector | 1U << XENFEAT_hvm_safe_pvclock |
+               1U << XENFEAT_memory_op_vnode_supported | 1U << XENFEAT_not_direct_mapped;
     if (d->vm_assist & 1UL << VMASST_TYPE_pae_extended_cr3)
         f |= 1U << XENFEAT_pae_pgdir_above_4gb;
     if (d->is_hardware)
@@ -86,7 +90,8 @@ static long commandline(const struct domain *d, void __guest *arg)
  * nothing is prepared before the switch. */
 long do_xen_version(int cmd, void __guest *arg)
 {
-    static const xen_capabilities_info_t caps = "xen-3.0-x86_64 ";
+    static const xen_capabilities_info_t caps = "xen-3.0-x86_64 ",
+                                         caps_hvm = "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
     static const xen_platform_parameters_t params = {.virt_start = HYPERVISOR_START};
     static const xen_changeset_info_t changeset = ORLOP_CHANGESET;
     static const xen_extraversion_t extra = "-orlop-" ORLOP_VERSION;
@@ -96,7 +101,7 @@ long do_xen_version(int cmd, void __guest *arg)
     case XENVER_version: return VERSION_MAJOR << 16 | VERSION_MINOR;
     case XENVER_extraversion: return copy_to_guest(arg, extra, sizeof(extra));
     case XENVER_compile_info: return compile_info(arg);
-    case XENVER_capabilities: return copy_to_guest(arg, caps, sizeof(caps));
+    case XENVER_capabilities: return copy_to_guest(arg, arch_has_hvm() ? caps_hvm : caps, sizeof(caps));
     case XENVER_changeset: return copy_to_guest(arg, changeset, sizeof(changeset));
     case XENVER_platform_parameters: return copy_to_guest(arg, &params, sizeof(params));
     case XENVER_get_features: return get_features(arg);

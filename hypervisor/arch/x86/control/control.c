@@ -7,6 +7,7 @@
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
+#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/mm/p2m.h>
 #include <arch/x86/platform/acpi.h>
@@ -23,8 +24,11 @@
 
 static long hypercall_init(struct domain *d, u64 gmfn)
 {
-    struct frame *f = mfn_get_writable(_mfn(gmfn), d);
+    struct frame *f;
 
+    if (d->is_hvm)
+        return hvm_hypercall_page(d, gmfn << PAGE_SHIFT) ? -EACCES : 0;
+    f = mfn_get_writable(_mfn(gmfn), d);
     if (!f)
         return -EACCES;
     pv_hypercall_page_init(mfn_to_virt(frame_mfn(f)));
@@ -154,6 +158,8 @@ void arch_physinfo(struct xen_sysctl_physinfo *p)
     count_topology(p);
     p->cpu_khz = cpu_khz;
     p->capabilities |= XEN_SYSCTL_PHYSCAP_pv;
+    if (hvm)
+        p->capabilities |= XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
     memcpy(p->hw_cap, boot_cpu.features, sizeof(p->hw_cap));
 }
 
@@ -188,7 +194,11 @@ static long featureset(struct xen_sysctl_cpu_featureset *f)
     case XEN_SYSCTL_cpu_featureset_pv: policy_features(&pv_default_policy, words); break;
     case XEN_SYSCTL_cpu_featureset_pv_max: policy_features(&pv_max_policy, words); break;
     case XEN_SYSCTL_cpu_featureset_hvm:
-    case XEN_SYSCTL_cpu_featureset_hvm_max: return -EOPNOTSUPP;
+    case XEN_SYSCTL_cpu_featureset_hvm_max:
+        if (!hvm)
+            return -EOPNOTSUPP;
+        policy_features(f->index == XEN_SYSCTL_cpu_featureset_hvm ? &hvm_default_policy : &hvm_max_policy, words);
+        break;
     default: return -EINVAL;
     }
     if (!f->features.p) {
@@ -204,14 +214,14 @@ static long featureset(struct xen_sysctl_cpu_featureset *f)
 static long cpu_policy(struct xen_sysctl_cpu_policy *p)
 {
     static const struct cpu_policy *const policies[] = {
-        [XEN_SYSCTL_cpu_policy_raw] = &host_policy,      [XEN_SYSCTL_cpu_policy_host] = &host_policy,
-        [XEN_SYSCTL_cpu_policy_pv_max] = &pv_max_policy, [XEN_SYSCTL_cpu_policy_pv_default] = &pv_default_policy,
-        [XEN_SYSCTL_cpu_policy_hvm_max] = NULL,          [XEN_SYSCTL_cpu_policy_hvm_default] = NULL,
+        [XEN_SYSCTL_cpu_policy_raw] = &host_policy,        [XEN_SYSCTL_cpu_policy_host] = &host_policy,
+        [XEN_SYSCTL_cpu_policy_pv_max] = &pv_max_policy,   [XEN_SYSCTL_cpu_policy_pv_default] = &pv_default_policy,
+        [XEN_SYSCTL_cpu_policy_hvm_max] = &hvm_max_policy, [XEN_SYSCTL_cpu_policy_hvm_default] = &hvm_default_policy,
     };
 
     if (p->index >= ARRAY_SIZE(policies))
         return -EINVAL;
-    if (!policies[p->index])
+    if (!hvm && (p->index == XEN_SYSCTL_cpu_policy_hvm_max || p->index == XEN_SYSCTL_cpu_policy_hvm_default))
         return -EOPNOTSUPP;
     return policy_to_guest(policies[p->index], &p->nr_leaves, &p->nr_msrs, &p->leaves);
 }

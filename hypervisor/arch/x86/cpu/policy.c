@@ -6,6 +6,8 @@
  */
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
+#include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/platform/platform.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <feature-masks.h>
@@ -13,7 +15,7 @@
 #include <mm/heap.h>
 #include <xen/arch-x86/cpuid.h>
 
-struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
+struct cpu_policy host_policy, pv_max_policy, pv_default_policy, hvm_max_policy, hvm_default_policy;
 
 static xen_cpuid_leaf_t *find(const struct cpu_policy *p, u32 leaf, u32 subleaf)
 {
@@ -122,16 +124,36 @@ static void __init repeat_common(struct cpu_policy *p)
         *extended |= *one & AMD_COMMON_EDX;
 }
 
+#define ECX_X2APIC (1U << 21)
+
+/* What an HVM guest has of us whether the machine has it or not. */
+static void __init add_virtual(struct cpu_policy *p)
+{
+    u32 *one = word_of(p, 1);
+
+    if (one)
+        *one |= ECX_X2APIC;
+}
+
 void __init policy_init(void)
 {
     static const u32 max_mask[CPU_FEATURE_WORDS] __initdata = PV_MAX_FEATURES;
     static const u32 default_mask[CPU_FEATURE_WORDS] __initdata = PV_DEFAULT_FEATURES;
 
+    static const u32 hvm_max_mask[CPU_FEATURE_WORDS] __initdata = HVM_MAX_FEATURES;
+    static const u32 hvm_default_mask[CPU_FEATURE_WORDS] __initdata = HVM_DEFAULT_FEATURES;
+
     host_policy_init();
     derive(&pv_max_policy, max_mask);
     derive(&pv_default_policy, default_mask);
+    derive(&hvm_max_policy, hvm_max_mask);
+    derive(&hvm_default_policy, hvm_default_mask);
+    add_virtual(&hvm_max_policy);
+    add_virtual(&hvm_default_policy);
     repeat_common(&pv_max_policy);
     repeat_common(&pv_default_policy);
+    repeat_common(&hvm_max_policy);
+    repeat_common(&hvm_default_policy);
 }
 
 int policy_domain_init(struct domain *d)
@@ -139,7 +161,7 @@ int policy_domain_init(struct domain *d)
     d->arch.policy = mem_alloc_object(struct cpu_policy);
     if (!d->arch.policy)
         return -ENOMEM;
-    *d->arch.policy = pv_default_policy;
+    *d->arch.policy = d->is_hvm ? hvm_default_policy : pv_default_policy;
     return 0;
 }
 
@@ -151,7 +173,7 @@ void policy_domain_free(struct domain *d)
 
 /* Feature bits must be among those that the most generous policy has; other registers are the
  * toolstack's to choose. */
-static bool leaf_within_max(const xen_cpuid_leaf_t *l)
+static bool leaf_within_max(const struct domain *d, const xen_cpuid_leaf_t *l)
 {
     u32 sub = l->subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l->subleaf;
 
@@ -161,7 +183,7 @@ static bool leaf_within_max(const xen_cpuid_leaf_t *l)
 
         if (!f->leaf || f->leaf != l->leaf || f->subleaf != sub)
             continue;
-        max = word_of(&pv_max_policy, w);
+        max = word_of(d->is_hvm ? &hvm_max_policy : &pv_max_policy, w);
         if ((&l->a)[f->reg] & ~(max ? *max : 0))
             return false;
     }
@@ -171,7 +193,7 @@ static bool leaf_within_max(const xen_cpuid_leaf_t *l)
 int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n, unsigned int *bad)
 {
     for (*bad = 0; *bad < n; (*bad)++)
-        if (!leaf_within_max(&leaves[*bad]))
+        if (!leaf_within_max(d, &leaves[*bad]))
             return -EINVAL;
     for (unsigned int i = 0; i < n; i++) {
         xen_cpuid_leaf_t *l = find(d->arch.policy, leaves[i].leaf, leaves[i].subleaf);
@@ -213,23 +235,38 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, u32 leaf, u32 sub
     case 2:
         r.a = 1;
         r.b = 0x40000000;
-        r.c = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD;
+        r.c = v->is_hvm ? 0 : XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD;
         break;
     case 3:
         if (subleaf == 0) {
             r.a = (cpu_has(ITSC) ? 2 : 0) | (cpu_has(RDTSCP) ? 4 : 0);
             r.b = v->domain->arch.tsc_mode;
             r.c = v->domain->arch.tsc_khz;
+        } else if (subleaf == 1 && v->is_hvm) {
+            r.a = v->arch.hvm.tsc_offset;
+            r.b = v->arch.hvm.tsc_offset >> 32;
+            r.c = v->arch.time.tsc_to_system_mul;
+            r.d = v->arch.time.tsc_shift;
         } else if (subleaf == 2) {
             r.a = v->domain->arch.tsc_khz;
         }
         break;
-    case 5: r.b = boot_cpu.phys_bits; break;
+    case 4:
+        if (v->is_hvm && subleaf == 0) {
+            r.a = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT;
+            r.b = v->id;
+            r.c = v->domain->id;
+        }
+        break;
+    case 5: r.b = v->is_hvm ? 0 : boot_cpu.phys_bits; break;
     }
     return r;
 }
 
-#define EDX_MTRR (1U << 12)
+#define EDX_APIC    (1U << 9)
+#define EDX_MTRR    (1U << 12)
+#define ECX_XSAVE   (1U << 26)
+#define ECX_OSXSAVE (1U << 27)
 
 static u32 host_has_mtrr(void) { return cpu_has(MTRR) ? EDX_MTRR : 0; }
 
@@ -238,9 +275,12 @@ static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_re
     switch (leaf) {
     case 1:
         r->b = (r->b & 0x0000ffff) | (v->id * 2) << 24 | min(v->domain->max_vcpus * 2, 255U) << 16;
-        r->c &= ~(1U << 27);
-        if (r->c & 1U << 26) /* a PV kernel takes OSXSAVE as our word that XSAVE is switched on */
-            r->c |= 1U << 27;
+        r->c &= ~ECX_OSXSAVE;
+        /* A PV kernel takes OSXSAVE as our word that XSAVE is switched on. */
+        if (v->is_hvm ? hvm_get_cr((struct vcpu *)v, 4) & X86_CR4_OSXSAVE : r->c & ECX_XSAVE)
+            r->c |= ECX_OSXSAVE;
+        if (v->is_hvm && !vlapic_enabled(v))
+            r->d &= ~EDX_APIC;
         r->c |= 1U << 31;           /* runs under a hypervisor */
         if (v->domain->is_hardware) /* may know of them: XENPF_add_memtype */
             r->d |= host_has_mtrr();

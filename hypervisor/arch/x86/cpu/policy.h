@@ -22,9 +22,9 @@ struct cpu_policy {
     xen_cpuid_leaf_t leaf[POLICY_MAX_LEAVES]; /* by rising (leaf, subleaf); no hypervisor leaves */
 };
 
-/* Boot, after cpu_identify: the policies of the host and of PV guests (the most, and the default). */
+/* Boot, after cpu_identify: the policies of the host and of guests of each kind (the most, and the default). */
 void policy_init(void);
-extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
+extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy, hvm_max_policy, hvm_default_policy;
 
 /* Its feature words, CPU_FEATURE_WORDS of them. */
 void policy_features(const struct cpu_policy *p, u32 *words);
@@ -32,7 +32,7 @@ void policy_features(const struct cpu_policy *p, u32 *words);
 /* d->arch.policy becomes a copy of the default. 0 or -ENOMEM. */
 int policy_domain_init(struct domain *d);
 void policy_domain_free(struct domain *d);
-/* Replaces it: each leaf must be within pv_max_policy. 0; -EINVAL with *bad the index of the leaf
+/* Replaces it: each leaf must be within pv_max_policy or hvm_max_policy. 0; -EINVAL with *bad the index of the leaf
  * that is not. Paused domain. */
 int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n, unsigned int *bad);
 
