@@ -101,6 +101,7 @@ static const struct boot_phase phases[] __section(".init.rodata") = {
     {"scheduler", scheduler_start},
     {"timers", clock_start},
     {"first interrupts", interrupts_start},
+    {"virtual machines", hvm_init},
     {"other processors", smp_boot},
     {"console", console_softirq_init},
     {"serial input", serial_input_init},

@@ -12,10 +12,6 @@
 #include <mm/guest_access.h>
 #include <sched/sched.h>
 
-#define NR_HYPERCALLS 64
-
-typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
-
 /* Numbers without a row. */
 static long no_such_hypercall(void) { return hypercall_unknown("hypercall", guest_regs()->rax, -ENOSYS); }
 
@@ -23,8 +19,16 @@ static long no_such_hypercall(void) { return hypercall_unknown("hypercall", gues
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 #define HYPERCALL(name, fn, nargs, guests, who) [__HYPERVISOR_##name] = (hypercall_fn)(void *)(fn),
-extern const hypercall_fn hypercall_table[NR_HYPERCALLS];
 const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
+    [0 ... NR_HYPERCALLS - 1] = (hypercall_fn)(void *)no_such_hypercall,
+#include <hypercall/table.h>
+};
+#undef HYPERCALL
+
+#define HYPERCALL(name, fn, nargs, guests, who) HVM_##guests(name, fn)
+#define HVM_ALL(name, fn)                       [__HYPERVISOR_##name] = (hypercall_fn)(void *)(fn),
+#define HVM_PV(name, fn)
+const hypercall_fn hvm_hypercall_table[NR_HYPERCALLS] = {
     [0 ... NR_HYPERCALLS - 1] = (hypercall_fn)(void *)no_such_hypercall,
 #include <hypercall/table.h>
 };
@@ -65,6 +69,7 @@ long hypercall_again(unsigned int n, ...)
 long do_multicall(void __guest *calls, unsigned int nr)
 {
     struct multicall_entry __guest *entry = calls;
+    const hypercall_fn *table = current->is_hvm ? hvm_hypercall_table : hypercall_table;
     struct multicall_entry mc;
 
     if (this_cpu(multicall_current))
@@ -76,7 +81,7 @@ long do_multicall(void __guest *calls, unsigned int nr)
             return -EFAULT;
         this_cpu(multicall_current) = &mc;
         if (mc.op < NR_HYPERCALLS)
-            mc.result = hypercall_table[mc.op](mc.args[0], mc.args[1], mc.args[2], mc.args[3], mc.args[4], mc.args[5]);
+            mc.result = table[mc.op](mc.args[0], mc.args[1], mc.args[2], mc.args[3], mc.args[4], mc.args[5]);
         else
             mc.result = -ENOSYS;
         this_cpu(multicall_current) = NULL;

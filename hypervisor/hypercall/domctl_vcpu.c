@@ -17,7 +17,7 @@ static long set_context(struct domain *d, const struct xen_domctl_vcpucontext *c
     vcpu_guest_context_t *context;
     long rc = 0;
 
-    if (d == current->domain || !v)
+    if (d == current->domain || !v || d->is_hvm)
         return -EINVAL;
     /* Larger than what a stack should hold. */
     context = mem_alloc_object(vcpu_guest_context_t);

@@ -11,6 +11,11 @@
 #include <lib/errno.h>
 #include <lib/types.h>
 
+/* Entered by number, by the guests of each kind: dispatch.c. */
+#define NR_HYPERCALLS 64
+typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
+extern const hypercall_fn hypercall_table[NR_HYPERCALLS], hvm_hypercall_table[NR_HYPERCALLS];
+
 /* Implemented in hypercall/ or the layer that owns the object. */
 long do_xen_version(int cmd, void __guest *arg);
 long do_console_io(unsigned int cmd, unsigned int count, char __guest *buffer);

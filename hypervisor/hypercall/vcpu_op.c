@@ -9,6 +9,7 @@
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
+#include <xen/hvm/hvm_vcpu.h>
 
 #define PERIOD_MIN MILLISECS(1)
 
@@ -22,7 +23,7 @@ static long op_initialise(struct vcpu *v, void __guest *arg)
     c = mem_alloc_object(struct vcpu_guest_context);
     if (!c)
         return -ENOMEM;
-    rc = copy_from_guest(c, arg, sizeof(*c));
+    rc = copy_from_guest(c, arg, v->is_hvm ? sizeof(struct vcpu_hvm_context) : sizeof(*c));
     if (!rc) {
         spin_guard(&v->domain->lock);
         rc = arch_vcpu_initialised(v) ? -EEXIST : arch_set_guest_context(v, c);

@@ -67,10 +67,9 @@ void arch_vcpu_free(struct vcpu *v)
 
 bool arch_vcpu_initialised(const struct vcpu *v) { return v->arch.initialised; }
 
-/* An HVM vCPU's context comes by other ways: VCPUOP_initialise's own form, or DOMCTL_sethvmcontext. */
 int arch_set_guest_context(struct vcpu *v, const void *context)
 {
-    return v->is_hvm ? -EINVAL : pv_set_guest_context(v, context);
+    return v->is_hvm ? hvm_set_context(v, context) : pv_set_guest_context(v, context);
 }
 
 int arch_vcpu_reset(struct vcpu *v)

@@ -5,6 +5,7 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/smp.h>
+#include <arch/x86/hvm/hvm.h>
 #include <core/domain.h>
 #include <core/panic.h>
 #include <core/symbols.h>
@@ -89,6 +90,25 @@ void arch_dump_cpu(const struct cpu_user_regs *regs)
     log_error("cr0 %#lx  cr2 %#lx  cr3 %#lx  cr4 %#lx\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
     if (!(regs->cs & 3))
         dump_stack(regs->rsp);
+}
+
+void arch_dump_guest(struct vcpu *v)
+{
+    const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
+
+    log_info("d%dv%u rip %04x:%016lx rflags %08lx rsp %04x:%016lx\n", v->domain->id, v->id, r->cs, (long)r->rip,
+             (long)r->rflags, r->ss, (long)r->rsp);
+    log_info("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", (long)r->rax, (long)r->rbx, (long)r->rcx, (long)r->rdx);
+    log_info("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", (long)r->rsi, (long)r->rdi, (long)r->rbp, (long)r->r8);
+    log_info("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", (long)r->r9, (long)r->r10, (long)r->r11, (long)r->r12);
+    log_info("r13 %016lx r14 %016lx r15 %016lx\n", (long)r->r13, (long)r->r14, (long)r->r15);
+    if (!v->is_hvm) {
+        log_info("cr3 %016lx, %s mode\n", v->arch.cr3, v->arch.pv.kernel_mode ? "kernel" : "user");
+        return;
+    }
+    log_info("cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx\n", (long)hvm_get_cr(v, 0), (long)hvm_get_cr(v, 2),
+             (long)hvm_get_cr(v, 3), (long)hvm_get_cr(v, 4));
+    hvm->dump(v);
 }
 
 void arch_panic_dump(void)

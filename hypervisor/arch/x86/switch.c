@@ -8,6 +8,7 @@
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/paging.h>
 #include <lib/lib.h>
@@ -32,6 +33,7 @@ static void load_hvm(struct vcpu *v)
     load_cr3(virt_to_paddr(hyp_l4));
     cpu_info()->guest_hole = ~0UL;
     hvm->load(v);
+    platform_vcpu_load(v);
     arch_update_vcpu_time(v);
     vcpu_runstate_publish(v);
 }

@@ -63,6 +63,16 @@ void fpu_vcpu_free(struct vcpu *v)
     v->arch.xsave_area = NULL;
 }
 
+/* Not every CPU tells us of an HVM guest's XSETBV (QEMU's does not). */
+static void take_xcr0(struct vcpu *v)
+{
+    u32 lo, hi;
+
+    __asm__ __volatile__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    v->arch.xcr0 = lo | (u64)hi << 32;
+    v->arch.xcr0_accum |= v->arch.xcr0;
+}
+
 void fpu_save(struct vcpu *v)
 {
     struct xsave_area *area = v->arch.xsave_area;
@@ -72,6 +82,8 @@ void fpu_save(struct vcpu *v)
         __asm__ __volatile__("fxsaveq %0" : "=m"(*area));
         return;
     }
+    if (v->is_hvm)
+        take_xcr0(v);
     if (v->arch.xcr0 != v->arch.xcr0_accum)
         set_xcr0(v->arch.xcr0_accum);
     __asm__ __volatile__("xsaveq %0" : "+m"(*area) : "a"(~0U), "d"(~0U));
@@ -125,6 +137,8 @@ void fpu_set_legacy(struct vcpu *v, const void *fxsave)
     memset(&area->xstate_bv, 0, 64);
     area->xstate_bv = XCR0_X87 | XCR0_SSE;
 }
+
+void fpu_get_legacy(struct vcpu *v, void *fxsave) { memcpy(fxsave, v->arch.xsave_area, 512); }
 
 int fpu_save_record(const struct vcpu *v, struct hvm_hw_cpu_xsave *out)
 {

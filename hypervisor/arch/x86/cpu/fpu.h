@@ -25,6 +25,7 @@ int fpu_set_xcr0(struct vcpu *v, u64 xcr0);
 /* Legacy area of a vCPU that does not run: 512 bytes in FXSAVE format
  * (vcpu_guest_context.fpu_ctxt). */
 void fpu_set_legacy(struct vcpu *v, const void *fxsave);
+void fpu_get_legacy(struct vcpu *v, void *fxsave);
 /* The CPU_XSAVE record of a vCPU that does not run (xen/arch-x86/hvm/save.h). save: its length, 0 without XSAVE. load:
  * of this length; 0, or -EINVAL: nothing that XRSTOR would take. */
 struct hvm_hw_cpu_xsave;

@@ -52,6 +52,7 @@ void ap_start(unsigned int cpu)
         tsc_sync_target();
     clock_cpu_init();
     lapic_timer_cpu_init();
+    hvm_cpu_up();
     cpumask_set(&cpu_online_map, cpu);
     sched_cpu_start();
     reset_stack_to_idle();

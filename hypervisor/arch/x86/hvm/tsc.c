@@ -6,11 +6,13 @@
 #include <arch/x86/hvm/hvm.h>
 #include <asm/system.h>
 
-u64 hvm_guest_tsc(const struct vcpu *v)
+u64 hvm_tsc_at(const struct vcpu *v, u64 host)
 {
-    u64 scale = v->domain->arch.hvm->tsc_scale, tsc = rdtsc();
+    u64 scale = v->domain->arch.hvm->tsc_scale;
 
     if (scale)
-        tsc = (unsigned __int128)tsc * scale >> 32;
-    return tsc + v->arch.hvm.tsc_offset;
+        host = (unsigned __int128)host * scale >> 32;
+    return host + v->arch.hvm.tsc_offset;
 }
+
+u64 hvm_guest_tsc(const struct vcpu *v) { return hvm_tsc_at(v, rdtsc()); }

@@ -15,6 +15,7 @@
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/platform/acpi.h>
+#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/platform/clock.h>
 #include <asm/phases.h>
 #include <boot/param.h>
@@ -339,10 +340,12 @@ void arch_update_vcpu_time(struct vcpu *v)
     const struct cpu_clock *c = &this_cpu(clock);
     struct vcpu_time_info *t = &v->arch.time;
 
-    if (likely(t->tsc_timestamp == c->tsc && t->tsc_to_system_mul == c->scale.mul && t->system_time == (u64)c->stime))
+    u64 tsc = v->is_hvm ? hvm_tsc_at(v, c->tsc) : c->tsc;
+
+    if (likely(t->tsc_timestamp == tsc && t->tsc_to_system_mul == c->scale.mul && t->system_time == (u64)c->stime))
         return;
     t->version = (t->version + 2) & ~1U;
-    t->tsc_timestamp = c->tsc;
+    t->tsc_timestamp = tsc;
     t->system_time = c->stime;
     t->tsc_to_system_mul = c->scale.mul;
     t->tsc_shift = c->scale.shift;

@@ -93,15 +93,3 @@ void pv_device_not_available(struct vcpu *v, struct cpu_user_regs *regs)
     do_fpu_taskswitch(0);
     pv_inject_trap(v, regs, TRAP_NM, 0);
 }
-
-void arch_dump_guest(struct vcpu *v)
-{
-    const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
-
-    log_info("d%dv%u rip %04x:%016lx rflags %08lx rsp %04x:%016lx %s mode\n", v->domain->id, v->id, r->cs, (long)r->rip,
-             (long)r->rflags, r->ss, (long)r->rsp, v->arch.pv.kernel_mode ? "kernel" : "user");
-    log_info("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", (long)r->rax, (long)r->rbx, (long)r->rcx, (long)r->rdx);
-    log_info("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", (long)r->rsi, (long)r->rdi, (long)r->rbp, (long)r->r8);
-    log_info("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", (long)r->r9, (long)r->r10, (long)r->r11, (long)r->r12);
-    log_info("r13 %016lx r14 %016lx r15 %016lx cr3 %016lx\n", (long)r->r13, (long)r->r14, (long)r->r15, v->arch.cr3);
-}

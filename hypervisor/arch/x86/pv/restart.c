@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A PV guest enters its hypercall again: the instruction pointer goes back to the SYSCALL, the
- * arguments into their registers.
+ * A guest enters its hypercall again: the instruction pointer goes back to the SYSCALL, or is not
+ * moved on; the arguments go into their registers.
  */
 #include <arch/arch.h>
 #include <core/domain.h>
@@ -12,7 +12,10 @@ long arch_hypercall_restart(unsigned int n, const unsigned long *args)
 {
     struct cpu_user_regs *r = guest_regs();
 
-    r->rip -= SYSCALL_LENGTH;
+    if (current->is_hvm)
+        current->arch.hvm.restarted = true;
+    else
+        r->rip -= SYSCALL_LENGTH;
     switch (n) {
     case 6: r->r9 = args[5]; fallthrough;
     case 5: r->r8 = args[4]; fallthrough;

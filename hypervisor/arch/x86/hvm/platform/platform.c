@@ -86,14 +86,21 @@ hvm_io_access_t *platform_mmio(const struct vcpu *v, u64 gpa)
 
 bool platform_interrupt(struct vcpu *v, struct hvm_interrupt *out)
 {
-    struct vlapic *l = v->arch.hvm.vlapic;
     const struct hvm_domain *h = v->domain->arch.hvm;
-    int vector;
 
     if (h->callback_vector && !v->arch.hvm.upcall_vector && READ_ONCE(v->info->evtchn_upcall_pending)) {
         *out = (struct hvm_interrupt){HVM_INTERRUPT_UPCALL, h->callback_vector};
         return true;
     }
+    return platform_device_interrupt(v, out);
+}
+
+bool platform_device_interrupt(struct vcpu *v, struct hvm_interrupt *out)
+{
+    struct vlapic *l = v->arch.hvm.vlapic;
+    const struct hvm_domain *h = v->domain->arch.hvm;
+    int vector;
+
     if (READ_ONCE(h->platform->pic[0].int_output) && vlapic_extint(l)) {
         *out = (struct hvm_interrupt){HVM_INTERRUPT_PIC, 0};
         return true;

@@ -57,6 +57,8 @@ struct hvm_interrupt {
  * business. v is current or does not run; interrupts on or off.
  */
 bool platform_interrupt(struct vcpu *v, struct hvm_interrupt *out);
+/* The same but for upcalls. */
+bool platform_device_interrupt(struct vcpu *v, struct hvm_interrupt *out);
 /* The CPU takes it: i->vector is what to inject, now for certain. v is current. */
 void platform_interrupt_ack(struct vcpu *v, struct hvm_interrupt *i);
 

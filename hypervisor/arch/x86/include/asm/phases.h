@@ -20,6 +20,10 @@ void clock_init(void);
 void irq_init(void);
 /* EFI system table and runtime services, if any (arch/x86/platform/efi.c). */
 void efi_init(void);
+/* AMD-V or VT-x chosen and switched on (arch/x86/hvm/domain.c). Needs the heap; before the other CPUs, of which each
+ * calls hvm_cpu_up. */
+void hvm_init(void);
+void hvm_cpu_up(void);
 /* All other CPUs, up to the idle loop (arch/x86/cpu/smp.c). Needs everything that an idle loop
  * needs. */
 void smp_boot(void);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hypercalls of HVM guests in 64-bit code: number in RAX, arguments in RDI, RSI, RDX, R10, R8, R9 (ABI:
+ * xen/arch-x86/xen-x86_64.h). Those of 32-bit code are hypercall/compat's.
+ */
+#include <arch/arch.h>
+#include <arch/x86/hvm/guest_memory.h>
+#include <arch/x86/hvm/hvm.h>
+#include <hypercall/hypercall.h>
+#include <lib/lib.h>
+
+int hvm_hypercall_page(struct domain *d, paddr_t gpa)
+{
+    u8 page[PAGE_SIZE / 32][32];
+
+    memset(page, 0xcc, sizeof(page));
+    for (unsigned int n = 0; n < ARRAY_SIZE(page); n++) {
+        /* mov $n, %eax; vmcall or vmmcall; ret. IRET is no hypercall of such guests: ud2. */
+        memcpy(page[n], "\xb8\0\0\0\0", 5);
+        page[n][1] = n;
+        memcpy(page[n] + 5, hvm->vmcall, sizeof(hvm->vmcall));
+        page[n][8] = 0xc3;
+        if (n == __HYPERVISOR_iret)
+            memcpy(page[n], "\x0f\x0b", 2);
+    }
+    return hvm_copy_to_phys(d, gpa, page, sizeof(page));
+}
+
+bool hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, bool code64)
+{
+    u64 nr = regs->rax;
+
+    if (unlikely(hvm->cpl(v))) {
+        regs->rax = -EPERM;
+        return true;
+    }
+    if (unlikely(!code64 || nr >= NR_HYPERCALLS)) {
+        regs->rax = -ENOSYS;
+        return true;
+    }
+    regs->rax = hvm_hypercall_table[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+    if (likely(!v->arch.hvm.restarted))
+        return true;
+    v->arch.hvm.restarted = false;
+    return false;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Model-specific registers of HVM guests, as far as the CPU does not switch them by itself. Kept: what a guest may set
+ * and nobody acts upon (MTRRs: nested paging does not look at them). The local APIC's are the platform's. What is in
+ * neither list is a #GP. Numbers: Intel SDM vol. 4; AMD APM vol. 2, appendix A; xen/arch-x86/cpuid.h (0x40000000).
+ */
+#include <arch/x86/cpu/features.h>
+#include <arch/x86/cpu/policy.h>
+#include <arch/x86/cpu/spec_ctrl.h>
+#include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/platform/platform.h>
+#include <lib/lib.h>
+
+#define MSR_TSC            0x10
+#define MSR_PLATFORM_ID    0x17
+#define MSR_APIC_BASE      0x1b
+#define MSR_TSC_ADJUST     0x3b
+#define MSR_UCODE_REV      0x8b
+#define MSR_MTRR_CAP       0xfe
+#define MSR_MCG_CAP        0x179
+#define MSR_MCG_STATUS     0x17a
+#define MSR_MISC_ENABLE    0x1a0
+#define MSR_DEBUGCTL       0x1d9
+#define MSR_MTRR_VAR       0x200
+#define MSR_MTRR_FIX64K    0x250
+#define MSR_MTRR_FIX16K    0x258
+#define MSR_MTRR_FIX4K     0x268
+#define MSR_MTRR_DEF       0x2ff
+#define MSR_TSC_DEADLINE   0x6e0
+#define MSR_X2APIC         0x800
+#define MSR_HYPERCALL_PAGE 0x40000000
+#define MSR_K8_SYSCFG      0xc0010010
+#define MSR_K8_HWCR        0xc0010015
+#define MSR_NB_CFG         0xc001001f
+#define MSR_K8_INT_PENDING 0xc0010055
+#define MSR_DE_CFG         0xc0011029
+
+#define MTRR_CAP          0x508 /* write combining, fixed ranges, 8 variable ones */
+#define HWCR_TSC_CONSTANT (1UL << 24)
+#define DE_CFG_LFENCE     2 /* LFENCE waits for what stands before it */
+
+static bool vendor_is_amd(void) { return boot_cpu.vendor != CPU_VENDOR_INTEL; }
+
+/* Registers that hold what the guest wrote. NULL: none of these. */
+static u64 *kept(struct vcpu *v, u32 msr)
+{
+    struct hvm_vcpu *h = &v->arch.hvm;
+
+    switch (msr) {
+    case MSR_MTRR_VAR ... MSR_MTRR_VAR + 15: return &h->mtrr_var[msr - MSR_MTRR_VAR];
+    case MSR_MTRR_FIX64K: return &h->mtrr_fixed[0];
+    case MSR_MTRR_FIX16K ... MSR_MTRR_FIX16K + 1: return &h->mtrr_fixed[1 + msr - MSR_MTRR_FIX16K];
+    case MSR_MTRR_FIX4K ... MSR_MTRR_FIX4K + 7: return &h->mtrr_fixed[3 + msr - MSR_MTRR_FIX4K];
+    case MSR_MTRR_DEF: return &h->mtrr_def_type;
+    case MSR_DEBUGCTL: return &h->debugctl;
+    case MSR_MISC_ENABLE: return vendor_is_amd() ? NULL : &h->misc_enable;
+    default: return NULL;
+    }
+}
+
+/* Those that software that knows a CPU of this vendor reads without asking first. */
+static int read_facts(struct vcpu *v, u32 msr, u64 *value)
+{
+    *value = 0;
+    switch (msr) {
+    case MSR_MTRR_CAP: *value = MTRR_CAP; return guest_cpu_has(v->domain, MTRR) ? 0 : -EINVAL;
+    case MSR_UCODE_REV:
+    case MSR_MCG_CAP: /* no banks: machine checks are the host's */
+    case MSR_MCG_STATUS:
+    case MSR_HYPERCALL_PAGE: return 0;
+    case MSR_PLATFORM_ID:
+    case MSR_PLATFORM_INFO:
+    case MSR_MISC_FEATURES: return vendor_is_amd() ? -EINVAL : 0;
+    case MSR_K8_HWCR: *value = HWCR_TSC_CONSTANT; return vendor_is_amd() ? 0 : -EINVAL;
+    case MSR_DE_CFG: *value = DE_CFG_LFENCE; return vendor_is_amd() ? 0 : -EINVAL;
+    case MSR_K8_SYSCFG:
+    case MSR_NB_CFG:
+    case MSR_K8_INT_PENDING: return vendor_is_amd() ? 0 : -EINVAL;
+    default: return -EINVAL;
+    }
+}
+
+static bool has_spec_ctrl(const struct domain *d) { return guest_cpu_has(d, IBRSB) || guest_cpu_has(d, IBRS); }
+
+int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
+{
+    const u64 *place;
+    int rc;
+
+    switch (msr) {
+    case MSR_EFER: *value = v->arch.hvm.efer; return 0;
+    case MSR_TSC: *value = hvm_guest_tsc(v); return 0;
+    case MSR_PAT: *value = v->arch.hvm.pat; return 0;
+    case MSR_TSC_AUX: *value = v->arch.tsc_aux; return guest_cpu_has(v->domain, RDTSCP) ? 0 : -EINVAL;
+    case MSR_TSC_ADJUST: *value = v->arch.hvm.tsc_adjust; return guest_cpu_has(v->domain, TSC_ADJUST) ? 0 : -EINVAL;
+    case MSR_SPEC_CTRL: *value = v->arch.hvm.spec_ctrl; return has_spec_ctrl(v->domain) ? 0 : -EINVAL;
+    case MSR_APIC_BASE:
+    case MSR_TSC_DEADLINE:
+    case MSR_X2APIC ... MSR_X2APIC + 0xff: rc = vlapic_read_msr(v, msr, value); return rc ? -EINVAL : 0;
+    }
+    place = kept(v, msr);
+    if (place)
+        *value = *place;
+    return place || hvm->get_msr(v, msr, value) ? 0 : read_facts(v, msr, value);
+}
+
+/* ---- writes ---- */
+
+/* Each byte a memory type: 0, 1, 4, 5, 6 and, for a PAT, 7. */
+static bool types_valid(u64 value, unsigned int last)
+{
+    for (; value; value >>= 8)
+        if ((value & 0xff) > last || (value & 0xfe) == 2)
+            return false;
+    return true;
+}
+
+static int set_pat(struct vcpu *v, u64 value)
+{
+    if (!types_valid(value, 7))
+        return -EINVAL;
+    v->arch.hvm.pat = value;
+    hvm->set_msr(v, MSR_PAT, value);
+    return 0;
+}
+
+#define MTRR_DEF_BITS 0xcffUL
+#define MTRR_VALID    (1UL << 11)
+#define DEBUGCTL_BITS 3UL /* last branch, single step by branches */
+
+static int write_kept(u32 msr, u64 value, u64 *place)
+{
+    u64 address = ((1UL << boot_cpu.phys_bits) - 1) & PAGE_MASK;
+    bool ok = true;
+
+    switch (msr) {
+    case MSR_MTRR_VAR ... MSR_MTRR_VAR + 15:
+        ok = !(value & ~(address | (msr & 1 ? MTRR_VALID : 0xffUL))) && (msr & 1 || types_valid(value & 0xff, 6));
+        break;
+    case MSR_MTRR_FIX64K ... MSR_MTRR_FIX4K + 7: ok = types_valid(value, 6); break;
+    case MSR_MTRR_DEF: ok = !(value & ~MTRR_DEF_BITS) && types_valid(value & 0xff, 6); break;
+    case MSR_DEBUGCTL: ok = !(value & ~DEBUGCTL_BITS); break;
+    }
+    if (!ok)
+        return -EINVAL;
+    *place = value;
+    return 0;
+}
+
+static int set_tsc(struct vcpu *v, u64 value)
+{
+    u64 delta = value - hvm_guest_tsc(v);
+
+    v->arch.hvm.tsc_offset += delta;
+    v->arch.hvm.tsc_adjust += delta;
+    hvm->update_tsc(v);
+    arch_update_vcpu_time(v);
+    return 0;
+}
+
+static int set_tsc_aux(struct vcpu *v, u64 value)
+{
+    if (value >> 32 || !guest_cpu_has(v->domain, RDTSCP))
+        return -EINVAL;
+    v->arch.tsc_aux = value;
+    wrmsr(MSR_TSC_AUX, value);
+    return 0;
+}
+
+static int set_spec_ctrl(struct vcpu *v, u64 value)
+{
+    if (!has_spec_ctrl(v->domain) || value & ~(u64)(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD))
+        return -EINVAL;
+    v->arch.hvm.spec_ctrl = value;
+    spec_ctrl_hvm_load(v);
+    return 0;
+}
+
+static int set_pred_cmd(const struct vcpu *v, u64 value)
+{
+    if (!(guest_cpu_has(v->domain, IBRSB) || guest_cpu_has(v->domain, IBPB)) || value & ~1UL)
+        return -EINVAL;
+    wrmsr(MSR_PRED_CMD, value);
+    return 0;
+}
+
+/* What may be written without any effect: the value that is there already, or anything. */
+static int write_facts(struct vcpu *v, u32 msr, u64 value)
+{
+    u64 now;
+
+    switch (msr) {
+    case MSR_UCODE_REV: return 0;
+    case MSR_K8_SYSCFG:
+    case MSR_K8_HWCR:
+    case MSR_NB_CFG:
+    case MSR_K8_INT_PENDING:
+    case MSR_DE_CFG: return vendor_is_amd() ? 0 : -EINVAL;
+    default: return read_facts(v, msr, &now) || now != value ? -EINVAL : 0;
+    }
+}
+
+int hvm_msr_write(struct vcpu *v, u32 msr, u64 value)
+{
+    u64 *place;
+
+    switch (msr) {
+    case MSR_EFER: return hvm_set_efer(v, value);
+    case MSR_TSC: return set_tsc(v, value);
+    case MSR_TSC_ADJUST:
+        return guest_cpu_has(v->domain, TSC_ADJUST) ? set_tsc(v, hvm_guest_tsc(v) + value - v->arch.hvm.tsc_adjust)
+                                                    : -EINVAL;
+    case MSR_PAT: return set_pat(v, value);
+    case MSR_TSC_AUX: return set_tsc_aux(v, value);
+    case MSR_SPEC_CTRL: return set_spec_ctrl(v, value);
+    case MSR_PRED_CMD: return set_pred_cmd(v, value);
+    case MSR_HYPERCALL_PAGE: /* page 0 of one: CPUID 0x40000002 */
+        return value & ~PAGE_MASK || hvm_hypercall_page(v->domain, value) ? -EINVAL : 0;
+    case MSR_APIC_BASE:
+    case MSR_TSC_DEADLINE:
+    case MSR_X2APIC ... MSR_X2APIC + 0xff: return vlapic_write_msr(v, msr, value) ? -EINVAL : 0;
+    }
+    place = kept(v, msr);
+    if (place)
+        return write_kept(msr, value, place);
+    return hvm->set_msr(v, msr, value) ? 0 : write_facts(v, msr, value);
+}
