@@ -82,6 +82,22 @@ def ends_by_command(context):
         context.require(_state(context, dom0, "victim") is None, "destroy left the guest in the list")
         status, _ = dom0.run(f"{tool} destroy victim", check=False)
         context.require(status == 1, f"destroying what is not there ended with {status}, not 1")
+        _destroy_without_driver(context, dom0)
+
+
+def _destroy_without_driver(context, dom0):
+    """A backend driver that just wrote "connected" over our "closing" forgets the device without a word (a guest destroyed
+    at the wrong moment of its boot): what that leaves in the store must not keep the guest from going."""
+    disk = context.make_disk(dom0, "/tmp/disk.img", 1)
+    domid = _start(context, dom0, "late", COUNT, [f"disk = ['{disk}']"])
+    context.guest_says(dom0, "late", "count 3")
+    dom0.run(f"echo vbd-{domid}-51712 >/sys/bus/xen-backend/drivers/vbd/unbind")
+    back = f"/local/domain/0/backend/vbd/{domid}/51712"
+    dom0.run(f"(until [ \"$(xenstore-read {back}/state)\" = 5 ]; do :; done; xenstore-write {back}/state 4) >/dev/null 2>&1 &")
+    dom0.run(f"{context.tool} destroy late", 120)
+    context.require(_state(context, dom0, "late") is None, "destroy left the guest in the list")
+    left = dom0.run("xenstore-ls -f /local/domain/0/backend/vbd 2>/dev/null || :")
+    context.require(f"/{domid}/" not in left, f"destroy left nodes of a disk: {left}")
 
 
 DAEMONS = {"store": "/run/xen/xenstored.pid", "console": "/run/xen/xenconsoled.pid"}

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Seconds that a backend has for coming up, and for closing. */
 #define READY_SECONDS 20
@@ -90,10 +91,29 @@ int device_write(struct ctx *c, const struct device *d, const struct node *front
 }
 
 struct wait {
+    const struct device *list;
     char **backs;
     unsigned int n, late;
     bool closing;
 };
+
+/*
+ * A backend that no driver has (any more) will not say so: a driver that was just about to write another state when
+ * ours came overwrites it, and then forgets the device as one that was not asked to close.
+ */
+static bool has_driver(const struct device *d)
+{
+    char *path = store_fmt("/sys/bus/xen-backend/devices/%s-%u-%u/driver", d->kind, d->domid, d->devid);
+    bool there = access(path, F_OK) == 0;
+
+    free(path);
+    return there;
+}
+
+static bool has_closed(long state, const struct device *d)
+{
+    return !state || state == STATE_CLOSED || (state != STATE_CLOSING && !has_driver(d));
+}
 
 static int all_there(struct store *s, void *arg, struct err **err)
 {
@@ -104,8 +124,7 @@ static int all_there(struct store *s, void *arg, struct err **err)
     for (i = 0; i < w->n; i++) {
         long state = store_read_long(s, w->backs[i], "state", 0);
 
-        /* A backend that is gone, or that no driver ever took, has nothing to close. */
-        if (w->closing ? state && state != STATE_CLOSED : state != STATE_INIT_WAIT) {
+        if (w->closing ? !has_closed(state, &w->list[i]) : state != STATE_INIT_WAIT) {
             w->late = i;
             return 0;
         }
@@ -115,7 +134,7 @@ static int all_there(struct store *s, void *arg, struct err **err)
 
 int device_wait_ready(struct ctx *c, const struct device *d, unsigned int n, struct err **err)
 {
-    struct wait w = {.n = n};
+    struct wait w = {.list = d, .n = n};
     unsigned int i;
     int rc;
 
@@ -200,7 +219,7 @@ int device_detach_all(struct ctx *c, uint32_t domid, struct err **err)
     unsigned int n, i;
     struct device *list = device_list(c, domid, &n);
     char **backs = calloc(n + 1, sizeof(*backs));
-    int rc;
+    int rc = 0;
 
     for (i = 0; i < n; i++) {
         backs[i] = device_backend(&list[i]);
@@ -208,9 +227,12 @@ int device_detach_all(struct ctx *c, uint32_t domid, struct err **err)
     }
     /* No kernel driver stands behind a console: only its nodes go. */
     w.backs = backs;
+    w.list = list;
     while (w.n < n && strcmp(list[w.n].kind, "console"))
         w.n++;
-    rc = store_wait(&c->store, (const char *const *)backs, w.n, CLOSE_SECONDS, all_there, &w, err);
+    /* A driver that forgets a device writes nothing: look again each second. */
+    for (i = 0; i < CLOSE_SECONDS && !rc; i++)
+        rc = store_wait(&c->store, (const char *const *)backs, w.n, 1, all_there, &w, err);
     if (!rc)
         rc = err_new(err, ERR_TIMEDOUT, "the backend of %s %u of domain %u did not close", list[w.late].kind,
                      list[w.late].devid, domid);
