@@ -89,6 +89,18 @@ void events_on(void)
 #endif
 }
 
+void events_wait(void)
+{
+#ifdef GUEST_PV
+    if (!vcpu_info()->evtchn_upcall_pending)
+        hc_sched_op(SCHEDOP_block, 0);
+    events_on();
+#else
+    /* SCHEDOP_block with interrupts off sleeps on what is pending already */
+    __asm__ volatile("sti; hlt" : : : "memory");
+#endif
+}
+
 long event_alloc(domid_t dom, domid_t remote, evtchn_port_t *port)
 {
     struct evtchn_alloc_unbound op = {.dom = dom, .remote_dom = remote};

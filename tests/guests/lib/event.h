@@ -21,6 +21,8 @@ unsigned int event_count(evtchn_port_t port);
 /* Let upcalls through on this vCPU, delivering at once what is pending; and stop them. */
 void events_on(void);
 void events_off(void);
+/* With upcalls off: sleep until there is one to deliver, and let it through. */
+void events_wait(void);
 
 /* Bits of the shared page. */
 bool port_pending(evtchn_port_t port);

@@ -38,9 +38,7 @@ static void offer(void)
     printk("port %u\n", port);
     for (;;) {
         events_off();
-        if (!vcpu_info()->evtchn_upcall_pending)
-            hc_sched_op(SCHEDOP_block, 0);
-        events_on();
+        events_wait();
     }
 }
 
