@@ -58,7 +58,7 @@ static void check_witness(void)
 
 /* What a domain came to. */
 struct verdict {
-    bool over, expects_death, may_die;
+    bool over, expects_death, expects_reset, may_die;
     unsigned int reason;
     char result[16];
 };
@@ -69,6 +69,8 @@ static void note_line(struct verdict *v, const char *line)
 
     if (strstr(line, CASE_DIES_MARK))
         v->expects_death = true;
+    if (strstr(line, CASE_RESETS_MARK))
+        v->expects_reset = true;
     if (strstr(line, CASE_MAY_DIE_MARK))
         v->may_die = true;
     if (result)
@@ -124,7 +126,7 @@ static bool run_domain(struct domain_plan *plan)
     else if (v.may_die)
         printk("d%u ended with reason %u\n", d.id, v.reason);
     else if (v.expects_death)
-        check_eq(v.reason, SHUTDOWN_crash);
+        check_eq(v.reason, v.expects_reset ? SHUTDOWN_reboot : SHUTDOWN_crash);
     else
         check(v.reason == SHUTDOWN_poweroff && (!strcmp(v.result, "SUCCESS") || arg_present("e9")));
     check_witness();

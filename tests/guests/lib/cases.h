@@ -18,6 +18,8 @@ void cases_run(const struct test_case *cases, unsigned int count);
 
 /* What the domain prints before it expects to be killed; read by "host". */
 #define CASE_DIES_MARK "Expects to be killed"
+/* The same for a triple fault: the domain is to end with the reason "reboot". */
+#define CASE_RESETS_MARK "Expects to be reset"
 /* Or before it does what may end either way. */
 #define CASE_MAY_DIE_MARK "May be killed"
 
