@@ -257,7 +257,7 @@ static void vcpu_init_fields(struct vcpu *v, struct domain *d, unsigned int id)
     timer_init(&v->singleshot_timer, singleshot_fired, v, v->processor);
     timer_init(&v->periodic_timer, periodic_fired, v, v->processor);
     timer_init(&v->poll_timer, poll_timed_out, v, v->processor);
-    v->periodic_period = v->is_idle ? 0 : PERIODIC_DEFAULT;
+    v->periodic_period = v->is_idle || v->is_hvm ? 0 : PERIODIC_DEFAULT;
 }
 
 struct vcpu *vcpu_create(struct domain *d, unsigned int id)
