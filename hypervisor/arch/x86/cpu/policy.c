@@ -124,7 +124,8 @@ static void __init repeat_common(struct cpu_policy *p)
         *extended |= *one & AMD_COMMON_EDX;
 }
 
-#define ECX_X2APIC (1U << 21)
+#define ECX_X2APIC       (1U << 21)
+#define ECX_TSC_DEADLINE (1U << 24)
 
 /* What an HVM guest has of us whether the machine has it or not. */
 static void __init add_virtual(struct cpu_policy *p)
@@ -132,7 +133,7 @@ static void __init add_virtual(struct cpu_policy *p)
     u32 *one = word_of(p, 1);
 
     if (one)
-        *one |= ECX_X2APIC;
+        *one |= ECX_X2APIC | ECX_TSC_DEADLINE;
 }
 
 void __init policy_init(void)
