@@ -126,6 +126,12 @@ int arch_physmap_populate(struct domain *d, gfn_t gfn, struct frame *f, unsigned
 unsigned int arch_physmap_decrease(struct domain *d, const xen_pfn_t *gfns, unsigned int n, unsigned int order);
 unsigned long arch_physmap_max_gfn(const struct domain *d);
 /*
+ * XENMEM_acquire_resource, of types that only the architecture has: how many frames d has of it at most, 0: it has
+ * none; frame `frame` of resource `id`: 0, -EINVAL, -ENOENT, -ENOMEM. No locks.
+ */
+unsigned int arch_resource_size(const struct domain *d, unsigned int type);
+int arch_resource_frame(struct domain *d, unsigned int type, u32 id, u64 frame, mfn_t *mfn);
+/*
  * The last reference of f is gone: notes in its type word (not 0 then) that TLBs may still hold
  * mappings of it. Any context. Before it is used anew or cleared for that, arch_flush_frame_tlb()
  * makes sure that none does; type word 0. Interrupts on.

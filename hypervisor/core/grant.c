@@ -228,6 +228,13 @@ int grant_table_frame(struct domain *d, unsigned long idx, bool status, mfn_t *m
     return rc;
 }
 
+unsigned int grant_table_max_frames(const struct domain *d, bool status)
+{
+    unsigned int max = d->grants->max_frames;
+
+    return status ? DIV_ROUND_UP(max * V2_PER_FRAME, STATUS_PER_FRAME) : max;
+}
+
 /* ---- life ---- */
 
 int grant_domain_init(struct domain *d, int max_grant_frames, int max_maptrack_frames, unsigned int max_version)

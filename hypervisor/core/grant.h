@@ -23,6 +23,9 @@ long do_grant_table_op(unsigned int cmd, void __guest *uop, unsigned int count);
 /* XENMAPSPACE_grant_table: frame idx of d's table, growing it when needed. 0 or -EINVAL/-ENOMEM. */
 int grant_table_frame(struct domain *d, unsigned long idx, bool status, mfn_t *mfn);
 
+/* How many such frames d may have. */
+unsigned int grant_table_max_frames(const struct domain *d, bool status);
+
 /*
  * A guest maps or unmaps by reference into its own page tables: done by the PV page-table code.
  * arch_grant_map: puts mfn (reference and type already held for the mapping) at `host_addr`: a

@@ -46,17 +46,37 @@ static long pod_target(const void __guest *arg)
     return rc ? rc : -EINVAL;
 }
 
-/* Frames of d's grant table into the caller's list. */
-static long grant_resource(struct domain *d, const struct xen_mem_acquire_resource *res)
+/* One frame of a resource of d. 0, -EINVAL, -ENOMEM ... */
+static int resource_frame(struct domain *d, const struct xen_mem_acquire_resource *res, u64 frame, mfn_t *mfn)
 {
-    bool status = res->id == XENMEM_resource_grant_table_id_status;
+    if (res->type != XENMEM_resource_grant_table)
+        return arch_resource_frame(d, res->type, res->id, frame, mfn);
+    if (res->id > XENMEM_resource_grant_table_id_status)
+        return -EINVAL;
+    return grant_table_frame(d, frame, res->id == XENMEM_resource_grant_table_id_status, mfn);
+}
 
-    if (res->id > XENMEM_resource_grant_table_id_status || res->frame + res->nr_frames < res->frame)
+#define RESOURCE_FRAMES_MAX 64
+
+/* How many frames it can have at most; 0: there is no such resource. */
+static unsigned int resource_size(struct domain *d, const struct xen_mem_acquire_resource *res)
+{
+    return res->type == XENMEM_resource_grant_table
+               ? grant_table_max_frames(d, res->id == XENMEM_resource_grant_table_id_status)
+               : arch_resource_size(d, res->type);
+}
+
+/* Those that were asked for, into the caller's list. */
+static long resource_frames(struct domain *d, const struct xen_mem_acquire_resource *res)
+{
+    if (res->nr_frames > RESOURCE_FRAMES_MAX)
+        return -E2BIG;
+    if (res->frame + res->nr_frames < res->frame)
         return -EINVAL;
     for (unsigned int i = 0; i < res->nr_frames; i++) {
         xen_pfn_t pfn;
         mfn_t mfn;
-        int rc = grant_table_frame(d, res->frame + i, status, &mfn);
+        int rc = resource_frame(d, res, res->frame + i, &mfn);
 
         if (rc)
             return rc;
@@ -67,9 +87,7 @@ static long grant_resource(struct domain *d, const struct xen_mem_acquire_resour
     return 0;
 }
 
-#define RESOURCE_FRAMES_MAX 64
-
-static long acquire_resource(const void __guest *arg)
+static long acquire_resource(void __guest *arg)
 {
     struct xen_mem_acquire_resource res;
     domain_ref d = NULL;
@@ -85,9 +103,14 @@ static long acquire_resource(const void __guest *arg)
         return -ESRCH;
     if (d == current->domain)
         return -EPERM; /* what is one's own is there already */
-    if (res.type != XENMEM_resource_grant_table || !res.nr_frames)
+    if (!resource_size(d, &res))
         return -EOPNOTSUPP;
-    return res.nr_frames > RESOURCE_FRAMES_MAX ? -E2BIG : grant_resource(d, &res);
+    if (res.nr_frames)
+        return resource_frames(d, &res);
+    if (res.frame_list.p)
+        return -EINVAL;
+    res.nr_frames = resource_size(d, &res);
+    return copy_to_guest(arg, &res, sizeof(res));
 }
 
 long do_memory_op(unsigned long cmd, void __guest *arg)

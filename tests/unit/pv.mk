@@ -10,6 +10,12 @@ UNITS += types_sim
 types_sim_SRCS := tests/unit/pv/types_sim.c $(PV_BASE)
 types_sim_KIND := pv
 
+UNITS += p2m_sim
+p2m_sim_SRCS   := tests/unit/pv/p2m_sim.c $(PV_BASE) $(addprefix hypervisor/arch/x86/,mm/p2m.c mm/p2m_dirty.c \
+                  mm/physmap.c hvm/guest_memory.c)
+p2m_sim_KIND   := pv
+p2m_sim_CFLAGS := -DSIM_FRAMES=4096UL
+
 # The real files of x86 as far as they execute nothing privileged.
 CFLAGS_x86 := $(BASE) -fno-strict-aliasing -fno-builtin -D__XEN_TOOLS__ -I $(TOP)/hypervisor/arch/x86/include \
               -I $(TOP)/hypervisor

@@ -40,6 +40,7 @@ unsigned long *ram_map = ram_bits;
 __thread unsigned int sim_cpu;
 struct vcpu *sim_current[NR_CPUS];
 struct cpu_info sim_cpu_info[SIM_CPUS];
+struct cpu_user_regs sim_regs;
 static struct vcpu idle_vcpu[SIM_CPUS];
 struct cpumask cpu_online_map;
 struct cpu_identity boot_cpu;
@@ -436,27 +437,31 @@ size_t raw_copy_to_guest(void __guest *dst, const void *src, size_t n)
     return 0;
 }
 
-/* No HVM domain is here. */
-int p2m_relinquish(struct domain *d) { return (void)d, 0; }
+/* No HVM domain is here, unless a program links the real ones. */
+__attribute__((weak)) int p2m_relinquish(struct domain *d) { return (void)d, 0; }
 
-mfn_t p2m_own_mfn(struct domain *d, gfn_t gfn, bool write) { return (void)d, (void)gfn, (void)write, INVALID_MFN; }
+__attribute__((weak)) mfn_t p2m_own_mfn(struct domain *d, gfn_t gfn, bool write)
+{
+    return (void)d, (void)gfn, (void)write, INVALID_MFN;
+}
 
-int p2m_put_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
+__attribute__((weak)) int p2m_put_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
 {
     return (void)d, (void)gfn, (void)mfn, (void)readonly, -EINVAL;
 }
 
-bool p2m_take_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
+__attribute__((weak)) bool p2m_take_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
 {
     return (void)d, (void)gfn, (void)mfn, (void)readonly, false;
 }
 
-int arch_physmap_populate(struct domain *d, gfn_t gfn, struct frame *f, unsigned int order)
+__attribute__((weak)) int arch_physmap_populate(struct domain *d, gfn_t gfn, struct frame *f, unsigned int order)
 {
     return (void)d, (void)gfn, (void)f, (void)order, -EINVAL;
 }
 
-unsigned int arch_physmap_decrease(struct domain *d, const xen_pfn_t *gfns, unsigned int n, unsigned int order)
+__attribute__((weak)) unsigned int arch_physmap_decrease(struct domain *d, const xen_pfn_t *gfns, unsigned int n,
+                                                         unsigned int order)
 {
     return (void)d, (void)gfns, (void)n, (void)order, 0;
 }

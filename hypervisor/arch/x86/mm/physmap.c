@@ -5,6 +5,7 @@
  * hypercall/memory_reservation.c and memory_op.c; the map is p2m.c. (ABI: xen/memory.h, XENMAPSPACE_*.)
  */
 #include <arch/arch.h>
+#include <arch/x86/hvm/ioreq.h>
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/mm/p2m.h>
 #include <core/domain.h>
@@ -74,10 +75,25 @@ unsigned int arch_physmap_decrease(struct domain *d, const xen_pfn_t *gfns, unsi
     while (done < n && extent_take(d, gfns[done], order, &gone))
         done++;
     p2m_settle(d, &gone);
+    if (done && d == current->domain)
+        hvm_mapcache_invalidate(current);
     return done;
 }
 
 unsigned long arch_physmap_max_gfn(const struct domain *d) { return p2m_max_gfn(d); }
+
+/* ---- resources ---- */
+
+/* A page of slots for vCPUs, and one with a ring. */
+unsigned int arch_resource_size(const struct domain *d, unsigned int type)
+{
+    return type == XENMEM_resource_ioreq_server && d->is_hvm ? 2 : 0;
+}
+
+int arch_resource_frame(struct domain *d, unsigned int type __unused, u32 id, u64 frame, mfn_t *mfn)
+{
+    return id >> 16 ? -EINVAL : ioreq_server_frame(d, id, frame, mfn);
+}
 
 /* ---- pages that are put somewhere ---- */
 

@@ -22,6 +22,9 @@ struct cpu_info {
 };
 extern struct cpu_info sim_cpu_info[];
 
+extern struct cpu_user_regs sim_regs;
+
+#define guest_regs()       (&sim_regs)
 #define cpu_info()         (&sim_cpu_info[sim_cpu])
 #define smp_processor_id() sim_cpu
 #define current            (sim_current[sim_cpu])

@@ -8,7 +8,9 @@
 #include <asm/layout.h>
 #include <lib/types.h>
 
+#ifndef SIM_FRAMES
 #define SIM_FRAMES 1024UL
+#endif
 
 extern u8 sim_memory[SIM_FRAMES << 12];
 
