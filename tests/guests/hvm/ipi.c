@@ -160,7 +160,7 @@ static void check_upcalls(void)
     op.vector = VECTOR_UPCALL_OWN;
     op.vcpu = 99;
     check_eq(hc_hvm_op(HVMOP_set_evtchn_upcall_vector, &op), -XEN_ENOENT);
-    check_eq(hc_hvm_op(HVMOP_set_evtchn_upcall_vector, 8), -XEN_EFAULT);
+    check_eq(hc_hvm_op(HVMOP_set_evtchn_upcall_vector, BAD_POINTER), -XEN_EFAULT);
     events_off();
     check_eq(event_close(b), 0);
     check_eq(event_close(a), 0);
@@ -178,7 +178,7 @@ static void check_params(void)
     check_eq(param_set(HVM_PARAM_CONSOLE_PFN, 1), -XEN_EPERM);
     check_eq(param_set(HVM_PARAM_IOREQ_PFN, 1), -XEN_EPERM);
     check_eq(param_set(HVM_NR_PARAMS, 1), -XEN_EINVAL);
-    check_eq(hc_hvm_op(HVMOP_get_param, 8), -XEN_EFAULT);
+    check_eq(hc_hvm_op(HVMOP_get_param, BAD_POINTER), -XEN_EFAULT);
     check_eq(hc_hvm_op(77, 0), -XEN_ENOSYS);
 }
 

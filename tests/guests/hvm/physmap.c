@@ -91,15 +91,15 @@ static void check_arguments(void)
     check_eq(reservation(XENMEM_populate_physmap, 1, 40, DOMID_SELF), 0);
     check_eq(reservation(XENMEM_decrease_reservation, 1, 40, DOMID_SELF), 0);
     check_eq(reservation(XENMEM_increase_reservation, 1, 0, DOMID_SELF), 1); /* a page that is nowhere */
-    check_eq(hc_memory_op(XENMEM_populate_physmap, 8), 0);
+    check_eq(hc_memory_op(XENMEM_populate_physmap, BAD_POINTER), 0);
     check_eq(physmap_add(99, 0, list[0]), -XEN_EINVAL);
     check_eq(physmap_add(XENMAPSPACE_shared_info, 1, list[0]), -XEN_EINVAL);
     check_eq(physmap_add(XENMAPSPACE_grant_table, 100000, list[0]), -XEN_EINVAL);
     check_eq(physmap_add(XENMAPSPACE_gmfn, 0xfffff00, list[0]), -XEN_EINVAL);
     check_eq(physmap_add(XENMAPSPACE_gmfn_foreign, 0, list[0]), -XEN_ENOSYS);
     check_eq(physmap_remove(0xfffff00), -XEN_ENOENT);
-    check_eq(hc_memory_op(XENMEM_add_to_physmap, 8), -XEN_EFAULT);
-    check_eq(hc_memory_op(XENMEM_remove_from_physmap, 8), -XEN_EFAULT);
+    check_eq(hc_memory_op(XENMEM_add_to_physmap, BAD_POINTER), -XEN_EFAULT);
+    check_eq(hc_memory_op(XENMEM_remove_from_physmap, BAD_POINTER), -XEN_EFAULT);
 }
 
 static void check_move(void)

@@ -37,6 +37,8 @@ static void put_number(struct out *o, uint64_t n, unsigned int base, int width, 
 
 static uint64_t take_number(va_list *args, int longs, bool is_signed)
 {
+    if (longs == 1)
+        return is_signed ? (uint64_t)va_arg(*args, long) : va_arg(*args, unsigned long);
     if (longs)
         return va_arg(*args, uint64_t);
     if (is_signed)
@@ -80,7 +82,7 @@ static const char *convert(struct out *o, const char *fmt, va_list *args)
         break;
     case 'u': put_number(o, take_number(args, longs, false), 10, width, pad, false); break;
     case 'x': put_number(o, take_number(args, longs, false), 16, width, pad, false); break;
-    case 'p': put_number(o, (uint64_t)va_arg(*args, void *), 16, 16, '0', false); break;
+    case 'p': put_number(o, (unsigned long)va_arg(*args, void *), 16, 16, '0', false); break;
     case 's': put_string(o, va_arg(*args, const char *), width, precision); break;
     case 'c': put(o, (char)va_arg(*args, int)); break;
     default: put(o, *fmt); break;

@@ -16,6 +16,12 @@
 #else
 #define VIRT_BASE 0ul
 #endif
+/* An address that a hypercall cannot read: not mapped, or without memory behind it. */
+#ifdef __x86_64__
+#define BAD_POINTER 8ul
+#else
+#define BAD_POINTER 0x80000000ul
+#endif
 #define PAGE_SIZE     4096ul
 #define PAGE_SHIFT    12
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -10,7 +10,7 @@ struct fault last_fault = {.vector = NO_FAULT};
 static trap_hook_t *hooks[VEC_COUNT];
 
 extern struct extable_entry {
-    uint64_t at, to;
+    unsigned long at, to;
 } _extable_start[], _extable_end[];
 
 void user_switch(struct regs *regs, unsigned long *save);

@@ -18,7 +18,7 @@ void vcpu_main(struct vcpu *v)
 
 bool vcpu_wait(unsigned int id, unsigned int ms)
 {
-    uint64_t end = now() + ms * 1000000ul;
+    uint64_t end = now() + ms * 1000000ull;
 
     while (!vcpu_of(id)->finished) {
         if (now() > end)

@@ -35,7 +35,7 @@ static void check_domctl(void)
     op.interface_version = XEN_DOMCTL_INTERFACE_VERSION + 1;
     op.cmd = XEN_DOMCTL_getdomaininfo;
     check_eq(hc_domctl(&op), -XEN_EACCES);
-    check_eq(hc_domctl(8), -XEN_EFAULT);
+    check_eq(hc_domctl(BAD_POINTER), -XEN_EFAULT);
 }
 
 static long sysctl(struct xen_sysctl *op, unsigned int cmd)
@@ -74,7 +74,7 @@ static void check_sysctl(void)
     op.interface_version = 0;
     op.cmd = XEN_SYSCTL_physinfo;
     check_eq(hc_sysctl(&op), -XEN_EACCES);
-    check_eq(hc_sysctl(8), -XEN_EFAULT);
+    check_eq(hc_sysctl(BAD_POINTER), -XEN_EFAULT);
 }
 
 static void check_platform(void)
@@ -109,7 +109,7 @@ static void check_console(void)
         return;
     }
     check_eq(hc_console_io(CONSOLEIO_write, 0, ""), 0);
-    check_eq(hc_console_io(CONSOLEIO_write, 4, 8), -XEN_EFAULT);
+    check_eq(hc_console_io(CONSOLEIO_write, 4, BAD_POINTER), -XEN_EFAULT);
     check_eq(hc_console_io(CONSOLEIO_read, 8, text), 0);
     check_eq(hc_console_io(77, 0, text), -XEN_ENOSYS);
 }
@@ -142,7 +142,7 @@ static void check_physdev(void)
     check_eq(hc_physdev_op(PHYSDEVOP_apic_read, &apic), 0);
     check_eq(apic.value >> 16 & 0xff, 23);
     check_eq(hc_physdev_op(PHYSDEVOP_irq_status_query, &status), 0);
-    check_eq(hc_physdev_op(PHYSDEVOP_irq_status_query, 8), -XEN_EFAULT);
+    check_eq(hc_physdev_op(PHYSDEVOP_irq_status_query, BAD_POINTER), -XEN_EFAULT);
 }
 #endif
 
@@ -154,7 +154,7 @@ static void check_others(void)
         check_eq(hypercall(gone[i], 0, 0, 0, 0, 0), -XEN_ENOSYS);
     check_eq(hypercall_raw(1000, 0, 0, 0, 0, 0), -XEN_ENOSYS);
     check_eq(hypercall_raw(~0ul, 0, 0, 0, 0, 0), -XEN_ENOSYS);
-    check(hc_kexec_op(KEXEC_CMD_kexec_load, 8) < 0);
+    check(hc_kexec_op(KEXEC_CMD_kexec_load, BAD_POINTER) < 0);
 #ifdef GUEST_PV
     check_eq(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_4gb_segments), 0);
     check_eq(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_pae_extended_cr3), 0);

@@ -160,8 +160,8 @@ static void check_errors(void)
     check_eq(hc_event_channel_op(EVTCHNOP_unmask, &unmask), -XEN_EINVAL);
     check_eq(hc_event_channel_op(EVTCHNOP_reset, &reset), -XEN_ESRCH);
     check_eq(hc_event_channel_op(77, &unmask), -XEN_ENOSYS);
-    check_eq(hc_event_channel_op(EVTCHNOP_send, 8), -XEN_EFAULT);
-    check_eq(hc_event_channel_op(EVTCHNOP_alloc_unbound, 8), -XEN_EFAULT);
+    check_eq(hc_event_channel_op(EVTCHNOP_send, BAD_POINTER), -XEN_EFAULT);
+    check_eq(hc_event_channel_op(EVTCHNOP_alloc_unbound, BAD_POINTER), -XEN_EFAULT);
 }
 
 static void check_poll(void)

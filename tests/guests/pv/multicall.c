@@ -38,7 +38,7 @@ static void check_results(void)
     check_eq(list[5].result, 4 << 16 | 17);
     check_eq(list[6].result, 4096);
     check_eq(hc_multicall(list, 0), 0);
-    check_eq(hc_multicall(8, 1), -XEN_EFAULT);
+    check_eq(hc_multicall(BAD_POINTER, 1), -XEN_EFAULT);
 #ifdef GUEST_PV
     check_eq(hc_multicall(list, 0x7fffffff), -XEN_EFAULT); /* runs off the end */
 #else

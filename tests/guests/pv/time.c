@@ -121,7 +121,7 @@ static void check_singleshot(void)
     check_eq(hc_vcpu_op(VCPUOP_set_singleshot_timer, 0, &op), 0); /* the flag is ignored */
     check_eq(hc_vcpu_op(VCPUOP_stop_singleshot_timer, 0, 0), 0);
     check_eq(hc_vcpu_op(VCPUOP_set_singleshot_timer, 1, &op), -XEN_EINVAL);
-    check_eq(hc_vcpu_op(VCPUOP_set_singleshot_timer, 0, 8), -XEN_EFAULT);
+    check_eq(hc_vcpu_op(VCPUOP_set_singleshot_timer, 0, BAD_POINTER), -XEN_EFAULT);
 }
 
 static void check_periodic(void)

@@ -52,7 +52,7 @@ static void check_up_down(void)
     check_eq(hc_vcpu_op(VCPUOP_is_up, 1, 0), 0);
     check_eq(hc_vcpu_op(VCPUOP_is_up, 99, 0), -XEN_ENOENT);
     check_eq(hc_vcpu_op(VCPUOP_up, 1, 0), -XEN_EINVAL); /* not initialised */
-    check_eq(hc_vcpu_op(VCPUOP_initialise, 1, 8), -XEN_EFAULT);
+    check_eq(hc_vcpu_op(VCPUOP_initialise, 1, BAD_POINTER), -XEN_EFAULT);
     check_eq(hc_vcpu_op(VCPUOP_initialise, 0, c), -XEN_EEXIST);
     check_eq(vcpu_start(1, down_and_up, NULL), 0);
     check(wait_up(0));
@@ -82,7 +82,7 @@ static void check_runstate(void)
           got.time[RUNSTATE_blocked] + got.time[RUNSTATE_runnable] + 3000000);
     check_eq(hc_vcpu_op(VCPUOP_get_runstate_info, 1, &got), 0);
     check_eq(got.state, RUNSTATE_offline);
-    check_eq(hc_vcpu_op(VCPUOP_get_runstate_info, 0, 8), -XEN_EFAULT);
+    check_eq(hc_vcpu_op(VCPUOP_get_runstate_info, 0, BAD_POINTER), -XEN_EFAULT);
     op.addr.v = &area;
     check_eq(hc_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &op), 0);
     check_eq(area.state, RUNSTATE_running);
@@ -102,7 +102,7 @@ static void check_time_area(void)
     check_eq(hc_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &op), 0);
     check(area.version != 0 && !(area.version & 1));
     check_eq(area.tsc_to_system_mul, vcpu_info()->time.tsc_to_system_mul);
-    check_eq(hc_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, 8), -XEN_EFAULT);
+    check_eq(hc_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, BAD_POINTER), -XEN_EFAULT);
 }
 
 static void check_vcpu_info(void)
@@ -149,7 +149,7 @@ static void check_block(void)
     check(event_count(port) >= 1);
     events_off();
     check_eq(hc_sched_op(77, 0), -XEN_ENOSYS);
-    check_eq(hc_sched_op(SCHEDOP_poll, 8), -XEN_EFAULT);
+    check_eq(hc_sched_op(SCHEDOP_poll, BAD_POINTER), -XEN_EFAULT);
     check_eq(event_close(port), 0);
 }
 
@@ -176,7 +176,7 @@ static void check_shutdown_arguments(void)
 {
     struct sched_remote_shutdown r = {.domain_id = 0x1234, .reason = SHUTDOWN_crash};
 
-    check_eq(hc_sched_op(SCHEDOP_shutdown, 8), -XEN_EFAULT);
+    check_eq(hc_sched_op(SCHEDOP_shutdown, BAD_POINTER), -XEN_EFAULT);
     check_eq(hc_sched_op(SCHEDOP_remote_shutdown, &r), -XEN_ESRCH);
 }
 
