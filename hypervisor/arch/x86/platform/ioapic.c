@@ -26,6 +26,7 @@ struct ioapic {
     volatile u32 *regs;
     paddr_t base;
     unsigned int gsi_base, nr_pins;
+    bool has_eoi; /* IOEOI is there */
 };
 
 struct line {
@@ -81,7 +82,7 @@ static void line_route(struct irq *irq)
 
     spin_guard_irqsave(&ioapic_lock);
     reg_write(l->ioapic, IOAPIC_RTE(l->pin), l->rte | RTE_MASKED);
-    if (irq->level && (u8)l->rte != irq->vector)
+    if (irq->level && (u8)l->rte != irq->vector && l->ioapic->has_eoi)
         l->ioapic->regs[IOEOI / 4] = (u8)l->rte;
     reg_write(l->ioapic, IOAPIC_RTE(l->pin) + 1, cpu_apic_id[irq->cpu] << 24);
     l->rte = low | (l->rte & RTE_MASKED);
@@ -151,6 +152,7 @@ void __init ioapic_init(void)
 {
     for (unsigned int i = 0; i < acpi_info.nr_ioapics; i++) {
         struct ioapic *io = &ioapics[nr_ioapics];
+        u32 version;
 
         io->base = acpi_info.ioapic[i].address;
         io->gsi_base = acpi_info.ioapic[i].gsi_base;
@@ -159,7 +161,9 @@ void __init ioapic_init(void)
             log_warning("IO-APIC at %#lx does not answer\n", io->base);
             continue;
         }
-        io->nr_pins = (reg_read(io, IOAPIC_VERSION) >> 16 & 255) + 1;
+        version = reg_read(io, IOAPIC_VERSION);
+        io->nr_pins = (version >> 16 & 255) + 1;
+        io->has_eoi = (version & 255) >= 0x20;
         nr_lines = max(nr_lines, io->gsi_base + io->nr_pins);
         nr_ioapics++;
     }
