@@ -4,6 +4,7 @@
  * makes <asm/asm-offsets.h>. Add a line for what you need.
  */
 #include <arch/x86/hvm/svm/vmcb.h>
+#include <arch/x86/hvm/vmx/vmx.h>
 #include <core/domain.h>
 #include <lib/lib.h>
 
@@ -68,6 +69,9 @@ void asm_offsets(void)
     OFFSET(VMCB_rip, struct svm_vmcb, rip);
     OFFSET(VMCB_rsp, struct svm_vmcb, rsp);
     OFFSET(VMCB_rax, struct svm_vmcb, rax);
+    OFFSET(VCPU_vmx, struct vcpu, arch.hvm.vmx);
+    OFFSET(VMX_cr2, struct vmx_vcpu, cr2);
+    OFFSET(VMX_launched, struct vmx_vcpu, launched);
 
     OFFSET(DOMAIN_root_version, struct domain, arch.root_version);
 

@@ -21,7 +21,8 @@ void control_cpu_init(void)
     u64 info;
 
     mmu_cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
-              (cpu_has(SMEP) ? X86_CR4_SMEP : 0) | (boot_cpu.xcr0_mask ? X86_CR4_OSXSAVE : 0);
+              (cpu_has(SMEP) ? X86_CR4_SMEP : 0) | (boot_cpu.xcr0_mask ? X86_CR4_OSXSAVE : 0) |
+              (mmu_cr4 & X86_CR4_VMXE);
     write_cr0((read_cr0() | X86_CR0_WP | X86_CR0_MP | X86_CR0_NE) &
               ~(u64)(X86_CR0_CD | X86_CR0_NW | X86_CR0_AM | X86_CR0_EM | X86_CR0_TS));
     write_cr4(mmu_cr4);

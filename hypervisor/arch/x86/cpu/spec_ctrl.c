@@ -97,11 +97,14 @@ void __init spec_ctrl_init(void)
     ibpb_on_switch = cpu_has(IBRSB) || cpu_has(IBPB);
     if (boot_cpu.bug_mds && cpu_has(MD_CLEAR))
         flags |= SCF_VERW;
-    log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s\n", flags & SCF_RSB ? "on" : "off",
+    if (boot_cpu.bug_l1tf && cpu_has(L1D_FLUSH) && !cpu_has(SKIP_L1DFL))
+        flags |= SCF_HVM_L1D;
+    log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s, L1D flush for HVM %s\n",
+             flags & SCF_RSB ? "on" : "off",
              ibrs_always              ? "always"
              : flags & SCF_IBRS_ENTRY ? "per entry"
                                       : "off",
-             flags & SCF_VERW ? "on" : "off", ibpb_on_switch ? "on" : "off");
+             flags & SCF_VERW ? "on" : "off", ibpb_on_switch ? "on" : "off", flags & SCF_HVM_L1D ? "on" : "off");
 }
 
 void spec_ctrl_cpu_init(void)
@@ -115,14 +118,19 @@ void spec_ctrl_cpu_init(void)
 
 bool spec_ctrl_isolates(const struct domain *d) { return xpti[d->is_hardware]; }
 
-void spec_ctrl_exit(void)
+static void empty_buffers(void)
 {
     static const u16 selector = SEL_HYP_DS;
 
-    if (flags & SCF_IBRS_ENTRY)
-        wrmsr(MSR_SPEC_CTRL, 0);
     if (flags & SCF_VERW)
         __asm__ __volatile__("verw %0" ::"m"(selector) : "cc");
+}
+
+void spec_ctrl_exit(void)
+{
+    if (flags & SCF_IBRS_ENTRY)
+        wrmsr(MSR_SPEC_CTRL, 0);
+    empty_buffers();
 }
 
 /* SPEC_CTRL while we run. */
@@ -139,7 +147,18 @@ void spec_ctrl_hvm_load(const struct vcpu *v)
 
 void spec_ctrl_hvm_enter(void) { wrmsr(MSR_SPEC_CTRL, own_spec_ctrl()); }
 
-void spec_ctrl_hvm_exit(void) { wrmsr(MSR_SPEC_CTRL, current->arch.hvm.spec_ctrl); }
+/* An HVM guest's page tables may hold anything: what L1TF could show is taken out of the L1 cache (Intel, "L1 Terminal
+ * Fault", IA32_FLUSH_CMD). */
+void spec_ctrl_hvm_exit(void)
+{
+    unsigned int now = cpu_info()->spec_ctrl_flags;
+
+    if (now & SCF_HVM_L1D)
+        wrmsr(MSR_FLUSH_CMD, 1);
+    if (now & SCF_HVM_SPEC)
+        wrmsr(MSR_SPEC_CTRL, current->arch.hvm.spec_ctrl);
+    empty_buffers();
+}
 
 void spec_ctrl_switch(struct vcpu *next)
 {

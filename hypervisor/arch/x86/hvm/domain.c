@@ -28,10 +28,11 @@ static bool emulation_known(u32 flags)
 
 void __init hvm_init(void)
 {
-    const char *why = svm_probe();
+    bool vtx = boot_cpu.vendor == CPU_VENDOR_INTEL || cpu_has(VMX);
+    const char *why = vtx ? vmx_probe() : svm_probe();
 
     if (!why) {
-        hvm = &svm_vendor;
+        hvm = vtx ? &vmx_vendor : &svm_vendor;
         hvm_cpu_up();
     }
     if (hvm)
@@ -70,7 +71,7 @@ int hvm_domain_create(struct domain *d, const struct xen_domctl_createdomain *co
     d->arch.hvm->emulation_flags = config->arch.emulation_flags;
     d->arch.hvm->tsc_offset = -rdtsc();
     hvm_params_init(d);
-    return p2m_create(d, hvm->p2m_format, cpu_has(PAGE1GB) ? P2M_ORDER_1G : P2M_ORDER_2M)
+    return p2m_create(d, hvm->p2m_format, hvm->p2m_order())
                ?: platform_domain_create(d, config->arch.emulation_flags) ?: ioreq_domain_create(d);
 }
 

@@ -31,6 +31,7 @@ struct hvm_vendor {
     const char *name;
     u8 vmcall[3]; /* the instruction that makes a hypercall */
     const struct p2m_format *p2m_format;
+    unsigned int (*p2m_order)(void); /* the largest extent of nested tables: P2M_ORDER_* */
 
     /* ---- life ---- */
 
@@ -94,5 +95,7 @@ extern const struct hvm_vendor *hvm;
 /* Boot, the first CPU: 0 when the CPU has the extension with nested paging and it is usable; else the reason. */
 extern const struct hvm_vendor svm_vendor;
 const char *svm_probe(void);
+extern const struct hvm_vendor vmx_vendor;
+const char *vmx_probe(void);
 
 #endif

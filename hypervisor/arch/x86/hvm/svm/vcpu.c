@@ -349,10 +349,13 @@ static void dump(struct vcpu *v)
              b->asid);
 }
 
+static unsigned int p2m_order(void) { return cpu_has(PAGE1GB) ? P2M_ORDER_1G : P2M_ORDER_2M; }
+
 const struct hvm_vendor svm_vendor = {
     .name = "AMD-V",
     .vmcall = {0x0f, 0x01, 0xd9},
     .p2m_format = &p2m_npt,
+    .p2m_order = p2m_order,
     .cpu_up = svm_cpu_up,
     .vcpu_create = create,
     .vcpu_free = destroy,

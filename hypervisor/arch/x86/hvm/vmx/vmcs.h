@@ -139,9 +139,9 @@
 #define RIGHTS_UNUSABLE (1U << 16)
 
 /* Event fields (exit, IDT-vectoring, entry): bits 0-7 vector, 8-10 type, then these. */
-#define EVENT_ERROR_CODE  (1U << 11)
-#define EVENT_NMI_UNBLOCK (1U << 12) /* exit: an IRET had ended the blocking of NMIs already */
-#define EVENT_VALID       (1U << 31)
+#define VMX_EVENT_ERROR_CODE  (1U << 11)
+#define VMX_EVENT_NMI_UNBLOCK (1U << 12) /* exit: an IRET had ended the blocking of NMIs already */
+#define VMX_EVENT_VALID       (1U << 31)
 
 /* Interruptibility. */
 #define BLOCKED_BY_STI    1
@@ -157,40 +157,40 @@
 
 #ifndef __ASSEMBLER__
 enum vmx_exit_reason {
-    EXIT_EXCEPTION = 0,
-    EXIT_INTERRUPT = 1,
-    EXIT_TRIPLE_FAULT = 2,
-    EXIT_INIT = 3,
-    EXIT_SIPI = 4,
-    EXIT_INTERRUPT_WINDOW = 7,
-    EXIT_NMI_WINDOW = 8,
-    EXIT_TASK_SWITCH = 9,
-    EXIT_CPUID = 10,
-    EXIT_GETSEC = 11,
-    EXIT_HLT = 12,
-    EXIT_INVD = 13,
-    EXIT_INVLPG = 14,
-    EXIT_RDPMC = 15,
-    EXIT_RDTSC = 16,
-    EXIT_VMCALL = 18,
-    EXIT_VMCLEAR = 19,
-    EXIT_VMXON = 27,
-    EXIT_CR = 28,
-    EXIT_DR = 29,
-    EXIT_IO = 30,
-    EXIT_RDMSR = 31,
-    EXIT_WRMSR = 32,
-    EXIT_BAD_STATE = 33,
-    EXIT_MWAIT = 36,
-    EXIT_MONITOR = 39,
-    EXIT_EPT_VIOLATION = 48,
-    EXIT_EPT_MISCONFIGURATION = 49,
-    EXIT_INVEPT = 50,
-    EXIT_RDTSCP = 51,
-    EXIT_INVVPID = 53,
-    EXIT_WBINVD = 54,
-    EXIT_XSETBV = 55,
-    EXIT_REASONS = 70,
+    VMEXIT_EXCEPTION = 0,
+    VMEXIT_INTERRUPT = 1,
+    VMEXIT_TRIPLE_FAULT = 2,
+    VMEXIT_INIT = 3,
+    VMEXIT_SIPI = 4,
+    VMEXIT_INTERRUPT_WINDOW = 7,
+    VMEXIT_NMI_WINDOW = 8,
+    VMEXIT_TASK_SWITCH = 9,
+    VMEXIT_CPUID = 10,
+    VMEXIT_GETSEC = 11,
+    VMEXIT_HLT = 12,
+    VMEXIT_INVD = 13,
+    VMEXIT_INVLPG = 14,
+    VMEXIT_RDPMC = 15,
+    VMEXIT_RDTSC = 16,
+    VMEXIT_VMCALL = 18,
+    VMEXIT_VMCLEAR = 19,
+    VMEXIT_VMXON = 27,
+    VMEXIT_CR = 28,
+    VMEXIT_DR = 29,
+    VMEXIT_IO = 30,
+    VMEXIT_RDMSR = 31,
+    VMEXIT_WRMSR = 32,
+    VMEXIT_BAD_STATE = 33,
+    VMEXIT_MWAIT = 36,
+    VMEXIT_MONITOR = 39,
+    VMEXIT_EPT_VIOLATION = 48,
+    VMEXIT_EPT_MISCONFIGURATION = 49,
+    VMEXIT_INVEPT = 50,
+    VMEXIT_RDTSCP = 51,
+    VMEXIT_INVVPID = 53,
+    VMEXIT_WBINVD = 54,
+    VMEXIT_XSETBV = 55,
+    VMEXIT_REASONS = 70,
 };
 #endif
 

@@ -72,6 +72,7 @@
 #define X86_CR4_OSFXSR     0x00000200
 #define X86_CR4_OSXMMEXCPT 0x00000400
 #define X86_CR4_UMIP       0x00000800
+#define X86_CR4_VMXE       0x00002000
 #define X86_CR4_FSGSBASE   0x00010000
 #define X86_CR4_PCIDE      0x00020000
 #define X86_CR4_OSXSAVE    0x00040000
@@ -84,6 +85,7 @@
 #define SPEC_CTRL_STIBP    2
 #define SPEC_CTRL_SSBD     4
 #define MSR_PLATFORM_INFO  0xce
+#define MSR_FLUSH_CMD      0x10b
 #define MSR_MISC_FEATURES  0x140
 #define MSR_SYSENTER_CS    0x174
 #define MSR_SYSENTER_ESP   0x175
@@ -115,8 +117,9 @@
 #define SCF_XPTI           0x08 /* the guest runs on a copy of its root that shows next to nothing of ours */
 #define SCF_HVM_RSB        0x10 /* refill the return stack when an HVM guest exits */
 #define SCF_HVM_SPEC       0x20 /* the current HVM guest's SPEC_CTRL is not ours */
+#define SCF_HVM_L1D        0x40 /* empty the L1 data cache when an HVM guest is entered */
 #define SCF_HVM_ENTRY_MASK SCF_HVM_SPEC
-#define SCF_HVM_EXIT_MASK  SCF_HVM_SPEC
+#define SCF_HVM_EXIT_MASK  (SCF_HVM_SPEC | SCF_VERW | SCF_HVM_L1D)
 #define SCF_ENTRY_MASK     (SCF_IBRS_ENTRY | SCF_XPTI)
 #define SCF_EXIT_MASK      (SCF_IBRS_ENTRY | SCF_VERW | SCF_XPTI)
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events of a VT-x guest: injection, windows, and the delivery that an exit interrupted. Source: Intel SDM vol.
+ * 3, 25.8.3, 25.9.2 and 25.9.3, 27.6, 28.2.4.
+ */
+#include <arch/x86/hvm/vmx/vmx.h>
+#include <lib/lib.h>
+
+/* In real mode exceptions have no error code, and VM entry insists. */
+void vmx_inject(struct vcpu *v, const struct hvm_event *e)
+{
+    bool error = e->has_error && vmread(VMCS_GUEST_CR0) & X86_CR0_PE;
+
+    if (error)
+        vmwrite(VMCS_ENTRY_ERROR_CODE, e->error);
+    if (e->type >= HVM_EVENT_SOFT_INTERRUPT)
+        vmwrite(VMCS_ENTRY_INSN_LENGTH, e->length);
+    if (e->type == HVM_EVENT_NMI)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(u64)BLOCKED_BY_NMI);
+    vmwrite(VMCS_ENTRY_EVENT, VMX_EVENT_VALID | (error ? VMX_EVENT_ERROR_CODE : 0) | (u32)e->type << 8 | e->vector);
+    (void)v;
+}
+
+/* Delivered next, before anything newer: what an exit or we ourselves, on the way in, came in between of. */
+static void deliver_again(struct vcpu *v, u32 info, u32 error)
+{
+    v->arch.hvm.event = (struct hvm_event){
+        .valid = true,
+        .vector = info & 0xff,
+        .type = info >> 8 & 7,
+        .has_error = info & VMX_EVENT_ERROR_CODE,
+        .error = info & VMX_EVENT_ERROR_CODE ? error : 0,
+        .length = vmread(VMCS_ENTRY_INSN_LENGTH),
+    };
+    hvm_set_work(v, HVM_WORK_EVENT);
+}
+
+/* The software's own is not delivered again, but its instruction executed again. */
+void vmx_event_interrupted(struct vcpu *v, u32 info)
+{
+    if ((info >> 8 & 7) < HVM_EVENT_SOFT_INTERRUPT)
+        deliver_again(v, info, vmread(VMCS_IDT_ERROR_CODE));
+}
+
+void vmx_take_back(struct vcpu *v)
+{
+    u32 info = vmread(VMCS_ENTRY_EVENT);
+
+    if (!(info & VMX_EVENT_VALID))
+        return;
+    vmwrite(VMCS_ENTRY_EVENT, 0);
+    deliver_again(v, info, vmread(VMCS_ENTRY_ERROR_CODE));
+}
+
+_Static_assert(BLOCKED_BY_STI == HVM_SHADOW_STI && BLOCKED_BY_MOV_SS == HVM_SHADOW_MOV_SS, "HVM_SHADOW_*");
+
+unsigned int vmx_get_shadow(struct vcpu *v)
+{
+    unsigned long flags = vmcs_begin(v);
+    u64 state = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+    vmcs_end(v, flags);
+    return (state & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)) | (state & BLOCKED_BY_NMI ? HVM_SHADOW_NMI : 0);
+}
+
+void vmx_set_shadow(struct vcpu *v, unsigned int shadow)
+{
+    unsigned long flags = vmcs_begin(v);
+    u64 state = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+    if ((state & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)) != shadow)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, (state & BLOCKED_BY_NMI) | shadow);
+    vmcs_end(v, flags);
+}
+
+void vmx_set_primary(struct vcpu *v, u32 primary)
+{
+    if (v->arch.hvm.vmx->primary == primary)
+        return;
+    v->arch.hvm.vmx->primary = primary;
+    vmwrite(VMCS_PRIMARY_CONTROLS, primary);
+}
+
+void vmx_request_window(struct vcpu *v, enum hvm_window w)
+{
+    vmx_set_primary(v, v->arch.hvm.vmx->primary | (w == HVM_WINDOW_NMI ? CPU1_NMI_WINDOW : CPU1_INTERRUPT_WINDOW));
+}
+
+void vmx_close_window(struct vcpu *v, u32 control)
+{
+    vmx_set_primary(v, v->arch.hvm.vmx->primary & ~control);
+    hvm_set_work(v, HVM_WORK_EVENT);
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a VT-x guest exits for: a table from exit reasons to the neutral handlers, behind short functions where the exit
+ * qualification has to be taken apart. Source: Intel SDM vol. 3, 28.2, appendix C.
+ */
+#include <arch/x86/hvm/io.h>
+#include <arch/x86/hvm/platform/platform.h>
+#include <arch/x86/hvm/vmx/vmx.h>
+#include <arch/x86/mm/p2m.h>
+#include <asm/system.h>
+#include <lib/lib.h>
+#include <sched/sched.h>
+
+/* From enter.S. */
+void vmx_exit(struct vcpu *v, struct cpu_user_regs *regs);
+void vmx_entry_refused(struct vcpu *v);
+void vmx_entry_work(struct vcpu *v);
+
+/* What an exit is handled by. True: the instruction that exited is done. */
+typedef bool (*exit_handler)(struct vcpu *v, struct cpu_user_regs *regs);
+
+#define BLOCKED_SHADOW (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)
+
+/* ---- instructions ---- */
+
+static bool code64(void) { return vmread(VMCS_GUEST_RIGHTS + 2) & RIGHTS_L; }
+
+static void retire(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    regs->rip += vmread(VMCS_EXIT_INSN_LENGTH);
+    if (unlikely(regs->rip >> 32) && !code64())
+        regs->rip = (u32)regs->rip;
+    vmx_set_shadow(v, 0);
+    if (unlikely(regs->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF)))
+        hvm_insn_stepped(v, regs);
+}
+
+static bool exit_wbinvd(struct vcpu *v, struct cpu_user_regs *regs __unused) { return hvm_exit_wbinvd(v); }
+
+static bool exit_rdpmc(struct vcpu *v, struct cpu_user_regs *regs __unused) { return hvm_exit_rdpmc(v); }
+
+static bool exit_rdtsc(struct vcpu *v, struct cpu_user_regs *regs) { return hvm_exit_rdtsc(v, regs, false); }
+
+static bool exit_rdtscp(struct vcpu *v, struct cpu_user_regs *regs) { return hvm_exit_rdtsc(v, regs, true); }
+
+static bool exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs) { return hvm_exit_hypercall(v, regs, code64()); }
+
+/* Not for guests: they have no VMX, no SMX and no MONITOR. */
+static bool exit_undefined(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    hvm_inject_exception(v, TRAP_UD, 0);
+    return false;
+}
+
+/* ---- instructions with a qualification ---- */
+
+/* Table 28-3. LMSW has its operand in the qualification, and cannot clear PE. */
+static bool exit_control_register(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    enum { MOV_TO, MOV_FROM, CLTS, LMSW };
+    u64 what = vmread(VMCS_EXIT_QUALIFICATION), kind = what >> 4 & 3, cr0;
+
+    if (kind <= MOV_FROM)
+        return hvm_exit_cr(v, regs, what & 15, what >> 8 & 15, kind == MOV_TO);
+    cr0 = vmx_get_cr(v, 0);
+    if (!hvm_set_cr(v, 0, kind == CLTS ? cr0 & ~(u64)X86_CR0_TS : (cr0 & ~0xeUL) | (what >> 16 & 15)))
+        return true;
+    hvm_inject_exception(v, TRAP_GP, 0);
+    return false;
+}
+
+/* The first use of a debug register: from here on they are in the CPU, and the instruction is executed there. */
+static bool exit_debug_register(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    vmx_debug_load(v);
+    return false;
+}
+
+/* Table 28-5. */
+static bool exit_port(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    u64 what = vmread(VMCS_EXIT_QUALIFICATION);
+
+    if (what & 0x10)
+        hvm_emulate(v, NULL, 0);
+    else
+        hvm_port_insn(v, what >> 16, (what & 7) + 1, !(what & 8), vmread(VMCS_EXIT_INSN_LENGTH));
+    return false;
+}
+
+/* ---- memory ---- */
+
+/* Table 28-7. */
+static bool exit_ept_violation(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    u64 what = vmread(VMCS_EXIT_QUALIFICATION);
+
+    hvm_exit_nested_fault(v, vmread(VMCS_GUEST_PHYSICAL), (what & 2 ? PFEC_WRITE : 0) | (what & 4 ? PFEC_FETCH : 0),
+                          NULL, 0);
+    return false;
+}
+
+static bool exit_ept_misconfiguration(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    domain_crash(v->domain, "the nested tables are broken at %#lx", vmread(VMCS_GUEST_PHYSICAL));
+    return false;
+}
+
+/* ---- events ---- */
+
+/* DR6 does not change when #DB exits: the qualification has its new bits (table 28-1), and GD is ours to clear. */
+static void debug_exception(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    u64 causes = vmread(VMCS_EXIT_QUALIFICATION) & (0xf | DR6_ACCESS | HVM_DR6_STEP);
+
+    if (causes == HVM_DR6_STEP && hvm_step_over(v, regs))
+        return;
+    vmx_set_dr(v, 6, (vmx_get_dr(v, 6) & ~0xfUL) | causes);
+    vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~DR7_GD);
+    hvm_inject_exception(v, TRAP_DB, 0);
+}
+
+/* The two that we watch go on to the guest; NMI and #MC went to our own handlers (vmx_exit). */
+static bool exit_exception(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    u8 vector = vmread(VMCS_EXIT_EVENT);
+
+    if (vector == TRAP_NMI || vector == TRAP_MC)
+        return false;
+    /* VM entry demands that a single step that is held back be noted (27.3.1.5). */
+    if (regs->rflags & X86_EFLAGS_TF && vmread(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKED_SHADOW)
+        vmwrite(VMCS_GUEST_PENDING_DEBUG, PENDING_DEBUG_BS);
+    if (vector == TRAP_DB)
+        debug_exception(v, regs);
+    else
+        hvm_inject_exception(v, vector, vmread(VMCS_EXIT_ERROR_CODE));
+    return false;
+}
+
+/* An interrupt came in as soon as interrupts were on. */
+static bool exit_nothing(struct vcpu *v __unused, struct cpu_user_regs *regs __unused) { return false; }
+
+static bool exit_triple_fault(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    hvm_exit_triple_fault(v);
+    return false;
+}
+
+static bool exit_interrupt_window(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    vmx_close_window(v, CPU1_INTERRUPT_WINDOW);
+    return false;
+}
+
+static bool exit_nmi_window(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    vmx_close_window(v, CPU1_NMI_WINDOW);
+    return false;
+}
+
+/* Table 28-2. An event that goes through a task gate is delivered by the switch. */
+static bool exit_task_switch(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    static const u8 reasons[] = {HVM_SWITCH_CALL, HVM_SWITCH_IRET, HVM_SWITCH_JMP, HVM_SWITCH_EVENT};
+    u32 event = vmread(VMCS_IDT_EVENT);
+    bool error = event & VMX_EVENT_VALID && event & VMX_EVENT_ERROR_CODE;
+    u64 what = vmread(VMCS_EXIT_QUALIFICATION);
+
+    v->arch.hvm.event.valid = false;
+    hvm_task_switch(v, regs, what, reasons[what >> 30 & 3], error, error ? vmread(VMCS_IDT_ERROR_CODE) : 0);
+    return false;
+}
+
+static bool exit_bad_state(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    domain_crash(v->domain, "vCPU %u: the CPU refuses its state (qualification %#lx)", v->id,
+                 vmread(VMCS_EXIT_QUALIFICATION));
+    vmx_dump(v);
+    return false;
+}
+
+static const exit_handler handlers[VMEXIT_REASONS] = {
+    [VMEXIT_EXCEPTION] = exit_exception,
+    [VMEXIT_INTERRUPT] = exit_nothing,
+    [VMEXIT_TRIPLE_FAULT] = exit_triple_fault,
+    [VMEXIT_INTERRUPT_WINDOW] = exit_interrupt_window,
+    [VMEXIT_NMI_WINDOW] = exit_nmi_window,
+    [VMEXIT_TASK_SWITCH] = exit_task_switch,
+    [VMEXIT_CPUID] = hvm_exit_cpuid,
+    [VMEXIT_GETSEC] = exit_undefined,
+    [VMEXIT_HLT] = hvm_exit_hlt,
+    [VMEXIT_INVD] = exit_wbinvd,
+    [VMEXIT_RDPMC] = exit_rdpmc,
+    [VMEXIT_RDTSC] = exit_rdtsc,
+    [VMEXIT_VMCALL] = exit_hypercall,
+    [VMEXIT_VMCLEAR... VMEXIT_VMXON] = exit_undefined,
+    [VMEXIT_CR] = exit_control_register,
+    [VMEXIT_DR] = exit_debug_register,
+    [VMEXIT_IO] = exit_port,
+    [VMEXIT_RDMSR] = hvm_exit_rdmsr,
+    [VMEXIT_WRMSR] = hvm_exit_wrmsr,
+    [VMEXIT_BAD_STATE] = exit_bad_state,
+    [VMEXIT_MWAIT] = exit_undefined,
+    [VMEXIT_MONITOR] = exit_undefined,
+    [VMEXIT_EPT_VIOLATION] = exit_ept_violation,
+    [VMEXIT_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
+    [VMEXIT_INVEPT] = exit_undefined,
+    [VMEXIT_RDTSCP] = exit_rdtscp,
+    [VMEXIT_INVVPID] = exit_undefined,
+    [VMEXIT_WBINVD] = exit_wbinvd,
+    [VMEXIT_XSETBV] = hvm_exit_xsetbv,
+};
+
+/* NMIs are off, interrupts too: our own handlers first, by the IDT, whose IRET lets NMIs in again. */
+static void raise_own(void)
+{
+    u8 vector = vmread(VMCS_EXIT_EVENT);
+
+    if (vector == TRAP_NMI)
+        __asm__ __volatile__("int %0" ::"i"(TRAP_NMI) : "memory");
+    else if (vector == TRAP_MC)
+        __asm__ __volatile__("int %0" ::"i"(TRAP_MC) : "memory");
+}
+
+void vmx_exit(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    u32 why = vmread(VMCS_EXIT_REASON), reason = why & 0xffff, interrupted = vmread(VMCS_IDT_EVENT);
+
+    if (reason == VMEXIT_EXCEPTION)
+        raise_own();
+    irq_enable();
+    v->arch.hvm.vmx->launched |= !(why & ENTRY_FAILED);
+    if (unlikely(interrupted & VMX_EVENT_VALID))
+        vmx_event_interrupted(v, interrupted);
+    if (unlikely(reason >= VMEXIT_REASONS || !handlers[reason]))
+        domain_crash(v->domain, "vCPU %u: exit for reason %u, which was not asked for", v->id, reason);
+    else if (handlers[reason](v, regs))
+        retire(v, regs);
+}
+
+void vmx_entry_work(struct vcpu *v)
+{
+    u8 work = __atomic_exchange_n(&v->arch.hvm.work, 0, __ATOMIC_SEQ_CST);
+
+    vmx_take_back(v);
+    if (work & HVM_WORK_TLB)
+        vmx_invalidate(v);
+    if (v->arch.hvm.vmx->pdptes_stale)
+        vmx_load_pdptes(v);
+    hvm_entry_work(v, work);
+}
+
+void vmx_entry_refused(struct vcpu *v)
+{
+    domain_crash(v->domain, "vCPU %u: VM entry failed with error %lu", v->id, vmread(VMCS_INSN_ERROR));
+    vmx_dump(v);
+}
+
+static unsigned int vmx_p2m_order(void)
+{
+    return vmx_controls.ept_1g ? P2M_ORDER_1G : vmx_controls.ept_2m ? P2M_ORDER_2M : 0;
+}
+
+static void vmx_flush_tlb(struct vcpu *v) { hvm_set_work(v, HVM_WORK_TLB); }
+
+const struct hvm_vendor vmx_vendor = {
+    .name = "VT-x",
+    .vmcall = {0x0f, 0x01, 0xc1},
+    .p2m_format = &p2m_ept,
+    .p2m_order = vmx_p2m_order,
+    .cpu_up = vmx_cpu_up,
+    .vcpu_create = vmx_vcpu_create,
+    .vcpu_free = vmx_vcpu_free,
+    .save = vmx_save,
+    .load = vmx_load,
+    .resume = vmx_resume,
+    .get_segment = vmx_get_segment,
+    .set_segment = vmx_set_segment,
+    .cpl = vmx_cpl,
+    .get_cr = vmx_get_cr,
+    .set_cr = vmx_set_cr,
+    .update_efer = vmx_update_efer,
+    .get_dr = vmx_get_dr,
+    .set_dr = vmx_set_dr,
+    .get_msr = vmx_get_msr,
+    .set_msr = vmx_set_msr,
+    .update_tsc = vmx_update_tsc,
+    .inject = vmx_inject,
+    .get_shadow = vmx_get_shadow,
+    .set_shadow = vmx_set_shadow,
+    .request_window = vmx_request_window,
+    .flush_tlb = vmx_flush_tlb,
+    .dump = vmx_dump,
+};
