@@ -116,6 +116,7 @@ static void own_upcalls(const char *name, void *handler)
     bench_pending_mask = ~(1ul << to % 64);
     port_clear(to);
     vcpu_info()->evtchn_upcall_pending = 0;
+    vcpu_info()->evtchn_pending_sel = 0;
     check_eq(hc_hvm_op(HVMOP_set_evtchn_upcall_vector, &op), 0);
     bench_trap(VECTOR_OWN, handler, 0);
     event_unmask(to);
