@@ -20,7 +20,9 @@ DOM0_MODULES = """
     ahci ata_piix ata_generic sd_mod sr_mod nvme e1000 e1000e xhci_pci usb-storage uas
 """.split()
 
-GUEST_MODULES = "xen-blkfront xen-netfront ext4 crc32c_generic crc32c-intel".split()
+GUEST_MODULES = """
+    xen-blkfront xen-netfront ext4 crc32c_generic crc32c-intel ata_piix ahci sd_mod sr_mod isofs e1000
+""".split()
 
 # What stock hotplug scripts and comparisons want beyond busybox.
 DOM0_PROGRAMS = """

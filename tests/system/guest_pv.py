@@ -100,7 +100,7 @@ def guest_io(*each, extra=(), kernel=None, **machine):
     """A test of guests one after the other, each with so many vCPUs."""
     def run(context):
         """filled in below"""
-        with context.dom0(files=context.guest_files(kernel() if kernel else None), cpus=2, memory="4G",
+        with context.dom0(files=context.guest_files(kernel() if kernel else None), memory="4G",
                           dom0_memory="2G" if context.long else "768M", **machine) as dom0:
             for vcpus in each:
                 remark = exercise(context, dom0, f"demo{vcpus}", vcpus, extra)

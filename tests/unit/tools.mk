@@ -25,3 +25,10 @@ hvm_build_KIND   := plain
 hvm_build_CFLAGS := $(TOOLS_CFLAGS) -D__XEN_TOOLS__
 hvm_build_SRCS   := tests/unit/test_hvm_build.c toolstack/lib/err.c toolstack/domain/hvm_layout.c \
                     toolstack/domain/hvm_start.c toolstack/domain/acpi.c toolstack/domain/cpu_policy.c
+
+UNITS += devmodel
+devmodel_KIND   := plain
+devmodel_CFLAGS := $(TOOLS_CFLAGS) -D__XEN_TOOLS__
+devmodel_SRCS   := tests/unit/test_devmodel.c toolstack/domain/devmodel_args.c toolstack/lib/store.c \
+                   $(filter-out tests/unit/%,$(config_SRCS))
+devmodel_LIBS   := $(config_LIBS) -lxenstore

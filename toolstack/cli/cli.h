@@ -61,8 +61,13 @@ int cli_each_domain(struct cli *cli, const char *spec,
 /* Name of a domain, "(null)" like xl when it has none; the caller frees. */
 char *cli_domain_name(struct cli *cli, uint32_t domid);
 
-/* Attach the terminal to a guest's console until Ctrl-] or its end. */
-int console_attach(struct cli *cli, uint32_t domid);
+/* Attach the terminal to a guest's console until Ctrl-] or its end. `tty`: its node below the domain. */
+int console_attach(struct cli *cli, uint32_t domid, const char *tty);
+#define CONSOLE_PV     "console/tty"
+#define CONSOLE_SERIAL "serial/0/tty"
+
+/* Become a viewer of a guest's display; returns when there is none. */
+int vncviewer_exec(struct cli *cli, uint32_t domid, bool password);
 
 int cmd_create(struct cli *, int, char **);
 int cmd_list(struct cli *, int, char **);
@@ -87,6 +92,9 @@ int cmd_sched_credit2(struct cli *, int, char **);
 int cmd_info(struct cli *, int, char **);
 int cmd_dmesg(struct cli *, int, char **);
 int cmd_debug_keys(struct cli *, int, char **);
+int cmd_cd_insert(struct cli *, int, char **);
+int cmd_cd_eject(struct cli *, int, char **);
+int cmd_vncviewer(struct cli *, int, char **);
 int cmd_init_dom0(struct cli *, int, char **);
 int cmd_help(struct cli *, int, char **);
 

@@ -28,9 +28,9 @@ static int have_tty(struct store *s, void *arg, struct err **err)
 }
 
 /* The pty's name once the daemon has told, NULL and complained if it never does. */
-static char *find_tty(struct cli *cli, uint32_t domid)
+static char *find_tty(struct cli *cli, uint32_t domid, const char *node)
 {
-    char *path = domain_path(domid, "console/tty"), *tty[2] = {NULL, path};
+    char *path = domain_path(domid, node), *tty[2] = {NULL, path};
     const char *paths[1] = {path};
     struct err *err = NULL;
     int rc = store_wait(&cli->ctx.store, paths, 1, TTY_SECONDS, have_tty, tty, &err);
@@ -103,9 +103,9 @@ static void copy(int tty)
     }
 }
 
-int console_attach(struct cli *cli, uint32_t domid)
+int console_attach(struct cli *cli, uint32_t domid, const char *node)
 {
-    char *name = find_tty(cli, domid);
+    char *name = find_tty(cli, domid, node);
     struct termios own, its;
     int tty;
 
@@ -134,13 +134,16 @@ int cmd_console(struct cli *cli, int argc, char **argv)
 {
     static const struct option longs[] = {{"type", 1, 0, 't'}, {"num", 1, 0, 'n'}, {NULL, 0, NULL, 0}};
     struct xen_domctl_getdomaininfo info;
+    const char *node = CONSOLE_PV;
     struct err *err = NULL;
     uint32_t domid;
     int rc, o;
 
     while ((o = cli_getopt(cli, argc, argv, "t:n:e:", longs, 1, &rc)) >= 0) {
-        if ((o == 't' && strcmp(optarg, "pv")) || (o == 'n' && atoi(optarg))) {
-            fprintf(stderr, "%s: only the first PV console is supported by this version\n", cli->name);
+        if (o == 't' && !strcmp(optarg, "serial")) {
+            node = CONSOLE_SERIAL;
+        } else if ((o == 't' && strcmp(optarg, "pv")) || (o == 'n' && atoi(optarg))) {
+            fprintf(stderr, "%s: only the first PV console and serial line are supported by this version\n", cli->name);
             return EXIT_USAGE;
         }
     }
@@ -153,5 +156,5 @@ int cmd_console(struct cli *cli, int argc, char **argv)
         rc = err_new(&err, ERR_NODOMAIN, "Domain '%s' does not exist.", argv[optind]);
     if (rc < 0)
         return cli_fail(cli, err);
-    return console_attach(cli, domid);
+    return console_attach(cli, domid, node);
 }

@@ -3,6 +3,7 @@
  * Sub-commands that act on one domain: pause, unpause, destroy, shutdown, reboot, rename, sysrq,
  * and the two that translate between name and number.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,10 +145,33 @@ struct request {
     const char *word; /* "poweroff" or "reboot" */
     const char *feature;
     const char *telling;
-    bool wait;
+    bool wait, fallback;
+    uint32_t trigger; /* what a guest without drivers of ours understands */
     uint32_t *asked;
     unsigned int count;
 };
+
+/* Whether a guest has buttons: those without drivers of ours do not write their feature nodes. */
+static bool is_hvm(struct cli *cli, uint32_t domid)
+{
+    char *path = store_fmt("/libxl/%u", domid), *type = store_read(&cli->ctx.store, path, "type");
+    bool hvm = type && !strcmp(type, "hvm");
+
+    free(path);
+    free(type);
+    return hvm;
+}
+
+/* Press a button of its machine. */
+static int press(struct cli *cli, uint32_t domid, uint32_t trigger, struct err **err)
+{
+    struct xen_domctl op = {.cmd = XEN_DOMCTL_sendtrigger, .domain = domid};
+
+    op.u.sendtrigger.trigger = trigger;
+    if (hyp_domctl(cli->ctx.hyp, &op) < 0)
+        return err_sys(err, errno, "cannot send domain %u an ACPI event", domid);
+    return 0;
+}
 
 /* Ask one guest, if it listens: a kernel that does says so with a feature node. */
 static int ask(struct cli *cli, uint32_t domid, struct request *r)
@@ -160,6 +184,11 @@ static int ask(struct cli *cli, uint32_t domid, struct request *r)
     listens = store_read(&cli->ctx.store, path, r->feature);
     if (!listens)
         rc = err_new(&err, ERR_FAIL, "domain %u has no control nodes: it cannot be asked", domid);
+    else if (is_hvm(cli, domid) && strcmp(listens, "1"))
+        rc = r->fallback ? press(cli, domid, r->trigger, &err)
+                         : err_new(&err, ERR_FAIL,
+                                   "PV control interface not available: external graceful shutdown not possible, use "
+                                   "\"-F\" to fall back to an ACPI event");
     else
         rc = store_write(&cli->ctx.store, path, "shutdown", r->word, &err);
     free(listens);
@@ -237,7 +266,8 @@ static int shutdown_or_reboot(struct cli *cli, int argc, char **argv, struct req
             all = true;
         if (o == 'w')
             r->wait = true;
-        /* F falls back to ACPI for guests that have it: PV guests never do. */
+        if (o == 'F')
+            r->fallback = true;
     }
     if (o == -2)
         return rc;
@@ -258,14 +288,18 @@ static int shutdown_or_reboot(struct cli *cli, int argc, char **argv, struct req
 
 int cmd_shutdown(struct cli *cli, int argc, char **argv)
 {
-    struct request r = {"poweroff", "feature-poweroff", "Shutting down", false, NULL, 0};
+    struct request r = {.word = "poweroff",
+                        .feature = "feature-poweroff",
+                        .telling = "Shutting down",
+                        .trigger = XEN_DOMCTL_SENDTRIGGER_POWER};
 
     return shutdown_or_reboot(cli, argc, argv, &r);
 }
 
 int cmd_reboot(struct cli *cli, int argc, char **argv)
 {
-    struct request r = {"reboot", "feature-reboot", "Rebooting", false, NULL, 0};
+    struct request r = {
+        .word = "reboot", .feature = "feature-reboot", .telling = "Rebooting", .trigger = XEN_DOMCTL_SENDTRIGGER_RESET};
 
     return shutdown_or_reboot(cli, argc, argv, &r);
 }

@@ -14,7 +14,7 @@
 struct options {
     const char *file;
     char *extra; /* key=value arguments, one a line */
-    bool console, no_supervisor, foreground, dry_run, paused, quiet;
+    bool console, no_supervisor, foreground, dry_run, paused, quiet, viewer, viewer_password;
 };
 
 /* The whole file (or standard input, as "-") as text; NULL: complained. */
@@ -61,14 +61,13 @@ static void take_arguments(struct options *o, int argc, char **argv)
 /* 0 and the options, or -2 and an exit code. */
 static int parse_options(struct cli *cli, int argc, char **argv, struct options *opt, int *rc)
 {
-    static const struct option longs[] = {{"dryrun", 0, 0, 'n'},
-                                          {"quiet", 0, 0, 'q'},
-                                          {"defconfig", 1, 0, 'f'},
-                                          {"ignore-global-affinity-masks", 0, 0, 'i'},
+    static const struct option longs[] = {{"dryrun", 0, 0, 'n'},    {"quiet", 0, 0, 'q'},
+                                          {"defconfig", 1, 0, 'f'}, {"ignore-global-affinity-masks", 0, 0, 'i'},
+                                          {"vncviewer", 0, 0, 'V'}, {"vncviewer-autopass", 0, 0, 'A'},
                                           {NULL, 0, NULL, 0}};
     int o;
 
-    while ((o = cli_getopt(cli, argc, argv, "cdeFf:npq", longs, 0, rc)) >= 0) {
+    while ((o = cli_getopt(cli, argc, argv, "Fcdef:nApqV", longs, 0, rc)) >= 0) {
         switch (o) {
         case 'c': opt->console = true; break;
         case 'd': cli->verbose++; break;
@@ -78,6 +77,8 @@ static int parse_options(struct cli *cli, int argc, char **argv, struct options 
         case 'n': opt->dry_run = true; break;
         case 'p': opt->paused = true; break;
         case 'q': opt->quiet = true; break;
+        case 'A': opt->viewer_password = true; /* fall through */
+        case 'V': opt->viewer = true; break;
         default: break;
         }
     }
@@ -121,8 +122,10 @@ static int create(struct cli *cli, const struct options *opt, struct guest_confi
         cli_fail(cli, err);
         return ERR_FAIL;
     }
+    if (opt->viewer)
+        return vncviewer_exec(cli, domid, opt->viewer_password);
     if (opt->console)
-        return console_attach(cli, domid);
+        return console_attach(cli, domid, CONSOLE_PV);
     if (opt->foreground)
         return supervise_run(cfg, domid);
     return EXIT_OK;

@@ -21,7 +21,9 @@ const struct command commands[] = {
      "-n, --dryrun            Dry run - prints the resulting configuration\n"
      "                         (deprecated in favour of global -N option).\n"
      "-p                      Leave the domain paused after it is created.\n"
-     "-q, --quiet             Quiet.",
+     "-q, --quiet             Quiet.\n"
+     "-V, --vncviewer         Connect to the VNC display after the domain is created.\n"
+     "-A, --vncviewer-autopass\n                         Pass VNC password to viewer via stdin.",
      "vtTfN", false},
     {"list", cmd_list, "List information about all/some domains", "[options] [Domain]\n",
      "-l, --long              Output all VM details\n"
@@ -51,7 +53,16 @@ const struct command commands[] = {
     {"pause", cmd_pause, "Pause execution of a domain", "<Domain>", NULL, "vtTf", false},
     {"unpause", cmd_unpause, "Unpause a paused domain", "<Domain>", NULL, "vtTf", false},
     {"console", cmd_console, "Attach to domain's console",
-     "[options] <Domain>\n-t <type>       console type, pv\n-n <number>     console number", NULL, "vtT", false},
+     "[options] <Domain>\n-t <type>       console type, pv or serial\n-n <number>     console number", NULL, "vtT",
+     false},
+    {"cd-insert", cmd_cd_insert, "Insert a cdrom into a guest's cd drive", "<Domain> <VirtualDevice> <path>", NULL,
+     "vtTf", false},
+    {"cd-eject", cmd_cd_eject, "Eject a cdrom from a guest's cd drive", "<Domain> <VirtualDevice>", NULL, "vtTf",
+     false},
+    {"vncviewer", cmd_vncviewer, "Attach to domain's VNC server.", "[--autopass] <Domain>",
+     "--autopass               Pass VNC password to viewer via stdin and\n"
+     "                         -autopass.",
+     "vtT", false},
     {"mem-max", cmd_mem_max, "Set the maximum amount reservation for a domain",
      "<Domain> <MemMB['b'[bytes]|'k'[KB]|'m'[MB]|'g'[GB]|'t'[TB]]>", NULL, "vtTf", false},
     {"mem-set", cmd_mem_set, "Set the current memory usage for a domain",

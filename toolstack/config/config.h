@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/err.h"
 
@@ -91,8 +92,8 @@ struct hvm_config {
     bool usb;
     char **usb_devices;
     unsigned int nr_usb_devices;
-    char *soundhw;
-    bool dm_restrict;
+    bool ahci;        /* disks on an AHCI controller instead of an IDE one */
+    bool dm_restrict; /* run it without root's rights */
     char *dm_path, *dm_user;
     char **dm_args;
     unsigned int nr_dm_args;
@@ -135,6 +136,18 @@ void config_free(struct guest_config *cfg);
 
 /* "pv", "pvh", "hvm". */
 const char *guest_type_name(enum guest_type t);
+
+/* Whether a disk is a CD drive that only the device model serves. */
+static inline bool disk_is_drive(const struct guest_config *g, const struct disk_config *d)
+{
+    return g->type == GUEST_HVM && d->cdrom;
+}
+
+/* Whether an interface has an emulated twin, for systems without drivers of ours: all of HVM unless type=vif. */
+static inline bool nic_emulated(const struct guest_config *g, const struct nic_config *n)
+{
+    return g->type == GUEST_HVM && (!n->type || strcmp(n->type, "vif"));
+}
 
 /* xl.cfg's name of an action ("rename-restart"), or libxl's ("restart_rename"). */
 const char *action_name(enum action a);

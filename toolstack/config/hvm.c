@@ -34,6 +34,7 @@ static const struct {
     {"acpi_firmware", "further ACPI tables are not supported by this version"},
     {"smbios_firmware", "further SMBIOS structures are not supported by this version"},
     {"usbversion", "USB controllers other than the default one are not supported by this version"},
+    {"soundhw", "sound cards are not supported by this version"},
     {"vendor_device", "vendor devices are not supported by this version"},
 };
 
@@ -112,6 +113,8 @@ static int take_firmware(struct parse *p)
 
 static int take_devices(struct parse *p)
 {
+    static const char *const types[] = {"ide", "ahci"};
+    unsigned int type = 0;
     struct hvm_config *c = &p->c->hvm;
 
     if (parse_bool(p, "acpi", &c->acpi) < 0 || parse_bool(p, "acpi_s3", &c->acpi_s3) < 0 ||
@@ -121,8 +124,9 @@ static int take_devices(struct parse *p)
         parse_long(p, "rtc_timeoffset", -(1L << 40), 1L << 40, &c->rtc_offset) < 0 ||
         parse_strings(p, "serial", &c->serial, &c->nr_serial) < 0 || parse_bool(p, "usb", &c->usb) < 0 ||
         parse_strings(p, "usbdevice", &c->usb_devices, &c->nr_usb_devices) < 0 ||
-        parse_string(p, "soundhw", &c->soundhw) < 0)
+        parse_choice(p, "hdtype", types, COUNT(types), &type) < 0)
         return -1;
+    c->ahci = type;
     return 0;
 }
 
@@ -203,7 +207,7 @@ int hvm_take(struct parse *p)
                          "leave it out or make them equal");
     if (g->type == GUEST_PVH)
         return 0;
-    c->acpi = c->acpi_s3 = c->acpi_s4 = c->hpet = c->vpt_align = c->xen_platform_pci = true;
+    c->acpi = c->acpi_s3 = c->acpi_s4 = c->hpet = c->vpt_align = c->xen_platform_pci = c->dm_restrict = true;
     if (take_devices(p) < 0 || take_display(p) < 0 || take_device_model(p) < 0 || take_firmware(p) < 0)
         return -1;
     if (c->video_kb + 2048 > g->memory_kb)
@@ -228,7 +232,6 @@ void hvm_free(struct hvm_config *c)
     free(c->vnc_listen);
     free(c->vnc_password);
     free(c->keymap);
-    free(c->soundhw);
     free(c->dm_path);
     free(c->dm_user);
 }

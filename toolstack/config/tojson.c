@@ -103,13 +103,14 @@ static void put_hvm(struct json_object *b, const struct hvm_config *h)
     put_bool(o, "usb", h->usb, false);
     if (h->nr_usb_devices)
         put_strings(o, "usbdevice_list", h->usb_devices, h->nr_usb_devices);
-    put_opt(o, "soundhw", h->soundhw);
     put_bool(o, "xen_platform_pci", h->xen_platform_pci, true);
     if (h->nr_serial == 1)
         json_put_str(o, "serial", h->serial[0]);
     if (h->nr_serial > 1)
         put_strings(o, "serial_list", h->serial, h->nr_serial);
     put_opt(o, "boot", h->boot);
+    if (h->ahci)
+        json_put_str(o, "hdtype", "ahci");
     json_put_object(o, "rdm");
 }
 
@@ -181,7 +182,7 @@ static struct json_object *disk_json(const struct disk_config *d, bool created)
     return o;
 }
 
-static struct json_object *nic_json(const struct nic_config *n, bool created)
+static struct json_object *nic_json(const struct guest_config *c, const struct nic_config *n, bool created)
 {
     struct json_object *o = json_object_new_object();
     char mac[18];
@@ -200,7 +201,7 @@ static struct json_object *nic_json(const struct nic_config *n, bool created)
     put_opt(o, "bridge", n->bridge);
     put_opt(o, "ifname", n->ifname);
     put_opt(o, "script", n->script);
-    put_opt(o, "nictype", n->type ? n->type : created ? "vif" : NULL);
+    put_opt(o, "nictype", n->type ? n->type : !created ? NULL : nic_emulated(c, n) ? "vif_ioemu" : "vif");
     if (n->rate_bytes) {
         json_put_int(o, "rate_bytes_per_interval", n->rate_bytes);
         json_put_int(o, "rate_interval_usecs", n->rate_usecs);
@@ -223,7 +224,7 @@ static void put_devices(struct json_object *o, const struct guest_config *c, boo
     if (c->nr_nics) {
         list = json_object_new_array();
         for (i = 0; i < c->nr_nics; i++)
-            json_object_array_add(list, nic_json(&c->nics[i], created));
+            json_object_array_add(list, nic_json(c, &c->nics[i], created));
         json_object_object_add(o, "nics", list);
     }
 }

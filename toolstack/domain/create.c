@@ -7,17 +7,21 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <json-c/json.h>
 #include <xen/grant_table.h>
 
 #include "build.h"
 #include "device.h"
+#include "devmodel.h"
 #include "domain.h"
 #include "nodes.h"
 
 /* What the toolstack allows on top of a guest's memory, in kB: libxl's figure. */
 #define MAX_MEM_SLACK 1024
+/* And for the boot program that each emulated network card brings along. */
+#define NIC_ROM_SLACK 512
 /* Ports a guest may use when its configuration does not say: libxl's figure. */
 #define EVENT_CHANNELS 1023
 /* The security identifier that tools give to guests when there is no policy (libxl). */
@@ -48,8 +52,6 @@ static int make_domain(struct create *k, struct err **err)
         .grant_opts = XEN_DOMCTL_GRANT_version(2),
     };
 
-    if (cfg->type == GUEST_HVM)
-        return err_new(err, ERR_INVAL, "HVM guests need a device model, which this version does not start");
     if (cfg->type != GUEST_PV) {
         cd.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
         cd.arch.emulation_flags = cfg->type == GUEST_PVH ? XEN_X86_EMU_LAPIC : XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI;
@@ -68,10 +70,28 @@ static void unmake_domain(struct create *k)
     err_drop(&e);
 }
 
+/* How far the guest's clock is from the world's. */
+static int set_clock(struct create *k, struct err **err)
+{
+    const struct hvm_config *c = &k->cfg->hvm;
+    struct xen_domctl op = {.cmd = XEN_DOMCTL_settimeoffset, .domain = k->g.domid};
+    time_t now = time(NULL);
+    struct tm t;
+
+    op.u.settimeoffset.time_offset_seconds = c->rtc_offset + (c->localtime ? localtime_r(&now, &t)->tm_gmtoff : 0);
+    if (op.u.settimeoffset.time_offset_seconds && hyp_domctl(k->c->hyp, &op) < 0)
+        return err_sys(err, errno, "cannot set the clock of domain %u", k->g.domid);
+    return 0;
+}
+
 static int set_limits(struct create *k, struct err **err)
 {
+    uint64_t slack = MAX_MEM_SLACK + (k->cfg->type == GUEST_HVM ? k->cfg->nr_nics * NIC_ROM_SLACK : 0);
+
     if (hyp_set_max_vcpus(k->c->hyp, k->g.domid, k->cfg->max_vcpus, err) < 0 ||
-        hyp_set_max_mem(k->c->hyp, k->g.domid, k->cfg->max_memory_kb + MAX_MEM_SLACK, err) < 0)
+        hyp_set_max_mem(k->c->hyp, k->g.domid, k->cfg->max_memory_kb + slack, err) < 0)
+        return -1;
+    if (k->cfg->type == GUEST_HVM && set_clock(k, err) < 0)
         return -1;
     return k->cfg->type == GUEST_PV ? hyp_set_address_size(k->c->hyp, k->g.domid, 64, err) : 0;
 }
@@ -141,10 +161,10 @@ static int attach_devices(struct create *k, struct err **err)
     unsigned int i;
 
     for (i = 0; i < k->cfg->nr_disks; i++)
-        if (vbd_attach(k->c, k->g.domid, &k->cfg->disks[i], err) < 0)
+        if (!disk_is_drive(k->cfg, &k->cfg->disks[i]) && vbd_attach(k->c, k->g.domid, &k->cfg->disks[i], err) < 0)
             return -1;
     for (i = 0; i < k->cfg->nr_nics; i++)
-        if (vif_attach(k->c, k->g.domid, &k->cfg->nics[i], err) < 0)
+        if (vif_attach(k->c, k->g.domid, &k->cfg->nics[i], nic_emulated(k->cfg, &k->cfg->nics[i]), err) < 0)
             return -1;
     return 0;
 }
@@ -161,22 +181,46 @@ static void detach_devices(struct create *k)
 static int finish_devices(struct create *k, struct err **err)
 {
     const struct guest_config *cfg = k->cfg;
-    unsigned int n = cfg->nr_disks + cfg->nr_nics, i;
-    struct device *list = calloc(n + 1, sizeof(*list));
+    struct device *list = calloc(cfg->nr_disks + cfg->nr_nics + 1, sizeof(*list));
+    unsigned int n = 0, i;
     int rc;
 
     for (i = 0; i < cfg->nr_disks; i++)
-        list[i] = (struct device){k->g.domid, "vbd", cfg->disks[i].devid};
+        if (!disk_is_drive(cfg, &cfg->disks[i]))
+            list[n++] = (struct device){k->g.domid, "vbd", cfg->disks[i].devid};
     for (i = 0; i < cfg->nr_nics; i++)
-        list[cfg->nr_disks + i] = (struct device){k->g.domid, "vif", cfg->nics[i].devid};
+        list[n++] = (struct device){k->g.domid, "vif", cfg->nics[i].devid};
     rc = device_wait_ready(k->c, list, n, err);
     free(list);
     for (i = 0; i < cfg->nr_disks && !rc; i++)
-        rc = vbd_finish(k->c, k->g.domid, &cfg->disks[i], err);
+        if (!disk_is_drive(cfg, &cfg->disks[i]))
+            rc = vbd_finish(k->c, k->g.domid, &cfg->disks[i], err);
     for (i = 0; i < cfg->nr_nics && !rc; i++)
         rc = vif_finish(k->c, k->g.domid, &cfg->nics[i], err);
     return rc;
 }
+
+/* It makes the emulated interfaces itself; we bring them to their bridges. */
+static int start_device_model(struct create *k, struct err **err)
+{
+    const struct guest_config *cfg = k->cfg;
+
+    if (cfg->type != GUEST_HVM)
+        return 0;
+    if (devmodel_start(k->c, k->g.domid, cfg, err) < 0)
+        return -1;
+    for (unsigned int i = 0; i < cfg->nr_nics; i++) {
+        char *tap = dm_tap_name(k->g.domid, &cfg->nics[i]);
+        int rc = nic_emulated(cfg, &cfg->nics[i]) ? vif_join_tap(tap, k->g.domid, &cfg->nics[i], err) : 0;
+
+        free(tap);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void stop_device_model(struct create *k) { devmodel_stop(k->c, k->g.domid); }
 
 static int record(struct create *k, struct err **err)
 {
@@ -204,6 +248,7 @@ static const struct step {
     {"introduce it to the store and console daemons", introduce, NULL, false},
     {"attach its devices", attach_devices, detach_devices, true},
     {"wait for their backends and connect them", finish_devices, NULL, false},
+    {"start its device model", start_device_model, stop_device_model, true},
     {"record its configuration", record, unrecord, true},
 };
 

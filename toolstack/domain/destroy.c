@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "devmodel.h"
 #include "domain.h"
 #include "nodes.h"
 
@@ -64,6 +65,7 @@ int domain_destroy(struct ctx *c, uint32_t domid, struct err **err)
     if (rc == 1) {
         hyp_domain_pause(c->hyp, domid, &e);
         err_drop(&e);
+        devmodel_stop(c, domid);
         device_detach_all(c, domid, &e);
         note(&first, e);
         e = NULL;

@@ -44,6 +44,8 @@ int device_wait_ready(struct ctx *c, const struct device *d, unsigned int n, str
  * and the environment that those scripts expect. `vif` is the interface's name, NULL for disks.
  */
 int hotplug_run(const struct device *d, const char *script, const char *action, const char *vif, struct err **err);
+/* The same for the interface of an emulated network card. */
+int hotplug_run_tap(const struct device *d, const char *script, const char *tap, struct err **err);
 /* A script as named in a configuration: its full path, for the caller to free. */
 char *hotplug_path(const char *script);
 
@@ -54,8 +56,12 @@ void loop_detach(const char *node);
 /* A disk or interface: everything up to the backend's nodes; then what needs the backend. */
 int vbd_attach(struct ctx *c, uint32_t domid, const struct disk_config *disk, struct err **err);
 int vbd_finish(struct ctx *c, uint32_t domid, const struct disk_config *disk, struct err **err);
-int vif_attach(struct ctx *c, uint32_t domid, struct nic_config *nic, struct err **err);
+/* `emulated`: the device model serves a twin of it. */
+int vif_attach(struct ctx *c, uint32_t domid, struct nic_config *nic, bool emulated, struct err **err);
 int vif_finish(struct ctx *c, uint32_t domid, const struct nic_config *nic, struct err **err);
+
+/* Bring the emulated twin's interface to the bridge that the configuration names. */
+int vif_join_tap(const char *tap, uint32_t domid, const struct nic_config *nic, struct err **err);
 
 /* dom0's side of a device whose backend has closed (or never opened). */
 void vbd_release(struct ctx *c, const struct device *d);

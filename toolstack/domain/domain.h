@@ -53,6 +53,9 @@ int record_save(uint32_t domid, const uint8_t *uuid, struct json_object *config,
 struct json_object *record_load(uint32_t domid, const uint8_t *uuid);
 void record_remove(uint32_t domid, const uint8_t *uuid);
 
+/* Put the older logs aside and open a new one for PREFIX and a guest's name; the descriptor, or -1. */
+int log_open(const char *prefix, const char *name, struct err **err);
+
 /*
  * Watch over a domain until it is gone, acting on its shutdowns as configured. Runs in a process
  * of its own (supervise_start) or in the foreground (supervise_run, returns the exit code).

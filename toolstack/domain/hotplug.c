@@ -21,7 +21,7 @@ char *hotplug_path(const char *script)
     return *script == '/' ? store_fmt("%s", script) : store_fmt(SCRIPT_DIR "/%s", script);
 }
 
-static void child(const struct device *d, const char *script, const char *action, const char *vif)
+static void child(const struct device *d, const char *script, const char *action, const char *vif, const char *tap)
 {
     char *path = store_fmt("backend/%s/%u/%u", d->kind, d->domid, d->devid);
 
@@ -29,7 +29,10 @@ static void child(const struct device *d, const char *script, const char *action
     setenv("XENBUS_TYPE", d->kind, 1);
     setenv("XENBUS_PATH", path, 1);
     setenv("XENBUS_BASE_PATH", "backend", 1);
-    if (vif) {
+    if (tap) {
+        setenv("INTERFACE", tap, 1);
+        execl(script, script, action, "type_if=tap", (char *)NULL);
+    } else if (vif) {
         setenv("netdev", "", 1);
         setenv("vif", vif, 1);
         execl(script, script, action, "type_if=vif", (char *)NULL);
@@ -39,7 +42,8 @@ static void child(const struct device *d, const char *script, const char *action
     _exit(127);
 }
 
-int hotplug_run(const struct device *d, const char *script, const char *action, const char *vif, struct err **err)
+static int run(const struct device *d, const char *script, const char *action, const char *vif, const char *tap,
+               struct err **err)
 {
     const struct timespec step = {.tv_nsec = 20 * 1000 * 1000};
     int status, ticks = 0;
@@ -48,7 +52,7 @@ int hotplug_run(const struct device *d, const char *script, const char *action, 
     if (pid < 0)
         return err_sys(err, errno, "cannot run %s", script);
     if (!pid)
-        child(d, script, action, vif);
+        child(d, script, action, vif, tap);
     while (!(got = waitpid(pid, &status, WNOHANG)) && ticks++ < SCRIPT_SECONDS * 50)
         nanosleep(&step, NULL);
     if (!got) {
@@ -60,4 +64,14 @@ int hotplug_run(const struct device *d, const char *script, const char *action, 
         return 0;
     return err_new(err, ERR_FAIL, "%s %s failed with status %d", script, action,
                    WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+}
+
+int hotplug_run(const struct device *d, const char *script, const char *action, const char *vif, struct err **err)
+{
+    return run(d, script, action, vif, NULL, err);
+}
+
+int hotplug_run_tap(const struct device *d, const char *script, const char *tap, struct err **err)
+{
+    return run(d, script, "add", NULL, tap, err);
 }

@@ -6,16 +6,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "devmodel.h"
 #include "domain.h"
-
-#define LOG_DIR  "/var/log/xen"
-#define LOG_KEEP 10
 
 enum outcome { DONE, AGAIN };
 
@@ -70,6 +70,61 @@ static int wait_for_end(struct ctx *c, uint32_t domid, struct err **err)
     if (!rc || info.flags & XEN_DOMINF_dying)
         return END_GONE;
     return info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+}
+
+struct dm_watch {
+    uint32_t domid;
+    int process;
+};
+
+/*
+ * A guest whose device model has died waits for an answer that never comes: that is a crash of the
+ * guest. A thread, because the store's events cannot be awaited along with the process.
+ */
+static void *watch_device_model(void *arg)
+{
+    struct dm_watch *w = arg;
+    struct pollfd p = {.fd = w->process, .events = POLLIN};
+    struct err *e = NULL;
+    struct ctx c;
+
+    while (poll(&p, 1, -1) < 0 && errno == EINTR)
+        ;
+    if (ctx_open(&c, &e) == 0) {
+        char *dom = domain_path(w->domid, NULL), *pid = store_read(&c.store, dom, DM_PID_NODE);
+
+        if (pid) {
+            printf("The device model of domain %u has died\n", w->domid);
+            fflush(stdout);
+            hyp_domain_shutdown(c.hyp, w->domid, SHUTDOWN_crash, &e);
+        }
+        free(pid);
+        free(dom);
+        ctx_close(&c);
+    }
+    err_drop(&e);
+    close(w->process);
+    free(w);
+    return NULL;
+}
+
+static void watch_start(struct ctx *c, uint32_t domid)
+{
+    struct dm_watch *w = calloc(1, sizeof(*w));
+    pid_t pid = devmodel_pid(c, domid);
+    pthread_t thread;
+
+    if (!w || !pid || (w->process = syscall(SYS_pidfd_open, pid, 0)) < 0) {
+        free(w);
+        return;
+    }
+    w->domid = domid;
+    if (pthread_create(&thread, NULL, watch_device_model, w)) {
+        close(w->process);
+        free(w);
+    } else {
+        pthread_detach(thread);
+    }
 }
 
 static enum action action_for(const struct guest_config *cfg, int reason)
@@ -159,6 +214,8 @@ int supervise_run(struct guest_config *cfg, uint32_t domid)
 
         printf("Waiting for domain %s (domid %u) to die [pid %d]\n", cfg->name, domid, getpid());
         fflush(stdout);
+        if (cfg->type == GUEST_HVM)
+            watch_start(&c, domid);
         reason = wait_for_end(&c, domid, &err);
         if (reason == END_GONE) {
             printf("Domain %u has been destroyed.\n", domid);
@@ -179,31 +236,9 @@ out:
     return rc < 0;
 }
 
-/* Move NAME.log to NAME.log.1 and so on, as xl does, and open a new one. */
-static int open_log(const char *prefix, const char *name, struct err **err)
-{
-    char *path = store_fmt(LOG_DIR "/%s-%s.log", prefix, name);
-    int fd, i;
-
-    mkdir(LOG_DIR, 0750);
-    for (i = LOG_KEEP - 1; i >= 0; i--) {
-        char *from = i ? store_fmt("%s.%d", path, i) : store_fmt("%s", path);
-        char *to = store_fmt("%s.%d", path, i + 1);
-
-        rename(from, to);
-        free(from);
-        free(to);
-    }
-    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (fd < 0)
-        err_sys(err, errno, "cannot write %s", path);
-    free(path);
-    return fd;
-}
-
 int supervise_start(const char *log_prefix, struct guest_config *cfg, uint32_t domid, struct err **err)
 {
-    int fd = open_log(log_prefix, cfg->name, err), null, status;
+    int fd = log_open(log_prefix, cfg->name, err), null, status;
     pid_t pid;
 
     if (fd < 0)

@@ -28,7 +28,7 @@ static int vbd_check(const struct disk_config *d, struct err **err)
     if (d->backend_domain && strcmp(d->backend_domain, "0") && strcmp(d->backend_domain, "Domain-0"))
         return err_new(err, ERR_INVAL, "backends outside of dom0 are not supported");
     if (!d->path)
-        return err_new(err, ERR_INVAL, "empty drives are not supported for PV guests");
+        return err_new(err, ERR_INVAL, "only an HVM guest's CD drive can be empty");
     return 0;
 }
 

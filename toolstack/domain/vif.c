@@ -28,10 +28,10 @@ static struct device vif_device(uint32_t domid, const struct nic_config *nic)
 
 static const char *vif_bridge(const struct nic_config *nic) { return nic->bridge ? nic->bridge : DEFAULT_BRIDGE; }
 
-static int vif_check(const struct nic_config *n, struct err **err)
+static int vif_check(const struct nic_config *n, bool emulated, struct err **err)
 {
-    if (n->type && strcmp(n->type, "vif"))
-        return err_new(err, ERR_INVAL, "type %s is not supported by this version", n->type);
+    if (!emulated && n->type && strcmp(n->type, "vif"))
+        return err_new(err, ERR_INVAL, "only HVM guests have interfaces of type %s", n->type);
     if (n->backend_domain && strcmp(n->backend_domain, "0") && strcmp(n->backend_domain, "Domain-0"))
         return err_new(err, ERR_INVAL, "backends outside of dom0 are not supported");
     if (n->ifname && strlen(n->ifname) >= IFNAMSIZ)
@@ -55,7 +55,7 @@ static void vif_choose_mac(struct nic_config *n)
     n->mac_given = true;
 }
 
-static int vif_write(struct ctx *c, uint32_t domid, const struct nic_config *n, struct err **err)
+static int vif_write(struct ctx *c, uint32_t domid, const struct nic_config *n, bool emulated, struct err **err)
 {
     struct device dev = vif_device(domid, n);
     char *script = n->script ? hotplug_path(n->script) : store_fmt(VIF_SCRIPT);
@@ -74,7 +74,7 @@ static int vif_write(struct ctx *c, uint32_t domid, const struct nic_config *n, 
                                 {"gatewaydev", n->gatewaydev},
                                 {"mtu", n->mtu ? mtu : NULL},
                                 {"handle", devid},
-                                {"type", "vif"},
+                                {"type", emulated ? "vif_ioemu" : "vif"},
                                 {NULL, NULL}};
     int rc = device_write(c, &dev, front, back, err);
 
@@ -86,10 +86,10 @@ static int vif_write(struct ctx *c, uint32_t domid, const struct nic_config *n, 
     return rc;
 }
 
-int vif_attach(struct ctx *c, uint32_t domid, struct nic_config *n, struct err **err)
+int vif_attach(struct ctx *c, uint32_t domid, struct nic_config *n, bool emulated, struct err **err)
 {
     vif_choose_mac(n);
-    if (vif_check(n, err) < 0 || vif_write(c, domid, n, err) < 0)
+    if (vif_check(n, emulated, err) < 0 || vif_write(c, domid, n, emulated, err) < 0)
         return err_wrap(err, "cannot attach network interface %u", n->devid);
     return 0;
 }
@@ -120,8 +120,8 @@ static void set_name(char *to, const char *name)
     memcpy(to, name, strnlen(name, IFNAMSIZ - 1));
 }
 
-/* Rename, take over the bridge's (or the given) MTU, join the bridge, come up. Gives the MTU. */
-static int vif_join(const char *kernel_name, const struct nic_config *n, int *mtu, struct err **err)
+/* Rename (if `name`), take over the bridge's (or the given) MTU, join the bridge, come up. Gives the MTU. */
+static int vif_join(const char *kernel_name, const char *name, const struct nic_config *n, int *mtu, struct err **err)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = -1;
     struct ifreq dev = {0}, bridge = {0};
@@ -130,11 +130,11 @@ static int vif_join(const char *kernel_name, const struct nic_config *n, int *mt
         return err_sys(err, errno, "no socket");
     set_name(dev.ifr_name, kernel_name);
     set_name(bridge.ifr_name, vif_bridge(n));
-    if (n->ifname) {
-        set_name(dev.ifr_newname, n->ifname);
+    if (name) {
+        set_name(dev.ifr_newname, name);
         if (do_ioctl(fd, SIOCSIFNAME, &dev, "rename", err) < 0)
             goto out;
-        set_name(dev.ifr_name, n->ifname);
+        set_name(dev.ifr_name, name);
     }
     if (do_ioctl(fd, SIOCGIFMTU, &bridge, "ask for the MTU of", err) < 0)
         goto out;
@@ -163,7 +163,7 @@ int vif_finish(struct ctx *c, uint32_t domid, const struct nic_config *n, struct
         script = hotplug_path(n->script);
         rc = hotplug_run(&dev, script, "online", name, err);
         free(script);
-    } else if (!rc && !(rc = vif_join(name, n, &mtu, err))) {
+    } else if (!rc && !(rc = vif_join(name, n->ifname, n, &mtu, err))) {
         dir = device_frontend(&dev);
         rc = store_writef(&c->store, err, dir, "mtu", "%d", mtu);
         free(dir);
@@ -173,6 +173,22 @@ int vif_finish(struct ctx *c, uint32_t domid, const struct nic_config *n, struct
         free(dir);
     }
     free(name);
+    return rc < 0 ? err_wrap(err, "cannot attach network interface %u", n->devid) : 0;
+}
+
+int vif_join_tap(const char *tap, uint32_t domid, const struct nic_config *n, struct err **err)
+{
+    struct device dev = vif_device(domid, n);
+    int mtu, rc;
+    char *script;
+
+    if (n->script) {
+        script = hotplug_path(n->script);
+        rc = hotplug_run_tap(&dev, script, tap, err);
+        free(script);
+    } else {
+        rc = vif_join(tap, NULL, n, &mtu, err);
+    }
     return rc < 0 ? err_wrap(err, "cannot attach network interface %u", n->devid) : 0;
 }
 

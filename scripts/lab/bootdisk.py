@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disks that a PC's BIOS boots by GRUB, made without loop devices or mounts.
+
+Sector 0 is GRUB's boot.img with a partition table; its core image, which carries the menu, follows in the gap before the one
+partition at 1 MiB: an ext4 file system that mke2fs fills from a folder, or a whole image that is there already."""
+
+import os
+import shutil
+import struct
+import subprocess
+
+from . import paths
+
+SECTOR = 512
+FIRST = 2048  # sectors before the partition
+GRUB = "/usr/lib/grub/i386-pc"
+MODULES = "biosdisk part_msdos ext2 normal linux serial terminal echo test".split()
+
+MENU = """serial --unit=0 --speed=115200
+terminal_output serial console
+echo GRUB starts the kernel
+linux (hd0,msdos1){kernel} {arguments}
+initrd (hd0,msdos1){initrd}
+boot
+"""
+
+
+def small(path, kernel, initrd, arguments, work):
+    """Writes a disk with nothing but a kernel and its initrd; gives its path."""
+    tree, filesystem = os.path.join(work, "boot-tree"), os.path.join(work, "boot.ext4")
+    os.makedirs(os.path.join(tree, "boot"))
+    shutil.copyfile(kernel, os.path.join(tree, "boot", "vmlinuz"))
+    shutil.copyfile(initrd, os.path.join(tree, "boot", "initrd.img"))
+    size = sum(os.path.getsize(part) for part in (kernel, initrd)) // (1 << 20) + 16
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tree, filesystem, f"{size}M"], stdout=subprocess.DEVNULL, check=True)
+    shutil.rmtree(tree)
+    make(path, filesystem, MENU.format(kernel="/boot/vmlinuz", initrd="/boot/initrd.img", arguments=arguments), work)
+    os.unlink(filesystem)
+    return path
+
+
+def make(path, filesystem, menu, work):
+    """Writes the disk of an ext4 image and GRUB with the menu."""
+    core = _core(menu, work)
+    sectors = (os.path.getsize(filesystem) + SECTOR - 1) // SECTOR
+    with open(os.path.join(GRUB, "boot.img"), "rb") as f:
+        boot = bytearray(f.read(SECTOR))
+    # One active partition of type Linux, by its sectors alone.
+    boot[446:510] = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", FIRST, sectors) + bytes(48)
+    boot[510:512] = b"\x55\xaa"
+    subprocess.run(["dd", f"if={filesystem}", f"of={path}", "bs=1M", "seek=1", "conv=sparse", "status=none"], check=True)
+    with open(path, "r+b") as f:
+        f.truncate((FIRST + sectors) * SECTOR)
+        f.write(boot)
+        f.write(core)
+
+
+def _core(menu, work):
+    """GRUB's core image with the menu in it, as it lies from sector 1 on."""
+    config, out = os.path.join(work, "grub.cfg"), os.path.join(work, "core.img")
+    with open(config, "w", encoding="utf-8") as f:
+        f.write(menu)
+    done = subprocess.run(["grub-mkimage", "-O", "i386-pc", "-d", GRUB, "-p", "/boot/grub", "-c", config, "-o", out, *MODULES],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise paths.LabError("grub-mkimage failed: " + done.stderr[-500:])
+    with open(out, "rb") as f:
+        core = f.read()
+    if len(core) > (FIRST - 1) * SECTOR:
+        raise paths.LabError("GRUB's core image does not fit before the partition")
+    return core
