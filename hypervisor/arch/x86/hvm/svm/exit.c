@@ -280,6 +280,7 @@ static void interrupted_delivery(struct vcpu *v, const struct svm_vmcb *b)
 {
     u64 e = b->exit_int_info;
 
+    svm_take_back_interrupt(v);
     if (by_software(e))
         return;
     v->arch.hvm.event = (struct hvm_event){.valid = true,

@@ -49,6 +49,8 @@ void svm_vmsave(paddr_t vmcb);
 void svm_intercept(struct svm_vmcb *b, unsigned int exit, bool on);
 /* DR0..DR3 are the guest's own from here on, until it leaves the CPU. */
 void svm_debug_load(struct vcpu *v);
+/* The interrupt that was given to the CPU and not delivered, if any, is the neutral part's again. */
+void svm_take_back_interrupt(struct vcpu *v);
 
 /* May hvm_vcpu.code be read? Interrupts off. */
 static inline bool svm_code_valid(const struct hvm_vcpu *h) { return !(READ_ONCE(h->work) & HVM_WORK_TLB); }

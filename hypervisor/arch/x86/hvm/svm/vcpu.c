@@ -134,6 +134,7 @@ static void debug_save(struct vcpu *v)
 
 static void save(struct vcpu *v)
 {
+    svm_take_back_interrupt(v);
     svm_vmsave(v->arch.hvm.svm.vmcb_pa);
     svm_host_load();
     svm_asid_save(v);
@@ -282,11 +283,51 @@ static void update_tsc(struct vcpu *v)
 
 /* ---- events ---- */
 
-/* A software event's return address is behind its instruction (15.20). */
+#define VINTR_VECTOR_SHIFT 32
+#define VINTR_VECTOR       (0xffUL << VINTR_VECTOR_SHIFT)
+
+/* An interrupt by V_IRQ that no VMRUN has delivered yet? */
+static bool interrupt_waits(const struct svm_vmcb *b)
+{
+    return b->vintr & VINTR_IRQ && !(b->intercept[EXIT_VINTR / 32] >> EXIT_VINTR % 32 & 1);
+}
+
+void svm_take_back_interrupt(struct vcpu *v)
+{
+    struct svm_vmcb *b = vmcb_of(v);
+
+    if (likely(!interrupt_waits(b)))
+        return;
+    v->arch.hvm.event = (struct hvm_event){.valid = true, .vector = b->vintr >> VINTR_VECTOR_SHIFT};
+    b->vintr &= ~(VINTR_WINDOW | VINTR_VECTOR);
+    b->clean &= ~CLEAN_VINTR;
+    hvm_set_work(v, HVM_WORK_EVENT);
+}
+
+/* The one that waits goes first, so that V_IRQ is free for another or for a window. */
+static void deliver_waiting(struct svm_vmcb *b)
+{
+    if (interrupt_waits(b) && !(b->event & EVENT_VALID))
+        b->event = (u8)(b->vintr >> VINTR_VECTOR_SHIFT) | EVENT_VALID;
+}
+
+/*
+ * Interrupts go by V_IRQ (15.21.4), which is delivered before the guest's next instruction, as they are injected only
+ * when it can take them. EVENTINJ would do, but QEMU 7.2's emulation may deliver that twice. A software event's return
+ * address is behind its instruction (15.20).
+ */
 static void inject(struct vcpu *v, const struct hvm_event *e)
 {
     u64 type = e->type > HVM_EVENT_SOFT_INTERRUPT ? HVM_EVENT_EXCEPTION : e->type;
+    struct svm_vmcb *b = vmcb_of(v);
 
+    if (e->type == HVM_EVENT_INTERRUPT && guest_regs()->rflags & X86_EFLAGS_IF && !(b->shadow & SHADOW_ACTIVE)) {
+        deliver_waiting(b);
+        b->vintr = (b->vintr & ~VINTR_VECTOR) | VINTR_WINDOW | (u64)e->vector << VINTR_VECTOR_SHIFT;
+        b->clean &= ~CLEAN_VINTR;
+        svm_intercept(b, EXIT_VINTR, false);
+        return;
+    }
     if (e->type >= HVM_EVENT_SOFT_INTERRUPT)
         guest_regs()->rip += e->length;
     if (e->type == HVM_EVENT_NMI) {
@@ -318,6 +359,7 @@ static void request_window(struct vcpu *v, enum hvm_window w)
             hvm_step(v);
         return;
     }
+    deliver_waiting(b);
     b->vintr |= VINTR_WINDOW;
     b->clean &= ~CLEAN_VINTR;
     svm_intercept(b, EXIT_VINTR, true);
