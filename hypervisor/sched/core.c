@@ -238,7 +238,7 @@ void vcpu_block(void)
 
     set_bit(_VPF_BLOCKED, &v->pause_flags);
     /* The bit first, then the look: who sends after the look finds the bit and wakes. */
-    if (vcpu_event_pending(v))
+    if (vcpu_event_pending(v) || (v->is_hvm && READ_ONCE(v->info->evtchn_upcall_pending)))
         clear_bit(_VPF_BLOCKED, &v->pause_flags);
     else
         softirq_raise(SOFTIRQ_SCHEDULE);

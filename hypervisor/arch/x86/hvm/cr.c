@@ -138,7 +138,10 @@ int hvm_set_efer(struct vcpu *v, u64 value)
 
     if (value & ~efer_allowed(v->domain) || ((old ^ value) & EFER_LME && hvm_get_cr(v, 0) & X86_CR0_PG))
         return -EINVAL;
-    v->arch.hvm.efer = (value & ~(u64)EFER_LMA) | (old & EFER_LMA);
+    value = (value & ~(u64)EFER_LMA) | (old & EFER_LMA);
+    if (value == old)
+        return 0;
+    v->arch.hvm.efer = value;
     hvm->update_efer(v);
     return 0;
 }

@@ -37,7 +37,7 @@ void hvm_inject_exception(struct vcpu *v, unsigned int vector, u32 error_code)
                             .type = HVM_EVENT_EXCEPTION,
                             .has_error = TRAP_HAVE_ERROR_CODE >> vector & 1 && hvm_get_cr(v, 0) & X86_CR0_PE,
                             .error = error_code};
-    hvm_set_work(v, HVM_WORK_EVENT);
+    hvm_set_work(v, HVM_WORK_EXCEPTION);
 }
 
 void hvm_inject_page_fault(struct vcpu *v, u64 cr2, u32 error_code)
@@ -138,10 +138,13 @@ void hvm_entry_work(struct vcpu *v, u8 work)
     if (work & HVM_WORK_RESET)
         platform_vcpu_entry(v);
     if (work & HVM_WORK_IO && !hvm_io_resume(v)) {
-        hvm_set_work(v, work & (HVM_WORK_IO | HVM_WORK_EVENT));
+        hvm_set_work(v, work & (HVM_WORK_IO | HVM_WORK_EVENT | HVM_WORK_EXCEPTION));
         return;
     }
-    deliver(v);
+    if (work == HVM_WORK_EXCEPTION)
+        deliver_one(v);
+    else
+        deliver(v);
 }
 
 /* ---- waiting ---- */

@@ -92,7 +92,7 @@ int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
     case MSR_TSC: *value = hvm_guest_tsc(v); return 0;
     case MSR_PAT: *value = v->arch.hvm.pat; return 0;
     case MSR_TSC_AUX: *value = v->arch.tsc_aux; return guest_cpu_has(v->domain, RDTSCP) ? 0 : -EINVAL;
-    case MSR_TSC_ADJUST: *value = v->arch.hvm.tsc_adjust; return guest_cpu_has(v->domain, TSC_ADJUST) ? 0 : -EINVAL;
+    case MSR_TSC_ADJUST: *value = v->arch.hvm.tsc_adjust; return 0;
     case MSR_SPEC_CTRL: *value = v->arch.hvm.spec_ctrl; return has_spec_ctrl(v->domain) ? 0 : -EINVAL;
     case MSR_APIC_BASE:
     case MSR_TSC_DEADLINE:
@@ -207,9 +207,7 @@ int hvm_msr_write(struct vcpu *v, u32 msr, u64 value)
     switch (msr) {
     case MSR_EFER: return hvm_set_efer(v, value);
     case MSR_TSC: return set_tsc(v, value);
-    case MSR_TSC_ADJUST:
-        return guest_cpu_has(v->domain, TSC_ADJUST) ? set_tsc(v, hvm_guest_tsc(v) + value - v->arch.hvm.tsc_adjust)
-                                                    : -EINVAL;
+    case MSR_TSC_ADJUST: return set_tsc(v, hvm_guest_tsc(v) + value - v->arch.hvm.tsc_adjust);
     case MSR_PAT: return set_pat(v, value);
     case MSR_TSC_AUX: return set_tsc_aux(v, value);
     case MSR_SPEC_CTRL: return set_spec_ctrl(v, value);

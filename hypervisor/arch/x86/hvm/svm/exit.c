@@ -115,8 +115,7 @@ static void exit_undefined(struct vcpu *v, struct cpu_user_regs *regs __unused, 
 static void exit_cr(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
 {
     bool write = b->exit_code >= EXIT_WRITE_CR(0);
-    unsigned int n = b->exit_code == EXIT_CR0_WRITE ? 0 : b->exit_code & 15;
-    unsigned int gpr = b->exit_info1 & 15, length;
+    unsigned int n = b->exit_code & 15, gpr = b->exit_info1 & 15, length;
 
     if (svm_has(SVM_DECODE) && svm_has(SVM_NRIPS))
         length = b->exit_info1 & INFO_MOV_CR ? b->next_rip - regs->rip : 0;
@@ -236,6 +235,7 @@ static void exit_dr(struct vcpu *v, struct cpu_user_regs *regs __unused, struct 
 
 static const exit_handler handlers[EXIT_NR] = {
     [EXIT_READ_CR(8)] = exit_cr,
+    [EXIT_WRITE_CR(0)] = exit_cr,
     [EXIT_WRITE_CR(4)] = exit_cr,
     [EXIT_WRITE_CR(8)] = exit_cr,
     [EXIT_READ_DR(0)... EXIT_WRITE_DR(15)] = exit_dr,
@@ -246,7 +246,6 @@ static const exit_handler handlers[EXIT_NR] = {
     [EXIT_NMI] = exit_nothing,
     [EXIT_INIT] = exit_nothing,
     [EXIT_VINTR] = exit_vintr,
-    [EXIT_CR0_WRITE] = exit_cr,
     [EXIT_RDTSC] = exit_rdtsc,
     [EXIT_RDPMC] = exit_rdpmc,
     [EXIT_CPUID] = exit_cpuid,

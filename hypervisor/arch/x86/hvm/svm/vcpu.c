@@ -19,9 +19,9 @@
 /* One bit an exit code: what every guest exits for. */
 static const u8 always[] = {
     EXIT_READ_CR(8),
+    EXIT_WRITE_CR(0),
     EXIT_WRITE_CR(4),
     EXIT_WRITE_CR(8),
-    EXIT_CR0_WRITE,
     EXIT_EXCEPTION(TRAP_DB), /* these two can repeat within one instruction for ever */
     EXIT_EXCEPTION(TRAP_AC),
     EXIT_EXCEPTION(TRAP_MC),

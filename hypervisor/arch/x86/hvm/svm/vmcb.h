@@ -67,7 +67,6 @@ _Static_assert(sizeof(struct svm_vmcb) == 4096, "VMCB: size");
 #define EXIT_SMI          0x62
 #define EXIT_INIT         0x63
 #define EXIT_VINTR        0x64
-#define EXIT_CR0_WRITE    0x65 /* of other bits than TS and MP */
 #define EXIT_RDTSC        0x6e
 #define EXIT_RDPMC        0x6f
 #define EXIT_CPUID        0x72

@@ -56,10 +56,11 @@ struct hvm_event {
 };
 
 /* Bits of hvm_vcpu.work: why the next entry into the guest is not the short one. Set atomically, by anybody. */
-#define HVM_WORK_EVENT 0x01 /* something may be deliverable: exception, NMI, interrupt, upcall */
-#define HVM_WORK_TLB   0x02 /* what the CPU remembers of the guest's translations is stale */
-#define HVM_WORK_IO    0x04 /* waits for a device model */
-#define HVM_WORK_RESET 0x08 /* INIT, SIPI */
+#define HVM_WORK_EVENT     0x01 /* something may be deliverable: exception, NMI, interrupt, upcall */
+#define HVM_WORK_TLB       0x02 /* what the CPU remembers of the guest's translations is stale */
+#define HVM_WORK_IO        0x04 /* waits for a device model */
+#define HVM_WORK_RESET     0x08 /* INIT, SIPI */
+#define HVM_WORK_EXCEPTION 0x10 /* hvm_vcpu.event is to be delivered; nothing else is new */
 
 /* The state that only an HVM vCPU has. Written by itself, or by others while it is paused, except work. */
 struct hvm_vcpu {
