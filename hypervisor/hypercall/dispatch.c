@@ -97,6 +97,23 @@ long do_multicall(void __guest *calls, unsigned int nr)
     return 0;
 }
 
+long hypercall_nested(hypercall_fn fn, unsigned long args[6], bool *again)
+{
+    struct multicall_entry mc = {}, *outer = this_cpu(multicall_current);
+    long rc;
+
+    memcpy(mc.args, args, sizeof(mc.args));
+    this_cpu(multicall_current) = &mc;
+    rc = fn(args[0], args[1], args[2], args[3], args[4], args[5]);
+    this_cpu(multicall_current) = outer;
+    *again = this_cpu(multicall_again);
+    this_cpu(multicall_again) = false;
+    memcpy(args, mc.args, sizeof(mc.args));
+    return rc;
+}
+
+bool hypercall_is_nested(void) { return this_cpu(multicall_current); }
+
 long hypercall_unknown(const char *family, unsigned long op, long err)
 {
     /* One bit an operation of a family, found by a small hash: a collision costs a line in the log,

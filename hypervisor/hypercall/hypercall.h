@@ -16,6 +16,13 @@
 typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS], hvm_hypercall_table[NR_HYPERCALLS];
 
+/*
+ * A hypercall as part of another (dispatch.c): fn with these arguments. When it wants to be made again, *again is true
+ * and args are what it wants. is_nested: this CPU is in one that is such a part.
+ */
+long hypercall_nested(hypercall_fn fn, unsigned long args[6], bool *again);
+bool hypercall_is_nested(void);
+
 /* Implemented in hypercall/ or the layer that owns the object. */
 long do_xen_version(int cmd, void __guest *arg);
 long do_console_io(unsigned int cmd, unsigned int count, char __guest *buffer);
@@ -30,6 +37,9 @@ long do_physdev_op(int cmd, void __guest *arg);
 long do_mca(void __guest *uop);
 long do_callback_op(int cmd, const void __guest *arg);
 long do_nmi_op(unsigned int cmd, void __guest *arg);
+/* x86 HVM (arch/x86/hvm); dm_op: bufs is xen_dm_op_buf_t[nr_bufs] */
+long do_hvm_op(unsigned long op, void __guest *arg);
+long do_dm_op(u16 domid, unsigned int nr_bufs, void __guest *bufs);
 /* x86 PV (arch/x86/pv) */
 long do_set_trap_table(const void __guest *traps);
 long do_mmu_update(void __guest *reqs, unsigned int count, unsigned int __guest *done, unsigned int foreigndom);

@@ -117,8 +117,9 @@ long do_xen_version(int cmd, void __guest *arg)
 long do_vm_assist(unsigned int cmd, unsigned int type)
 {
     struct domain *d = current->domain;
+    unsigned long valid = d->is_hvm ? 1UL << VMASST_TYPE_runstate_update_flag : VM_ASSIST_VALID;
 
-    if (type >= 8 * sizeof(d->vm_assist) || !(VM_ASSIST_VALID >> type & 1))
+    if (type >= 8 * sizeof(d->vm_assist) || !(valid >> type & 1))
         return -EINVAL;
     switch (cmd) {
     case VMASST_CMD_enable: __atomic_fetch_or(&d->vm_assist, 1UL << type, __ATOMIC_SEQ_CST); return 0;

@@ -8,6 +8,7 @@
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/save.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/mm/p2m.h>
 #include <arch/x86/platform/acpi.h>
@@ -124,6 +125,9 @@ long arch_do_domctl(struct xen_domctl *op, struct domain *d)
     case XEN_DOMCTL_gettscinfo:
         op->u.tsc_info = (struct xen_domctl_tsc_info){.tsc_mode = d->arch.tsc_mode, .gtsc_khz = d->arch.tsc_khz};
         return 0;
+    case XEN_DOMCTL_gethvmcontext:
+    case XEN_DOMCTL_gethvmcontext_partial:
+    case XEN_DOMCTL_sethvmcontext: return hvm_context_op(d, op);
     case XEN_DOMCTL_get_cpu_policy: return policy_to_guest(d->arch.policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
     case XEN_DOMCTL_set_cpu_policy: return set_policy(d, p);
     case XEN_DOMCTL_sendtrigger: return send_trigger(d, &op->u.sendtrigger);

@@ -9,6 +9,7 @@
  * reference meanwhile.
  */
 #include <arch/x86/cpu/features.h>
+#include <arch/x86/hvm/compat.h>
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/mm/p2m.h>
@@ -259,10 +260,21 @@ int hvm_copy_to_phys(struct domain *d, paddr_t gpa, const void *from, size_t n)
 }
 
 /* By linear addresses of the current vCPU's kernel: how many bytes were not copied. */
+/* The arguments of 32-bit code, as its hypercalls' handlers see them: nothing that the guest could name. */
+static size_t copy_args(enum copy_kind kind, u8 *args, void *ours, size_t n)
+{
+    if ((unsigned long)args % PAGE_SIZE + n > PAGE_SIZE)
+        return n;
+    copy_bytes(kind, args, ours, n);
+    return 0;
+}
+
 static size_t copy_linear(enum copy_kind kind, u64 va, void *ours, size_t n)
 {
     struct vcpu *v = current;
 
+    if (unlikely(v->arch.hvm.compat) && va - COMPAT_ARGS < PAGE_SIZE)
+        return copy_args(kind, (u8 *)v->arch.hvm.compat_args + (va - COMPAT_ARGS), ours, n);
     while (n) {
         size_t part = min(n, PAGE_SIZE - (va & ~PAGE_MASK));
         paddr_t gpa;

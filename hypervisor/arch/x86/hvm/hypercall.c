@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hypercalls of HVM guests in 64-bit code: number in RAX, arguments in RDI, RSI, RDX, R10, R8, R9 (ABI:
- * xen/arch-x86/xen-x86_64.h). Those of 32-bit code are hypercall/compat's.
+ * xen/arch-x86/xen-x86_64.h). Those of 32-bit code are compat.c's.
  */
 #include <arch/arch.h>
+#include <arch/x86/hvm/compat.h>
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
 #include <hypercall/hypercall.h>
@@ -34,11 +35,14 @@ bool hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, bool code64)
         regs->rax = -EPERM;
         return true;
     }
-    if (unlikely(!code64 || nr >= NR_HYPERCALLS)) {
+    if (unlikely(nr >= NR_HYPERCALLS)) {
         regs->rax = -ENOSYS;
         return true;
     }
-    regs->rax = hvm_hypercall_table[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+    if (likely(code64))
+        regs->rax = hvm_hypercall_table[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+    else
+        regs->rax = hvm_compat_hypercall(v, regs);
     if (likely(!v->arch.hvm.restarted))
         return true;
     v->arch.hvm.restarted = false;

@@ -47,6 +47,7 @@ struct ioreq_server {
 
 struct ioreq_servers {
     struct spinlock lock; /* LOCK_IOREQ: all of it, and the vCPUs' hvm_vcpu_io.waiting */
+    unsigned int nr;      /* of servers */
     struct ioreq_server *server[SERVERS_MAX];
     int mem_type_server; /* -1: none */
     /* Guest frames for pages that are asked for by number: gfn_base + bit of free_gfns, and those of the old
@@ -281,6 +282,7 @@ int ioreq_server_create(struct domain *d, domid_t emulator, u8 bufioreq, ioservi
         return rc;
     }
     s->server[i] = srv;
+    s->nr++;
     *id = i;
     return 0;
 }
@@ -337,6 +339,7 @@ int ioreq_server_destroy(struct domain *d, ioservid_t id)
         s->mem_type_server = -1;
     server_free(d, s->server[id]);
     s->server[id] = NULL;
+    s->nr--;
     return 0;
 }
 
@@ -615,7 +618,7 @@ void arch_internal_event(struct vcpu *v)
 
 void hvm_mapcache_invalidate(struct vcpu *v)
 {
-    if (!servers_of(v->domain))
+    if (!READ_ONCE(servers_of(v->domain)->nr))
         return;
     v->arch.hvm.io->invalidate = true;
     hvm_set_work(v, HVM_WORK_IO);

@@ -24,5 +24,7 @@ void memory_map_free(struct domain *d);
 
 /* physmap.c: XENMEM_add_to_physmap, _batch (start: how many are done), XENMEM_remove_from_physmap. */
 long physmap_op(unsigned int op, unsigned long start, void __guest *arg);
+/* The page of d at gfn `from` goes to `to` (XENMAPSPACE_gmfn). 0, -EINVAL, -ENOMEM. */
+int physmap_relocate(struct domain *d, unsigned long from, unsigned long to);
 
 #endif

@@ -143,6 +143,11 @@ static int page_add(struct domain *d, unsigned int space, unsigned long idx, uns
     return mfn_get(mfn, d) ? page_move(d, mfn, gfn) : -EINVAL;
 }
 
+int physmap_relocate(struct domain *d, unsigned long from, unsigned long to)
+{
+    return page_add(d, XENMAPSPACE_gmfn, from, to);
+}
+
 /* A frame of another domain, which both are the caller's to manage. */
 static int page_add_foreign(struct domain *d, domid_t id, unsigned long idx, unsigned long gfn)
 {

@@ -16,6 +16,13 @@ long arch_hypercall_restart(unsigned int n, const unsigned long *args)
         current->arch.hvm.restarted = true;
     else
         r->rip -= SYSCALL_LENGTH;
+    if (current->is_hvm && current->arch.hvm.compat) {
+        u64 *reg[] = {&r->rbx, &r->rcx, &r->rdx, &r->rsi, &r->rdi, &r->rbp};
+
+        while (n--)
+            *reg[n] = (u32)args[n];
+        return r->rax;
+    }
     switch (n) {
     case 6: r->r9 = args[5]; fallthrough;
     case 5: r->r8 = args[4]; fallthrough;

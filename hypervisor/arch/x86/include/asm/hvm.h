@@ -80,6 +80,10 @@ struct hvm_vcpu {
     struct vlapic *vlapic;  /* hvm/platform/ */
     struct hvm_vcpu_io *io; /* hvm/io.c: an access that waits for a device model */
 
+    /* hvm/compat.c: in a hypercall of 32-bit code; a page for its arguments, NULL: none was needed yet. */
+    bool compat;
+    void *compat_args;
+
     /* A cached translation of the page that instructions came from last; NULL: none (svm/insn.c). */
     const u8 *code;
     u64 code_page, code_cr3;
@@ -97,6 +101,8 @@ struct hvm_vcpu {
 
 struct hvm_domain {
     struct platform *platform;   /* hvm/platform/ */
+    u64 first_vram; /* XEN_DMOP_track_dirty_vram: guest frames, */
+    u32 nr_vram;    /* so many, 0: none */
     struct ioreq_servers *ioreq; /* hvm/ioreq.c */
     u64 params[39];              /* HVM_PARAM_*: hvm/hvm_op.c */
     u64 callback_via;            /* HVM_PARAM_CALLBACK_IRQ, taken apart: hvm/event.c */
