@@ -101,8 +101,8 @@ struct hvm_vcpu {
 
 struct hvm_domain {
     struct platform *platform;   /* hvm/platform/ */
-    u64 first_vram; /* XEN_DMOP_track_dirty_vram: guest frames, */
-    u32 nr_vram;    /* so many, 0: none */
+    u64 first_vram;              /* XEN_DMOP_track_dirty_vram: guest frames, */
+    u32 nr_vram;                 /* so many, 0: none */
     struct ioreq_servers *ioreq; /* hvm/ioreq.c */
     u64 params[39];              /* HVM_PARAM_*: hvm/hvm_op.c */
     u64 callback_via;            /* HVM_PARAM_CALLBACK_IRQ, taken apart: hvm/event.c */
