@@ -76,6 +76,8 @@ static int map_one(struct gnttab_map_grant_ref *op, struct grant_peer *peer)
 
     if (!(op->flags & (MT_HOST | MT_DEVICE)))
         return GNTST_bad_gntref;
+    if (unlikely(op->flags & (MT_DEVICE | MT_PTE | GNTMAP_application_map)) && d->is_hvm)
+        return GNTST_general_error;
     rd = grant_peer_get(peer, op->dom);
     if (unlikely(!rd) || unlikely(domain_is_dying(rd)))
         return GNTST_bad_domain;

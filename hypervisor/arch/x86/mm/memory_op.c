@@ -150,6 +150,10 @@ long arch_memory_op(unsigned long cmd, void __guest *arg)
 {
     unsigned int op = cmd & MEMORY_OP_MASK;
 
+    /* The machine's memory is no affair of who does not see it. */
+    if (current->is_hvm &&
+        (op == XENMEM_machine_memory_map || op == XENMEM_machphys_mapping || op == XENMEM_machphys_mfn_list))
+        return -ENOSYS;
     switch (op) {
     case XENMEM_machine_memory_map:
         return current->domain->is_privileged ? map_write(arg, NULL, boot_info.nr_ranges) : -EPERM;

