@@ -120,10 +120,12 @@ mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn);
 /*
  * The physical map of an HVM domain (is_hvm only). populate: 1 << order frames that were just allocated to d come to
  * gfn; 0, or an error and they are given back. decrease: n (up to 16) extents of d's own memory are given up, until one
- * is not there: how many were done. max_gfn: one past the highest that was ever used. Interrupts on.
+ * is not there: how many were done. forget: a frame that we share with d leaves the map, if it is in it. max_gfn: one
+ * past the highest that was ever used. Interrupts on.
  */
 int arch_physmap_populate(struct domain *d, gfn_t gfn, struct frame *f, unsigned int order);
 unsigned int arch_physmap_decrease(struct domain *d, const xen_pfn_t *gfns, unsigned int n, unsigned int order);
+void arch_physmap_forget(struct domain *d, mfn_t mfn);
 unsigned long arch_physmap_max_gfn(const struct domain *d);
 /*
  * XENMEM_acquire_resource, of types that only the architecture has: how many frames d has of it at most, 0: it has

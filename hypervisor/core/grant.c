@@ -434,6 +434,8 @@ static int change_version(struct domain *d, unsigned int to)
             return -EBUSY;
     if (to == 2 && grow_status(d, gt->nr_frames))
         return -ENOMEM;
+    for (unsigned int i = 0; d->is_hvm && to == 1 && i < gt->nr_status; i++)
+        arch_physmap_forget(d, virt_to_mfn(gt->status[i]));
     return convert_entries(gt, to);
 }
 

@@ -126,6 +126,8 @@ void arch_internal_event(struct vcpu *v) { v->arch.internal_events++; }
 
 unsigned long arch_get_m2p(mfn_t mfn) { return mfn_x(mfn); }
 
+void arch_physmap_forget(struct domain *d, mfn_t mfn) { (void)d, (void)mfn; }
+
 mfn_t arch_gfn_to_mfn(struct domain *d, gfn_t gfn)
 {
     (void)d;

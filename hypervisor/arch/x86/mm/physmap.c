@@ -97,23 +97,46 @@ int arch_resource_frame(struct domain *d, unsigned int type __unused, u32 id, u6
 
 /* ---- pages that are put somewhere ---- */
 
+/* Where mfn, of d's own, is in the map; ~0: nowhere. */
+static unsigned long page_place(struct domain *d, mfn_t mfn)
+{
+    unsigned long gfn = arch_get_m2p(mfn);
+    enum p2m_type type;
+
+    return mfn_eq(p2m_lookup(d, _gfn(gfn), &type, NULL), mfn) && P2M_OWN_TYPES >> type & 1 ? gfn : ~0UL;
+}
+
+static int page_remove(struct domain *d, unsigned long gfn)
+{
+    struct p2m_gone gone = {};
+    int rc = p2m_remove(d, _gfn(gfn), 0, &gone);
+
+    p2m_settle(d, &gone);
+    return rc;
+}
+
+void arch_physmap_forget(struct domain *d, mfn_t mfn)
+{
+    unsigned long gfn = page_place(d, mfn);
+
+    if (gfn != ~0UL)
+        page_remove(d, gfn);
+}
+
 /* mfn, of which the caller has a reference, comes to gfn, and only there. */
 static int page_move(struct domain *d, mfn_t mfn, unsigned long gfn)
 {
-    struct p2m_gone gone = {.release = true}, left = {};
-    unsigned long old = arch_get_m2p(mfn);
-    enum p2m_type type;
-    bool was = old != ~0UL && mfn_eq(p2m_lookup(d, _gfn(old), &type, NULL), mfn) && P2M_OWN_TYPES >> type & 1;
+    struct p2m_gone gone = {.release = true};
+    unsigned long old = page_place(d, mfn);
     int rc;
 
-    if (was && old == gfn) {
+    if (old == gfn) {
         frame_put(mfn_frame(mfn));
         return 0;
     }
     rc = p2m_set_noflush(d, _gfn(gfn), mfn, 0, P2M_RAM, &gone);
-    if (!rc && was)
-        rc = p2m_remove(d, _gfn(old), 0, &left);
-    p2m_settle(d, &left);
+    if (!rc && old != ~0UL)
+        rc = page_remove(d, old);
     p2m_settle(d, &gone); /* what was at gfn could not be reached any more: d loses it */
     return rc;
 }
@@ -234,7 +257,6 @@ static long add_to_physmap_batch(unsigned long start, const void __guest *arg)
 static long remove_from_physmap(const void __guest *arg)
 {
     struct xen_remove_from_physmap x;
-    struct p2m_gone gone = {};
     domain_ref d = NULL;
     enum p2m_type type;
     long rc;
@@ -247,9 +269,7 @@ static long remove_from_physmap(const void __guest *arg)
     if (mfn_eq(p2m_lookup(d, _gfn(x.gpfn), &type, NULL), INVALID_MFN) ||
         !((P2M_OWN_TYPES | P2M_BIT(FOREIGN)) >> type & 1))
         return -ENOENT;
-    rc = p2m_remove(d, _gfn(x.gpfn), 0, &gone);
-    p2m_settle(d, &gone);
-    return rc;
+    return page_remove(d, x.gpfn);
 }
 
 long physmap_op(unsigned int op, unsigned long start, void __guest *arg)
