@@ -143,6 +143,7 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->flags |= (d->dying == DOMDYING_DEAD ? XEN_DOMINF_dying : 0) | (d->is_shut_down ? XEN_DOMINF_shutdown : 0) |
                    (d->controller_pauses ? XEN_DOMINF_paused : 0) |
                    (d->create_flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0) |
+                   (d->is_hvm ? XEN_DOMINF_hvm_guest | XEN_DOMINF_hap : 0) |
                    d->shutdown_code << XEN_DOMINF_shutdownshift;
     info->tot_pages = d->tot_pages;
     info->max_pages = d->max_pages;
