@@ -55,6 +55,19 @@ def make(path, filesystem, menu, work):
         f.write(core)
 
 
+def disc(path, tree, files, menu):
+    """Writes a disc that boots by GRUB: files {name: source} in its root; tree is a folder to make and remove."""
+    os.makedirs(os.path.join(tree, "boot", "grub"))
+    for name, source in files.items():
+        shutil.copyfile(source, os.path.join(tree, name))
+    with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="utf-8") as f:
+        f.write(menu)
+    done = subprocess.run(["grub-mkrescue", "-d", GRUB, "-o", path, tree], capture_output=True, text=True, check=False)
+    shutil.rmtree(tree)
+    if done.returncode:
+        raise paths.LabError("grub-mkrescue failed: " + done.stderr[-500:])
+
+
 def _core(menu, work):
     """GRUB's core image with the menu in it, as it lies from sector 1 on."""
     config, out = os.path.join(work, "grub.cfg"), os.path.join(work, "core.img")

@@ -32,6 +32,7 @@ DOM0_PROGRAMS = """
     /usr/bin/xenstore-exists /usr/bin/xenstore-rm /usr/bin/xenstore-watch /usr/bin/xenstore-chmod
 """.split()
 
+DEVICE_MODEL = "/usr/libexec/xen-qemu-system-i386"
 XEN_BIN = "/usr/lib/xen-4.17/bin"
 XEN_PROGRAMS = "xl xenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper lsevtchn xen-diag".split()
 
@@ -60,6 +61,16 @@ def guest_small():
         _base("guest-init", GUEST_MODULES).write(path)
 
     return paths.cached(f"guest-small-{_recipe(False)}.cpio", make)
+
+
+def device_model():
+    """What dom0 must hold to start HVM guests: {path: path}, the distribution's firmware and device model."""
+    found = [DEVICE_MODEL, "/usr/lib/xen-4.17/boot/hvmloader", "/usr/share/seabios/bios-256k.bin"]
+    found += glob.glob("/usr/share/seabios/vgabios-*.bin") + glob.glob("/usr/share/qemu/vgabios-*.bin")
+    found += glob.glob("/usr/lib/ipxe/qemu/*.rom") + glob.glob("/usr/share/qemu/*.rom")
+    found += ["/usr/share/qemu/keymaps/" + name for name in ("en-us", "common", "modifiers")]
+    _found(DEVICE_MODEL)
+    return {path: path for path in found if os.path.exists(path)}
 
 
 def overlay(extra=None):

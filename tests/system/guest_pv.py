@@ -74,9 +74,9 @@ def start_sinks(dom0, net_size):
     dom0.run("(nc -l -p 7002 </tmp/out >/dev/null) &")
 
 
-def exercise(context, dom0, name, vcpus, extra=()):
+def exercise(context, dom0, name, vcpus, extra=(), sizes=(64, 16)):
     """Creates a stock guest that does disk and network by checksum, and judges what it says."""
-    disk_size, net_size = (1024, 100) if context.long else (64, 16)
+    disk_size, net_size = (1024, 100) if context.long else sizes
     task = DISK_TASK.format(megabytes=disk_size) + NET_TASK.format(megabytes=net_size) + LOG_TASK
     disk = context.make_disk(dom0, "/tmp/disk.img" if not context.long else "/disk.img", disk_size)
     config = context.guest(name, task=task, addr="10.77.0.2", memory=256, vcpus=vcpus, disks=[disk], extra=extra)
@@ -96,14 +96,14 @@ def exercise(context, dom0, name, vcpus, extra=()):
     return f"{disk_size} MB of disk, {net_size} MB of TCP each way"
 
 
-def guest_io(*each, extra=(), kernel=None, **machine):
+def guest_io(*each, extra=(), kernel=None, sizes=(64, 16), **machine):
     """A test of guests one after the other, each with so many vCPUs."""
     def run(context):
         """filled in below"""
         with context.dom0(files=context.guest_files(kernel() if kernel else None), memory="4G",
                           dom0_memory="2G" if context.long else "768M", **machine) as dom0:
             for vcpus in each:
-                remark = exercise(context, dom0, f"demo{vcpus}", vcpus, extra)
+                remark = exercise(context, dom0, f"demo{vcpus}", vcpus, extra, sizes)
             check_dom0_log(context, dom0)
             return remark
 
