@@ -4,6 +4,7 @@
  * all kinds, the timer's modes, and the context.
  */
 #include "hvm/rig.h"
+#include <arch/x86/hvm/save.h>
 #include <asm/host.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -488,6 +489,14 @@ static void test_deadline(void **state)
     rig_end();
 }
 
+static const struct hvm_record *record(u16 code)
+{
+    for (unsigned int i = 0; i < platform_nr_records; i++)
+        if (platform_records[i].typecode == code)
+            return &platform_records[i];
+    abort();
+}
+
 static void test_context(void **state)
 {
     struct hvm_hw_lapic hw;
@@ -506,12 +515,12 @@ static void test_context(void **state)
     vlapic_interrupt(v, 0x62);
     rig_take(v);
     rig_pass(MILLISECS(5));
-    assert_int_equal(vlapic_save(rig_d, 0, &hw), sizeof(hw));
-    assert_int_equal(vlapic_regs_save(rig_d, 0, &regs), sizeof(regs));
+    assert_int_equal(record(HVM_SAVE_CODE(LAPIC))->save(rig_d, 0, &hw), sizeof(hw));
+    assert_int_equal(record(HVM_SAVE_CODE(LAPIC_REGS))->save(rig_d, 0, &regs), sizeof(regs));
     platform_vcpu_reset(v);
-    assert_int_equal(vlapic_load(rig_d, 0, &hw, sizeof(hw)), 0);
-    assert_int_equal(vlapic_regs_load(rig_d, 0, &regs, sizeof(regs)), 0);
-    vlapic_regs_save(rig_d, 0, &again);
+    assert_int_equal(record(HVM_SAVE_CODE(LAPIC))->load(rig_d, 0, &hw, sizeof(hw)), 0);
+    assert_int_equal(record(HVM_SAVE_CODE(LAPIC_REGS))->load(rig_d, 0, &regs, sizeof(regs)), 0);
+    record(HVM_SAVE_CODE(LAPIC_REGS))->save(rig_d, 0, &again);
     assert_memory_equal(&regs, &again, sizeof(regs));
     assert_int_equal(rig_take(v), -1);
     rig_wrmsr(v, X2(APIC_EOI), 0);
@@ -521,11 +530,11 @@ static void test_context(void **state)
     assert_int_equal(rig_take(v), 0x43);
     /* A record that no APIC can have. */
     hw.apic_base_msr = 0xfee00400;
-    assert_int_equal(vlapic_load(rig_d, 0, &hw, sizeof(hw)), -EINVAL);
+    assert_int_equal(record(HVM_SAVE_CODE(LAPIC))->load(rig_d, 0, &hw, sizeof(hw)), -EINVAL);
     assert_int_equal(rig_rdmsr(v, BASE), 0xfee00d00);
     /* Garbage is cut down to what can be. */
     memset(&regs, 0xff, sizeof(regs));
-    assert_int_equal(vlapic_regs_load(rig_d, 1, &regs, sizeof(regs)), 0);
+    assert_int_equal(record(HVM_SAVE_CODE(LAPIC_REGS))->load(rig_d, 1, &regs, sizeof(regs)), 0);
     assert_int_equal(rig_apic(w, APIC_ID), 2U << 24);
     assert_int_equal(rig_apic(w, APIC_ISR), 0xffff0000);
     rig_end();

@@ -50,8 +50,8 @@ static void pic_start(u8 icw4)
 
 static void pulse(unsigned int irq)
 {
-    hvm_isa_irq_assert(rig_d, irq);
-    hvm_isa_irq_deassert(rig_d, irq);
+    hvm_isa_irq_set(rig_d, irq, true);
+    hvm_isa_irq_set(rig_d, irq, false);
 }
 
 static void test_pic(void **state)
@@ -144,20 +144,20 @@ static void test_pic_modes(void **state)
     rig_out(0x4d0, 1, 0xff);
     rig_out(0x4d1, 1, 0xff);
     assert_int_equal(rig_in(0x4d0, 2), 0xdef8);
-    hvm_isa_irq_assert(rig_d, 11);
-    hvm_isa_irq_assert(rig_d, 11);
+    hvm_isa_irq_set(rig_d, 11, true);
+    hvm_isa_irq_set(rig_d, 11, true);
     assert_int_equal(rig_take(v), 0x2b);
     rig_out(0xa0, 1, 0x20);
     rig_out(0x20, 1, 0x20);
     assert_int_equal(rig_take(v), 0x2b);
-    hvm_isa_irq_deassert(rig_d, 11);
+    hvm_isa_irq_set(rig_d, 11, false);
     rig_out(0xa0, 1, 0x20);
     rig_out(0x20, 1, 0x20);
     assert_int_equal(rig_take(v), -1);
     /* It goes away before the CPU asks: the spurious one. */
-    hvm_isa_irq_assert(rig_d, 5);
+    hvm_isa_irq_set(rig_d, 5, true);
     assert_true(platform_interrupt(v, &i));
-    hvm_isa_irq_deassert(rig_d, 5);
+    hvm_isa_irq_set(rig_d, 5, false);
     platform_interrupt_ack(v, &i);
     assert_int_equal(i.vector, 0x27);
     /* Whom it reaches: LINT0 as ExtINT, as a vector of its own, not at all, or a CPU without APIC. */
@@ -204,8 +204,8 @@ static void test_ioapic(void **state)
     assert_int_equal(rig_pin_entry(47), 0xab0000000001afff);
     /* Edges: each one once, lost while masked. */
     rig_pin(4, 0x34, 2);
-    hvm_isa_irq_assert(rig_d, 4);
-    hvm_isa_irq_assert(rig_d, 4);
+    hvm_isa_irq_set(rig_d, 4, true);
+    hvm_isa_irq_set(rig_d, 4, true);
     assert_int_equal(take_eoi(v), -1);
     assert_int_equal(take_eoi(w), 0x34);
     assert_int_equal(take_eoi(w), -1);
@@ -219,20 +219,20 @@ static void test_ioapic(void **state)
     assert_int_equal(take_eoi(v), 0x30);
     /* Levels: again until the line falls; remote IRR in between. */
     rig_pin(20, 0xa050, 0);
-    hvm_pci_intx_assert(rig_d, 1, 0); /* 1 * 4 + 0 + 16 */
+    hvm_pci_intx_set(rig_d, 1, 0, true); /* 1 * 4 + 0 + 16 */
     assert_int_equal(rig_pin_entry(20), 0xe050);
-    hvm_pci_intx_assert(rig_d, 8, 3); /* 8 * 4 + 1 + 3 */
+    hvm_pci_intx_set(rig_d, 8, 3, true); /* 8 * 4 + 1 + 3 */
     assert_int_equal(rig_take(v), 0x50);
-    hvm_pci_intx_deassert(rig_d, 1, 0);
+    hvm_pci_intx_set(rig_d, 1, 0, false);
     eoi(v);
     assert_int_equal(rig_take(v), 0x50);
-    hvm_pci_intx_deassert(rig_d, 8, 3);
+    hvm_pci_intx_set(rig_d, 8, 3, false);
     eoi(v);
     assert_int_equal(rig_pin_entry(20), 0xa050);
     assert_int_equal(rig_take(v), -1);
     /* Unmasked while asserted; made an edge to clear remote IRR. */
     rig_pin(20, 0x1a050, 0);
-    hvm_pci_intx_assert(rig_d, 1, 0);
+    hvm_pci_intx_set(rig_d, 1, 0, true);
     assert_int_equal(rig_take(v), -1);
     rig_pin(20, 0xa050, 0);
     assert_int_equal(rig_take(v), 0x50);
@@ -241,7 +241,7 @@ static void test_ioapic(void **state)
     rig_pin(20, 0xa050, 0);
     assert_int_equal(rig_pin_entry(20), 0xe050);
     eoi(v);
-    hvm_pci_intx_deassert(rig_d, 1, 0);
+    hvm_pci_intx_set(rig_d, 1, 0, false);
     rig_take(v);
     eoi(v);
     /* Logical, lowest priority, NMI. */
@@ -269,26 +269,26 @@ static void test_links(void **state)
     pic_start(1);
     rig_out(0x4d1, 1, 0x0e);
     hvm_pci_link_route(rig_d, 1, 10);
-    hvm_pci_intx_assert(rig_d, 1, 0); /* link (1 + 0) & 3 */
-    hvm_pci_intx_assert(rig_d, 4, 1);
+    hvm_pci_intx_set(rig_d, 1, 0, true); /* link (1 + 0) & 3 */
+    hvm_pci_intx_set(rig_d, 4, 1, true);
     assert_int_equal(rig_take(rig_v(0)), 0x2a);
     hvm_pci_link_route(rig_d, 1, 11); /* asserted: it moves */
     rig_out(0xa0, 1, 0x20);
     rig_out(0x20, 1, 0x20);
     assert_int_equal(rig_take(rig_v(0)), 0x2b);
-    hvm_pci_intx_deassert(rig_d, 1, 0);
+    hvm_pci_intx_set(rig_d, 1, 0, false);
     assert_true(line_asserted(rig_d->arch.hvm->platform, 11));
-    hvm_pci_intx_deassert(rig_d, 4, 1);
+    hvm_pci_intx_set(rig_d, 4, 1, false);
     for (unsigned int line = 0; line < NR_PINS; line++)
         assert_false(line_asserted(rig_d->arch.hvm->platform, line));
     /* What cannot be is nothing. */
     hvm_pci_link_route(rig_d, 4, 1);
     hvm_pci_link_route(rig_d, 1, 2);
     hvm_pci_link_route(rig_d, 1, 16);
-    hvm_pci_intx_assert(rig_d, 32, 0);
-    hvm_pci_intx_assert(rig_d, 0, 4);
-    hvm_isa_irq_assert(rig_d, 16);
-    hvm_isa_irq_assert(rig_d, 2);
+    hvm_pci_intx_set(rig_d, 32, 0, true);
+    hvm_pci_intx_set(rig_d, 0, 4, true);
+    hvm_isa_irq_set(rig_d, 16, true);
+    hvm_isa_irq_set(rig_d, 2, true);
     for (unsigned int line = 0; line < NR_PINS; line++)
         assert_false(line_asserted(rig_d->arch.hvm->platform, line));
     assert_int_equal(rig_d->arch.hvm->platform->link_route[1], 11);
@@ -786,10 +786,10 @@ static void test_pm(void **state)
     rig_out(0xb000, 2, 0xffff);
     eoi(v);
     /* The line is shared with the device model's GPE. */
-    hvm_isa_irq_assert(rig_d, 9);
+    hvm_isa_irq_set(rig_d, 9, true);
     assert_int_equal(rig_take(v), 0x39);
     hvm_acpi_button(rig_d, false);
-    hvm_isa_irq_deassert(rig_d, 9);
+    hvm_isa_irq_set(rig_d, 9, false);
     eoi(v);
     assert_int_equal(rig_take(v), 0x39);
     rig_end();
@@ -831,8 +831,8 @@ static void random_access(void)
         else
             vlapic_write_msr(v, 0x1b, 0xfee00000 | (rand() & 0xd00));
         break;
-    case 9: hvm_isa_irq_assert(rig_d, rand() % 17); break;
-    case 10: hvm_isa_irq_deassert(rig_d, rand() % 17); break;
+    case 9: hvm_isa_irq_set(rig_d, rand() % 17, true); break;
+    case 10: hvm_isa_irq_set(rig_d, rand() % 17, false); break;
     case 11: hvm_msi(rig_d, 0xfee00000 | (random64() & 0xff00c), random_value()); break;
     }
 }
@@ -840,8 +840,8 @@ static void random_access(void)
 static void random_event(void)
 {
     switch (rand() % 8) {
-    case 0: hvm_pci_intx_assert(rig_d, rand() % 33, rand() % 5); break;
-    case 1: hvm_pci_intx_deassert(rig_d, rand() % 33, rand() % 5); break;
+    case 0: hvm_pci_intx_set(rig_d, rand() % 33, rand() % 5, true); break;
+    case 1: hvm_pci_intx_set(rig_d, rand() % 33, rand() % 5, false); break;
     case 2: hvm_pci_link_route(rig_d, rand() % 5, rand() % 17); break;
     case 3: hvm_set_callback_via(rig_d, (u64)(rand() % 4) << 56 | random_value() >> 8); break;
     case 4: hvm_set_upcall_vector(rig_v(rand() % 2), random64()); break;

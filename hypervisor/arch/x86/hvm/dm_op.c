@@ -97,7 +97,7 @@ static long set_intx(struct dm_call *c)
 
     if (o->domain || o->bus || o->device > 31 || o->intx > 3 || o->level > 1)
         return -EINVAL;
-    (o->level ? hvm_pci_intx_assert : hvm_pci_intx_deassert)(c->d, o->device, o->intx);
+    hvm_pci_intx_set(c->d, o->device, o->intx, o->level);
     return 0;
 }
 
@@ -107,7 +107,7 @@ static long set_isa_irq(struct dm_call *c)
 
     if (o->isa_irq > 15 || o->level > 1)
         return -EINVAL;
-    (o->level ? hvm_isa_irq_assert : hvm_isa_irq_deassert)(c->d, o->isa_irq);
+    hvm_isa_irq_set(c->d, o->isa_irq, o->level);
     return 0;
 }
 

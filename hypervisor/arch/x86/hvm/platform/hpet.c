@@ -233,14 +233,10 @@ void vhpet_init(struct platform *p)
     }
 }
 
-int vhpet_save(struct domain *d, unsigned int instance __unused, void *record)
+void vhpet_out(struct platform *p, unsigned int instance __unused, void *record)
 {
     struct hvm_hw_hpet *r = record;
-    struct platform *p = d->arch.hvm->platform;
 
-    if (!platform_has(p, XEN_X86_EMU_HPET))
-        return 0;
-    spin_guard_irqsave(&p->lock);
     r->capability = ID;
     r->config = p->hpet.config;
     r->isr = p->hpet.isr;
@@ -250,19 +246,14 @@ int vhpet_save(struct domain *d, unsigned int instance __unused, void *record)
         r->timers[n].cmp = p->hpet.timers[n].cmp;
         r->period[n] = p->hpet.timers[n].period;
     }
-    return sizeof(*r);
 }
 
-int vhpet_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+int vhpet_in(struct platform *p, unsigned int instance __unused, const void *record)
 {
     const struct hvm_hw_hpet *r = record;
-    struct platform *p = d->arch.hvm->platform;
 
-    if (!platform_has(p, XEN_X86_EMU_HPET))
-        return -ENODEV;
     if (r->capability != ID)
         return -EINVAL;
-    spin_guard_irqsave(&p->lock);
     for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
         clear_status(p, n);
     p->hpet.config = r->config & (CONFIG_ENABLE | CONFIG_LEGACY);

@@ -125,27 +125,17 @@ void vioapic_init(struct platform *p)
         p->ioapic.redirtbl[pin].fields.mask = 1;
 }
 
-int vioapic_save(struct domain *d, unsigned int instance __unused, void *record)
+void vioapic_out(struct platform *p, unsigned int n __unused, void *record)
 {
-    struct platform *p = d->arch.hvm->platform;
-
-    if (!platform_has(p, XEN_X86_EMU_IOAPIC))
-        return 0;
-    spin_guard_irqsave(&p->lock);
     *(struct hvm_hw_vioapic *)record = p->ioapic;
-    return sizeof(p->ioapic);
 }
 
-int vioapic_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+int vioapic_in(struct platform *p, unsigned int n __unused, const void *record)
 {
     const struct hvm_hw_vioapic *r = record;
-    struct platform *p = d->arch.hvm->platform;
 
-    if (!platform_has(p, XEN_X86_EMU_IOAPIC))
-        return -ENODEV;
     if (r->base_address != IOAPIC_ADDRESS)
         return -EINVAL;
-    spin_guard_irqsave(&p->lock);
     p->ioapic.ioregsel = r->ioregsel & 0xff;
     p->ioapic.id = r->id & 0xf;
     for (unsigned int pin = 0; pin < NR_PINS; pin++)

@@ -38,22 +38,24 @@ void own_line_pulse(struct platform *p, unsigned int line)
 
 /* ---- ISA ---- */
 
-static void isa_set(struct domain *d, unsigned int irq, bool level)
-{
-    struct platform *p = d->arch.hvm->platform;
+/* Irq 2 is the cascade of the 8259 pair: no device has it. */
+static bool isa_possible(unsigned int irq) { return irq < 16 && irq != 2; }
 
-    /* Irq 2 is the cascade of the 8259 pair: no device has it. */
-    if (!platform_has(p, XEN_X86_EMU_PIC) || irq > 15 || irq == 2)
-        return;
-    spin_guard_irqsave(&p->lock);
-    if (!!(p->isa_wires & 1U << irq) == level)
+static void isa_set(struct platform *p, unsigned int irq, bool level)
+{
+    if (!isa_possible(irq) || !!(p->isa_wires & 1U << irq) == level)
         return;
     p->isa_wires ^= 1U << irq;
     line_change(p, irq, level);
 }
 
-void hvm_isa_irq_assert(struct domain *d, unsigned int irq) { isa_set(d, irq, true); }
-void hvm_isa_irq_deassert(struct domain *d, unsigned int irq) { isa_set(d, irq, false); }
+void hvm_isa_irq_set(struct domain *d, unsigned int irq, bool level)
+{
+    struct platform *p = d->arch.hvm->platform;
+    spin_guard_irqsave(&p->lock);
+
+    isa_set(p, irq, level);
+}
 
 /* ---- PCI ---- */
 
@@ -61,7 +63,7 @@ void hvm_isa_irq_deassert(struct domain *d, unsigned int irq) { isa_set(d, irq, 
 static unsigned int intx_line(unsigned int wire) { return ((wire & ~3U) + (wire >> 5) + (wire & 3)) % 32 + 16; }
 static unsigned int intx_link(unsigned int wire) { return ((wire >> 2) + wire) & 3; }
 
-static void intx_set_locked(struct platform *p, unsigned int wire, bool level)
+static void intx_set(struct platform *p, unsigned int wire, bool level)
 {
     unsigned int link = intx_link(wire);
 
@@ -73,45 +75,33 @@ static void intx_set_locked(struct platform *p, unsigned int wire, bool level)
         line_change(p, p->link_route[link], level);
 }
 
-static void intx_set(struct domain *d, unsigned int device, unsigned int intx, bool level)
+void hvm_pci_intx_set(struct domain *d, unsigned int device, unsigned int intx, bool level)
 {
     struct platform *p = d->arch.hvm->platform;
-
-    if (!platform_has(p, XEN_X86_EMU_IOAPIC) || device > 31 || intx > 3)
-        return;
     spin_guard_irqsave(&p->lock);
-    intx_set_locked(p, device * 4 + intx, level);
+
+    if (device < 32 && intx < 4)
+        intx_set(p, device * 4 + intx, level);
 }
 
-void hvm_pci_intx_assert(struct domain *d, unsigned int device, unsigned int intx) { intx_set(d, device, intx, true); }
-void hvm_pci_intx_deassert(struct domain *d, unsigned int device, unsigned int intx)
-{
-    intx_set(d, device, intx, false);
-}
-
-static void link_route_locked(struct platform *p, unsigned int link, u8 irq)
+static void link_route(struct platform *p, unsigned int link, u8 irq)
 {
     u8 old = p->link_route[link];
 
-    if (old == irq)
-        return;
     p->link_route[link] = irq;
-    if (!p->link_count[link])
-        return;
-    if (old)
+    if (p->link_count[link] && old)
         line_change(p, old, false);
-    if (irq)
+    if (p->link_count[link] && irq)
         line_change(p, irq, true);
 }
 
 void hvm_pci_link_route(struct domain *d, unsigned int link, u8 irq)
 {
     struct platform *p = d->arch.hvm->platform;
-
-    if (!platform_has(p, XEN_X86_EMU_IOAPIC) || link > 3 || irq > 15 || irq == 2)
-        return;
     spin_guard_irqsave(&p->lock);
-    link_route_locked(p, link, irq);
+
+    if (link < 4 && isa_possible(irq))
+        link_route(p, link, irq);
 }
 
 /* ---- events ---- */
@@ -122,7 +112,7 @@ static void callback_set(struct platform *p, bool level)
         return;
     p->callback_asserted = level;
     if (p->callback_type == HVM_PARAM_CALLBACK_TYPE_PCI_INTX)
-        intx_set_locked(p, p->callback_wire, level);
+        intx_set(p, p->callback_wire, level);
     else if (p->callback_wire)
         line_change(p, p->callback_wire, level);
 }
@@ -189,64 +179,51 @@ void platform_events_pending(struct vcpu *v)
 
 /* ---- context ---- */
 
-int pci_wires_save(struct domain *d, unsigned int instance __unused, void *record)
+void pci_wires_out(struct platform *p, unsigned int n __unused, void *record)
 {
-    struct platform *p = d->arch.hvm->platform;
     struct hvm_hw_pci_irqs *r = record;
 
-    spin_guard_irqsave(&p->lock);
     memcpy(r->i, p->pci_intx, sizeof(r->i));
     /* The callback's wire is asserted again by the flag in vcpu_info. */
     if (p->callback_asserted && p->callback_type == HVM_PARAM_CALLBACK_TYPE_PCI_INTX)
         __clear_bit(p->callback_wire, r->i);
-    return sizeof(*r);
 }
 
-int pci_wires_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+int pci_wires_in(struct platform *p, unsigned int n __unused, const void *record)
 {
-    struct platform *p = d->arch.hvm->platform;
-    const struct hvm_hw_pci_irqs *r = record;
-
-    spin_guard_irqsave(&p->lock);
     if (callback_wired(p))
         callback_set(p, false);
     for (unsigned int wire = 0; wire < 128; wire++)
-        intx_set_locked(p, wire, test_bit(wire, r->i));
+        intx_set(p, wire, test_bit(wire, ((const struct hvm_hw_pci_irqs *)record)->i));
     callback_update(p);
     return 0;
 }
 
-int isa_wires_save(struct domain *d, unsigned int instance __unused, void *record)
+void isa_wires_out(struct platform *p, unsigned int n __unused, void *record)
 {
-    struct platform *p = d->arch.hvm->platform;
-
     ((struct hvm_hw_isa_irqs *)record)->i[0] = p->isa_wires;
-    return sizeof(struct hvm_hw_isa_irqs);
 }
 
-int isa_wires_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+int isa_wires_in(struct platform *p, unsigned int n __unused, const void *record)
 {
     for (unsigned int irq = 0; irq < 16; irq++)
-        isa_set(d, irq, ((const struct hvm_hw_isa_irqs *)record)->i[0] & 1UL << irq);
+        isa_set(p, irq, ((const struct hvm_hw_isa_irqs *)record)->i[0] & 1UL << irq);
     return 0;
 }
 
-int pci_links_save(struct domain *d, unsigned int instance __unused, void *record)
+void pci_links_out(struct platform *p, unsigned int n __unused, void *record)
 {
-    struct platform *p = d->arch.hvm->platform;
-
     memcpy(((struct hvm_hw_pci_link *)record)->route, p->link_route, sizeof(p->link_route));
-    return sizeof(struct hvm_hw_pci_link);
 }
 
-int pci_links_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+int pci_links_in(struct platform *p, unsigned int n __unused, const void *record)
 {
-    const struct hvm_hw_pci_link *r = record;
+    const u8 *route = ((const struct hvm_hw_pci_link *)record)->route;
 
     for (unsigned int link = 0; link < 4; link++)
-        if (r->route[link] > 15 || r->route[link] == 2)
+        if (!isa_possible(route[link]))
             return -EINVAL;
     for (unsigned int link = 0; link < 4; link++)
-        hvm_pci_link_route(d, link, r->route[link]);
+        link_route(p, link, route[link]);
     return 0;
 }

@@ -175,12 +175,22 @@ static void write_data(struct hvm_hw_vpic *c, u8 value)
         c->init_state = 0;
 }
 
-static u8 read_port(struct platform *p, struct hvm_hw_vpic *c, bool data)
+static bool is_elcr(u16 port) { return port >= 0x4d0; }
+
+static struct hvm_hw_vpic *chip(struct platform *p, u16 port)
 {
+    return &p->pic[is_elcr(port) ? port & 1 : port >= 0xa0];
+}
+
+u8 vpic_read(struct platform *p, u16 port)
+{
+    struct hvm_hw_vpic *c = chip(p, port);
     int input;
 
+    if (is_elcr(port))
+        return c->elcr;
     if (!c->poll)
-        return data ? c->imr : c->readsel_isr ? c->isr : c->irr;
+        return port & 1 ? c->imr : c->readsel_isr ? c->isr : c->irr;
     /* The read is the acknowledgement. */
     c->poll = 0;
     input = requested(c);
@@ -191,37 +201,17 @@ static u8 read_port(struct platform *p, struct hvm_hw_vpic *c, bool data)
     return 0x80 | input;
 }
 
-enum hvm_io_result vpic_port(struct vcpu *v, u64 port, unsigned int bytes __unused, bool write, u64 *value)
+void vpic_write(struct platform *p, u16 port, u8 value)
 {
-    struct platform *p = v->domain->arch.hvm->platform;
-    struct hvm_hw_vpic *c = &p->pic[port >= 0xa0];
-    spin_guard_irqsave(&p->lock);
+    struct hvm_hw_vpic *c = chip(p, port);
 
-    if (!write) {
-        *value = read_port(p, c, port & 1);
-        return HVM_IO_DONE;
-    }
-    if (port & 1)
-        write_data(c, *value);
+    if (is_elcr(port))
+        c->elcr = value & elcr_writable[port & 1];
+    else if (port & 1)
+        write_data(c, value);
     else
-        write_command(p, c, *value);
+        write_command(p, c, value);
     update(p);
-    return HVM_IO_DONE;
-}
-
-enum hvm_io_result vpic_elcr_port(struct vcpu *v, u64 port, unsigned int bytes __unused, bool write, u64 *value)
-{
-    struct platform *p = v->domain->arch.hvm->platform;
-    struct hvm_hw_vpic *c = &p->pic[port & 1];
-    spin_guard_irqsave(&p->lock);
-
-    if (write) {
-        c->elcr = *value & elcr_writable[port & 1];
-        update(p);
-    } else {
-        *value = c->elcr;
-    }
-    return HVM_IO_DONE;
 }
 
 void vpic_init(struct platform *p)
@@ -230,27 +220,15 @@ void vpic_init(struct platform *p)
         p->pic[i] = (struct hvm_hw_vpic){.is_master = i == 0};
 }
 
-int vpic_save(struct domain *d, unsigned int instance, void *record)
+void vpic_out(struct platform *p, unsigned int n, void *record) { *(struct hvm_hw_vpic *)record = p->pic[n]; }
+
+int vpic_in(struct platform *p, unsigned int n, const void *record)
 {
-    struct platform *p = d->arch.hvm->platform;
+    struct hvm_hw_vpic *c = &p->pic[n];
 
-    if (!platform_has(p, XEN_X86_EMU_PIC))
-        return 0;
-    *(struct hvm_hw_vpic *)record = p->pic[instance];
-    return sizeof(struct hvm_hw_vpic);
-}
-
-int vpic_load(struct domain *d, unsigned int instance, const void *record, u32 length __unused)
-{
-    struct platform *p = d->arch.hvm->platform;
-    struct hvm_hw_vpic *c = &p->pic[instance];
-
-    if (!platform_has(p, XEN_X86_EMU_PIC))
-        return -ENODEV;
-    spin_guard_irqsave(&p->lock);
     *c = *(const struct hvm_hw_vpic *)record;
-    c->is_master = instance == 0;
-    c->elcr &= elcr_writable[instance];
+    c->is_master = n == 0;
+    c->elcr &= elcr_writable[n];
     c->priority_add &= 7;
     c->irq_base &= 0xf8;
     c->int_output = false;

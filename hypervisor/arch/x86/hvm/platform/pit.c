@@ -13,7 +13,6 @@ enum { MODE_TERMINAL, MODE_ONE_SHOT, MODE_RATE, MODE_SQUARE, MODE_STROBE, MODE_H
 enum { ACCESS_LOW = 1, ACCESS_HIGH, ACCESS_WORD }; /* rw_mode */
 
 #define PORT61_GATE   0x01
-#define PORT61_DATA   0x02
 #define PORT61_TOGGLE 0x10
 #define PORT61_OUT    0x20
 #define REFRESH_NS    15085
@@ -195,19 +194,14 @@ static void write_channel(struct platform *p, unsigned int n, u8 value)
         c->write_latch = value;
 }
 
-enum hvm_io_result vpit_port(struct vcpu *v, u64 port, unsigned int bytes __unused, bool write, u64 *value)
-{
-    struct platform *p = v->domain->arch.hvm->platform;
-    unsigned int n = port & 3;
-    spin_guard_irqsave(&p->lock);
+u8 vpit_read(struct platform *p, u16 port) { return port == 0x43 ? 0xff : read_channel(p, port & 3); }
 
-    if (!write)
-        *value = n == 3 ? 0xff : read_channel(p, n);
-    else if (n == 3)
-        write_control(p, *value);
+void vpit_write(struct platform *p, u16 port, u8 value)
+{
+    if (port == 0x43)
+        write_control(p, value);
     else
-        write_channel(p, n, *value);
-    return HVM_IO_DONE;
+        write_channel(p, port & 3, value);
 }
 
 /* ---- port 0x61 ---- */
@@ -228,23 +222,16 @@ static void set_gate(struct platform *p, unsigned int n, bool gate)
     c->gate = gate;
 }
 
-enum hvm_io_result vpit_speaker_port(struct vcpu *v, u64 port __unused, unsigned int bytes __unused, bool write,
-                                     u64 *value)
+u8 vpit_speaker_read(struct platform *p, u16 port __unused)
 {
-    struct platform *p = v->domain->arch.hvm->platform;
-    spin_guard_irqsave(&p->lock);
+    return p->pit.hw.channels[2].gate | p->pit.hw.speaker_data_on << 1 | (now() / REFRESH_NS % 2 ? PORT61_TOGGLE : 0) |
+           (output(p, 2) ? PORT61_OUT : 0);
+}
 
-    if (write) {
-        p->pit.hw.speaker_data_on = *value >> 1 & 1;
-        set_gate(p, 2, *value & PORT61_GATE);
-        return HVM_IO_DONE;
-    }
-    *value = p->pit.hw.channels[2].gate | p->pit.hw.speaker_data_on << 1;
-    if (now() / REFRESH_NS % 2)
-        *value |= PORT61_TOGGLE;
-    if (output(p, 2))
-        *value |= PORT61_OUT;
-    return HVM_IO_DONE;
+void vpit_speaker_write(struct platform *p, u16 port __unused, u8 value)
+{
+    p->pit.hw.speaker_data_on = value >> 1 & 1;
+    set_gate(p, 2, value & PORT61_GATE);
 }
 
 /* ---- life ---- */
@@ -268,36 +255,23 @@ void vpit_init(struct platform *p)
     }
 }
 
-int vpit_save(struct domain *d, unsigned int instance __unused, void *record)
-{
-    struct platform *p = d->arch.hvm->platform;
+void vpit_out(struct platform *p, unsigned int n __unused, void *record) { *(struct hvm_hw_pit *)record = p->pit.hw; }
 
-    if (!platform_has(p, XEN_X86_EMU_PIT))
-        return 0;
-    spin_guard_irqsave(&p->lock);
-    *(struct hvm_hw_pit *)record = p->pit.hw;
-    return sizeof(p->pit.hw);
-}
-
-int vpit_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+int vpit_in(struct platform *p, unsigned int n __unused, const void *record)
 {
     const struct hvm_hw_pit *r = record;
-    struct platform *p = d->arch.hvm->platform;
 
-    if (!platform_has(p, XEN_X86_EMU_PIT))
-        return -ENODEV;
-    for (unsigned int n = 0; n < 3; n++) {
-        const struct hvm_hw_pit_channel *c = &r->channels[n];
+    for (unsigned int i = 0; i < 3; i++) {
+        const struct hvm_hw_pit_channel *c = &r->channels[i];
 
         if (!c->count || c->count > 65536 || (c->mode > MODE_HW_STROBE && c->mode != MODE_NONE) || !c->rw_mode ||
             c->rw_mode > ACCESS_WORD || c->gate > 1 || c->bcd > 1)
             return -EINVAL;
     }
-    spin_guard_irqsave(&p->lock);
     p->pit.hw = *r;
     p->pit.hw.speaker_data_on &= 1;
-    for (unsigned int n = 0; n < 3; n++)
-        p->pit.time[n] = (struct vpit_channel_time){.loaded = now()};
+    for (unsigned int i = 0; i < 3; i++)
+        p->pit.time[i] = (struct vpit_channel_time){.loaded = now()};
     arm(p);
     return 0;
 }

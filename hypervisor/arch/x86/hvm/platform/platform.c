@@ -14,37 +14,49 @@
 /* ---- where the guest finds them ---- */
 
 /* Devices of 8 bits. */
-static const struct {
+static const struct narrow_device {
     u16 first, last;
     u32 flag;
-    hvm_io_access_t *access;
-} ports[] = {
-    {0x20, 0x21, XEN_X86_EMU_PIC, vpic_port},         {0x40, 0x43, XEN_X86_EMU_PIT, vpit_port},
-    {0x61, 0x61, XEN_X86_EMU_PIT, vpit_speaker_port}, {0x70, 0x71, XEN_X86_EMU_RTC, vrtc_port},
-    {0xa0, 0xa1, XEN_X86_EMU_PIC, vpic_port},         {0x4d0, 0x4d1, XEN_X86_EMU_PIC, vpic_elcr_port},
+    u8 (*read)(struct platform *p, u16 port);
+    void (*write)(struct platform *p, u16 port, u8 value);
+} narrow_devices[] = {
+    {0x20, 0x21, XEN_X86_EMU_PIC, vpic_read, vpic_write},
+    {0x40, 0x43, XEN_X86_EMU_PIT, vpit_read, vpit_write},
+    {0x61, 0x61, XEN_X86_EMU_PIT, vpit_speaker_read, vpit_speaker_write},
+    {0x70, 0x71, XEN_X86_EMU_RTC, vrtc_read, vrtc_write},
+    {0xa0, 0xa1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
+    {0x4d0, 0x4d1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
 };
 
-static hvm_io_access_t *narrow_device(const struct platform *p, u16 port)
+static const struct narrow_device *narrow_device(const struct platform *p, u16 port)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(ports); i++)
-        if (port >= ports[i].first && port <= ports[i].last && platform_has(p, ports[i].flag))
-            return ports[i].access;
+    for (unsigned int i = 0; i < ARRAY_SIZE(narrow_devices); i++) {
+        const struct narrow_device *dev = &narrow_devices[i];
+
+        if (port >= dev->first && port <= dev->last && platform_has(p, dev->flag))
+            return dev;
+    }
     return NULL;
 }
 
 /* A wider access than the device's is one for each byte, as the bus makes it. */
 static enum hvm_io_result narrow_port(struct vcpu *v, u64 port, unsigned int bytes, bool write, u64 *value)
 {
+    struct platform *p = v->domain->arch.hvm->platform;
     u64 all = 0;
+    spin_guard_irqsave(&p->lock);
 
     for (unsigned int i = 0; i < bytes; i++) {
-        hvm_io_access_t *access = narrow_device(v->domain->arch.hvm->platform, port + i);
-        u64 byte = write ? *value >> i * 8 & 0xff : 0xff;
+        const struct narrow_device *dev = narrow_device(p, port + i);
 
-        if ((!access || access(v, port + i, 1, write, &byte) == HVM_IO_NOBODY) && i == 0)
-            return HVM_IO_NOBODY;
-        all |= byte << i * 8;
+        if (dev && write)
+            dev->write(p, port + i, *value >> i * 8);
+        else
+            all |= (dev ? dev->read(p, port + i) : 0xffUL) << i * 8;
     }
+    /* While the index is beyond the RTC's registers, the device model has the CMOS. */
+    if ((port & ~1UL) == 0x70 && p->rtc.hw.cmos_index >= RTC_CMOS_SIZE && (write || port & 1))
+        return HVM_IO_NOBODY;
     if (!write)
         *value = all;
     return HVM_IO_DONE;
@@ -252,17 +264,41 @@ void platform_domain_reset(struct domain *d)
 
 /* ---- context ---- */
 
-const struct hvm_record platform_records[] = {
-    {HVM_SAVE_CODE(PIC), 2, HVM_SAVE_LENGTH(PIC), 0, vpic_save, vpic_load},
-    {HVM_SAVE_CODE(IOAPIC), 1, HVM_SAVE_LENGTH(IOAPIC), 0, vioapic_save, vioapic_load},
-    {HVM_SAVE_CODE(LAPIC), 0, HVM_SAVE_LENGTH(LAPIC), 0, vlapic_save, vlapic_load},
-    {HVM_SAVE_CODE(LAPIC_REGS), 0, HVM_SAVE_LENGTH(LAPIC_REGS), 0, vlapic_regs_save, vlapic_regs_load},
-    {HVM_SAVE_CODE(PCI_IRQ), 1, HVM_SAVE_LENGTH(PCI_IRQ), 0, pci_wires_save, pci_wires_load},
-    {HVM_SAVE_CODE(ISA_IRQ), 1, HVM_SAVE_LENGTH(ISA_IRQ), 0, isa_wires_save, isa_wires_load},
-    {HVM_SAVE_CODE(PCI_LINK), 1, HVM_SAVE_LENGTH(PCI_LINK), 0, pci_links_save, pci_links_load},
-    {HVM_SAVE_CODE(PIT), 1, HVM_SAVE_LENGTH(PIT), 0, vpit_save, vpit_load},
-    {HVM_SAVE_CODE(RTC), 1, HVM_SAVE_LENGTH(RTC), 0, vrtc_save, vrtc_load},
-    {HVM_SAVE_CODE(HPET), 1, HVM_SAVE_LENGTH(HPET), 0, vhpet_save, vhpet_load},
-    {HVM_SAVE_CODE(PMTIMER), 1, HVM_SAVE_LENGTH(PMTIMER), 0, vpm_save, vpm_load},
-};
+/* What all records have in common, and a row for each: code, functions, how many (0: one for each vCPU), whose. */
+#define RECORDS(X)                                   \
+    X(PIC, vpic, 2, XEN_X86_EMU_PIC)                 \
+    X(IOAPIC, vioapic, 1, XEN_X86_EMU_IOAPIC)        \
+    X(LAPIC, vlapic, 0, XEN_X86_EMU_LAPIC)           \
+    X(LAPIC_REGS, vlapic_regs, 0, XEN_X86_EMU_LAPIC) \
+    X(PCI_IRQ, pci_wires, 1, XEN_X86_EMU_LAPIC)      \
+    X(ISA_IRQ, isa_wires, 1, XEN_X86_EMU_LAPIC)      \
+    X(PCI_LINK, pci_links, 1, XEN_X86_EMU_LAPIC)     \
+    X(PIT, vpit, 1, XEN_X86_EMU_PIT)                 \
+    X(RTC, vrtc, 1, XEN_X86_EMU_RTC)                 \
+    X(HPET, vhpet, 1, XEN_X86_EMU_HPET)              \
+    X(PMTIMER, vpm, 1, XEN_X86_EMU_PM)
+
+#define RECORD_FUNCTIONS(code, name, instances, flag)                                                 \
+    static int name##_save(struct domain *d, unsigned int n, void *record)                            \
+    {                                                                                                 \
+        struct platform *p = d->arch.hvm->platform;                                                   \
+        spin_guard_irqsave(&p->lock);                                                                 \
+                                                                                                      \
+        if (!platform_has(p, flag))                                                                   \
+            return 0;                                                                                 \
+        name##_out(p, n, record);                                                                     \
+        return HVM_SAVE_LENGTH(code);                                                                 \
+    }                                                                                                 \
+    static int name##_load(struct domain *d, unsigned int n, const void *record, u32 length __unused) \
+    {                                                                                                 \
+        struct platform *p = d->arch.hvm->platform;                                                   \
+        spin_guard_irqsave(&p->lock);                                                                 \
+                                                                                                      \
+        return platform_has(p, flag) ? name##_in(p, n, record) : -ENODEV;                             \
+    }
+RECORDS(RECORD_FUNCTIONS)
+
+#define RECORD_ROW(code, name, instances, flag) \
+    {HVM_SAVE_CODE(code), instances, HVM_SAVE_LENGTH(code), 0, name##_save, name##_load},
+const struct hvm_record platform_records[] = {RECORDS(RECORD_ROW)};
 const unsigned int platform_nr_records = ARRAY_SIZE(platform_records);

@@ -77,11 +77,9 @@ void vlapic_set_cr8(struct vcpu *v, unsigned int cr8);
 
 /* Wires. An irq of the ISA bus (0-15) also reaches the IO-APIC (irq 0: pin 2). Driving a wire twice the same way is
  * no second time. */
-void hvm_isa_irq_assert(struct domain *d, unsigned int irq);
-void hvm_isa_irq_deassert(struct domain *d, unsigned int irq);
+void hvm_isa_irq_set(struct domain *d, unsigned int irq, bool level);
 /* device 0-31 of bus 0, intx 0-3: reaches its own IO-APIC pin (16-47) and one of four links. */
-void hvm_pci_intx_assert(struct domain *d, unsigned int device, unsigned int intx);
-void hvm_pci_intx_deassert(struct domain *d, unsigned int device, unsigned int intx);
+void hvm_pci_intx_set(struct domain *d, unsigned int device, unsigned int intx, bool level);
 /* Link 0-3 goes to this ISA irq, 0: nowhere. */
 void hvm_pci_link_route(struct domain *d, unsigned int link, u8 irq);
 /* A message-signalled interrupt, as written to memory (Intel SDM vol. 3, "Message Signalled Interrupts"). 0, -EINVAL:

@@ -106,32 +106,21 @@ void vpm_init(struct platform *p)
     arm(p);
 }
 
-int vpm_save(struct domain *d, unsigned int instance __unused, void *record)
+void vpm_out(struct platform *p, unsigned int n __unused, void *record)
 {
-    struct platform *p = d->arch.hvm->platform;
     struct hvm_hw_pmtimer *r = record;
 
-    if (!platform_has(p, XEN_X86_EMU_PM))
-        return 0;
-    spin_guard_irqsave(&p->lock);
     *r = p->pm.hw;
     r->tmr_val += ticks_now();
-    return sizeof(*r);
 }
 
-int vpm_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+int vpm_in(struct platform *p, unsigned int n __unused, const void *record)
 {
     const struct hvm_hw_pmtimer *r = record;
-    struct platform *p = d->arch.hvm->platform;
 
-    if (!platform_has(p, XEN_X86_EMU_PM))
-        return -ENODEV;
-    spin_guard_irqsave(&p->lock);
-    p->pm.hw = (struct hvm_hw_pmtimer){
-        .tmr_val = r->tmr_val - ticks_now(),
-        .pm1a_sts = r->pm1a_sts & STS_ALL,
-        .pm1a_en = r->pm1a_en & EN_ALL,
-    };
+    p->pm.hw.tmr_val = r->tmr_val - ticks_now();
+    p->pm.hw.pm1a_sts = r->pm1a_sts & STS_ALL;
+    p->pm.hw.pm1a_en = r->pm1a_en & EN_ALL;
     update_sci(p);
     arm(p);
     return 0;

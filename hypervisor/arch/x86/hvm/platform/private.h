@@ -107,7 +107,8 @@ hvm_io_access_t vioapic_mmio;
 void vpic_init(struct platform *p);
 void vpic_line(struct platform *p, unsigned int irq, bool level);
 u8 vpic_acknowledge(struct platform *p);
-hvm_io_access_t vpic_port, vpic_elcr_port;
+u8 vpic_read(struct platform *p, u16 port);
+void vpic_write(struct platform *p, u16 port, u8 value);
 
 /* pit.c, hpet.c, rtc.c, pm.c: _init also as after power-on */
 void vpit_init(struct platform *p);
@@ -116,12 +117,16 @@ void vrtc_init(struct platform *p);
 void vpm_init(struct platform *p);
 /* Timer 0 and 1 of the HPET took the lines of PIT and RTC. */
 bool vhpet_legacy(const struct platform *p);
-hvm_io_access_t vpit_port, vpit_speaker_port, vhpet_mmio, vrtc_port, vpm_event_port, vpm_timer_port;
+hvm_io_access_t vhpet_mmio, vpm_event_port, vpm_timer_port;
+u8 vpit_read(struct platform *p, u16 port), vpit_speaker_read(struct platform *p, u16 port);
+void vpit_write(struct platform *p, u16 port, u8 value), vpit_speaker_write(struct platform *p, u16 port, u8 value);
+u8 vrtc_read(struct platform *p, u16 port);
+void vrtc_write(struct platform *p, u16 port, u8 value);
 
-/* Records of the HVM context (hvm/save.h); take the lock themselves. */
-#define DECLARE_RECORD(name)                                                \
-    int name##_save(struct domain *d, unsigned int instance, void *record); \
-    int name##_load(struct domain *d, unsigned int instance, const void *record, u32 length)
+/* Records of the HVM context: _out fills one, _in takes one or answers -EINVAL and leaves all as it was. */
+#define DECLARE_RECORD(name)                                                  \
+    void name##_out(struct platform *p, unsigned int instance, void *record); \
+    int name##_in(struct platform *p, unsigned int instance, const void *record)
 DECLARE_RECORD(vlapic);
 DECLARE_RECORD(vlapic_regs);
 DECLARE_RECORD(vioapic);

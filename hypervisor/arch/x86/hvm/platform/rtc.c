@@ -181,10 +181,13 @@ static u8 read_c(struct platform *p)
 
 /* ---- ports ---- */
 
-static u8 read_reg(struct platform *p, unsigned int reg)
+u8 vrtc_read(struct platform *p, u16 port)
 {
+    unsigned int reg = p->rtc.hw.cmos_index;
     u32 ns;
 
+    if (!(port & 1) || reg >= RTC_CMOS_SIZE)
+        return 0xff; /* the index cannot be read */
     if (reg == REG_C)
         return read_c(p);
     if (reg == REG_A) {
@@ -225,27 +228,12 @@ static void write_reg(struct platform *p, unsigned int reg, u8 value)
         commit(p);
 }
 
-enum hvm_io_result vrtc_port(struct vcpu *v, u64 port, unsigned int bytes __unused, bool write, u64 *value)
+void vrtc_write(struct platform *p, u16 port, u8 value)
 {
-    struct platform *p = v->domain->arch.hvm->platform;
-    spin_guard_irqsave(&p->lock);
-
-    if (!(port & 1)) {
-        if (!write) {
-            *value = 0xff; /* the index cannot be read */
-            return HVM_IO_DONE;
-        }
-        p->rtc.hw.cmos_index = *value & 0x7f; /* bit 7: the NMI mask */
-    }
-    if (p->rtc.hw.cmos_index >= RTC_CMOS_SIZE)
-        return HVM_IO_NOBODY;
     if (!(port & 1))
-        return HVM_IO_DONE;
-    if (write)
-        write_reg(p, p->rtc.hw.cmos_index, *value);
-    else
-        *value = read_reg(p, p->rtc.hw.cmos_index);
-    return HVM_IO_DONE;
+        p->rtc.hw.cmos_index = value & 0x7f; /* bit 7: the NMI mask */
+    else if (p->rtc.hw.cmos_index < RTC_CMOS_SIZE)
+        write_reg(p, p->rtc.hw.cmos_index, value);
 }
 
 /* ---- life ---- */
@@ -265,25 +253,14 @@ void vrtc_init(struct platform *p)
     arm(p);
 }
 
-int vrtc_save(struct domain *d, unsigned int instance __unused, void *record)
+void vrtc_out(struct platform *p, unsigned int n __unused, void *record)
 {
-    struct platform *p = d->arch.hvm->platform;
-
-    if (!platform_has(p, XEN_X86_EMU_RTC))
-        return 0;
-    spin_guard_irqsave(&p->lock);
     refresh(p);
     *(struct hvm_hw_rtc *)record = p->rtc.hw;
-    return sizeof(p->rtc.hw);
 }
 
-int vrtc_load(struct domain *d, unsigned int instance __unused, const void *record, u32 length __unused)
+int vrtc_in(struct platform *p, unsigned int n __unused, const void *record)
 {
-    struct platform *p = d->arch.hvm->platform;
-
-    if (!platform_has(p, XEN_X86_EMU_RTC))
-        return -ENODEV;
-    spin_guard_irqsave(&p->lock);
     p->rtc.hw = *(const struct hvm_hw_rtc *)record;
     p->rtc.hw.cmos_index &= 0x7f;
     p->rtc.hw.cmos_data[REG_A] &= ~A_UIP;

@@ -367,26 +367,24 @@ void vlapic_interrupt(struct vcpu *v, u8 vector) { vlapic_accept(v->arch.hvm.vla
 
 /* ---- context ---- */
 
-static struct vlapic *vlapic_of(struct domain *d, unsigned int id) { return d->vcpu[id]->arch.hvm.vlapic; }
+static struct vlapic *vlapic_of(const struct platform *p, unsigned int n) { return p->d->vcpu[n]->arch.hvm.vlapic; }
 
-int vlapic_save(struct domain *d, unsigned int id, void *record)
+void vlapic_out(struct platform *p, unsigned int n, void *record)
 {
-    const struct vlapic *l = vlapic_of(d, id);
-    unsigned int off = (vlapic_reg(l, APIC_SPIV) & APIC_SPIV_ENABLE ? 0 : 1) | (vlapic_hw_enabled(l) ? 0 : 2);
+    const struct vlapic *l = vlapic_of(p, n);
 
     *(struct hvm_hw_lapic *)record = (struct hvm_hw_lapic){
         .apic_base_msr = l->base,
-        .disabled = off,
+        .disabled = (vlapic_reg(l, APIC_SPIV) & APIC_SPIV_ENABLE ? 0 : 1) | (vlapic_hw_enabled(l) ? 0 : 2),
         .timer_divisor = vlapic_timer_divisor(l),
         .tdt_msr = l->deadline,
     };
-    return sizeof(struct hvm_hw_lapic);
 }
 
-int vlapic_load(struct domain *d, unsigned int id, const void *record, u32 length __unused)
+int vlapic_in(struct platform *p, unsigned int n, const void *record)
 {
     const struct hvm_hw_lapic *r = record;
-    struct vlapic *l = vlapic_of(d, id);
+    struct vlapic *l = vlapic_of(p, n);
     u64 old = l->base;
 
     /* Any mode may follow now. */
@@ -400,19 +398,18 @@ int vlapic_load(struct domain *d, unsigned int id, const void *record, u32 lengt
     return 0;
 }
 
-int vlapic_regs_save(struct domain *d, unsigned int id, void *record)
+void vlapic_regs_out(struct platform *p, unsigned int n, void *record)
 {
-    const struct vlapic *l = vlapic_of(d, id);
+    const struct vlapic *l = vlapic_of(p, n);
 
     memcpy(record, l->regs, sizeof(l->regs));
     ((u32 *)record)[APIC_TIMER_COUNT / 4] = vlapic_timer_count(l);
-    return sizeof(struct hvm_hw_lapic_regs);
 }
 
-int vlapic_regs_load(struct domain *d, unsigned int id, const void *record, u32 length __unused)
+int vlapic_regs_in(struct platform *p, unsigned int instance, const void *record)
 {
     const u32 *from = record;
-    struct vlapic *l = vlapic_of(d, id);
+    struct vlapic *l = vlapic_of(p, instance);
 
     vlapic_init_regs(l);
     for (unsigned int n = 0; n < 64; n++)
