@@ -136,11 +136,11 @@ int hvm_set_efer(struct vcpu *v, u64 value)
 {
     u64 old = v->arch.hvm.efer;
 
+    if (value == old)
+        return 0;
     if (value & ~efer_allowed(v->domain) || ((old ^ value) & EFER_LME && hvm_get_cr(v, 0) & X86_CR0_PG))
         return -EINVAL;
     value = (value & ~(u64)EFER_LMA) | (old & EFER_LMA);
-    if (value == old)
-        return 0;
     v->arch.hvm.efer = value;
     hvm->update_efer(v);
     return 0;
