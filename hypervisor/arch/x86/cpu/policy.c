@@ -136,6 +136,20 @@ static void __init add_virtual(struct cpu_policy *p)
         *one |= ECX_X2APIC | ECX_TSC_DEADLINE;
 }
 
+#define EDX_HTT        (1U << 28)
+#define ECX_CMP_LEGACY 2U
+
+/* Which bits say how many CPUs there are the toolstack decides, by how many it gives. */
+static void __init allow_topology(struct cpu_policy *p)
+{
+    u32 *zero = word_of(p, 0), *three = word_of(p, 3);
+
+    if (zero)
+        *zero |= EDX_HTT;
+    if (three)
+        *three |= ECX_CMP_LEGACY;
+}
+
 void __init policy_init(void)
 {
     static const u32 max_mask[CPU_FEATURE_WORDS] __initdata = PV_MAX_FEATURES;
@@ -151,6 +165,7 @@ void __init policy_init(void)
     derive(&hvm_default_policy, hvm_default_mask);
     add_virtual(&hvm_max_policy);
     add_virtual(&hvm_default_policy);
+    allow_topology(&hvm_max_policy);
     repeat_common(&pv_max_policy);
     repeat_common(&pv_default_policy);
     repeat_common(&hvm_max_policy);
