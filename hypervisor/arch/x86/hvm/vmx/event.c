@@ -32,16 +32,18 @@ static void deliver_again(struct vcpu *v, u32 info, u32 error)
         .error = info & VMX_EVENT_ERROR_CODE ? error : 0,
         .length = vmread(VMCS_ENTRY_INSN_LENGTH),
     };
-    hvm_set_work(v, HVM_WORK_EVENT);
 }
 
 /* The software's own is not delivered again, but its instruction executed again. */
 void vmx_event_interrupted(struct vcpu *v, u32 info)
 {
-    if ((info >> 8 & 7) < HVM_EVENT_SOFT_INTERRUPT)
-        deliver_again(v, info, vmread(VMCS_IDT_ERROR_CODE));
+    if ((info >> 8 & 7) >= HVM_EVENT_SOFT_INTERRUPT)
+        return;
+    deliver_again(v, info, vmread(VMCS_IDT_ERROR_CODE));
+    hvm_set_work(v, HVM_WORK_EVENT);
 }
 
+/* The neutral part, which comes next, delivers it. */
 void vmx_take_back(struct vcpu *v)
 {
     u32 info = vmread(VMCS_ENTRY_EVENT);
