@@ -21,16 +21,16 @@ struct image {
     uint32_t mxcsr;
 };
 
+#define EACH(what) what(0), what(1), what(2), what(3), what(4), what(5), what(6), what(7), what(8), what(15)
+#define LOAD(n)    ({ __asm__ volatile("movups %0, %%xmm" #n : : "m"(i->xmm[n])); })
+#define STORE(n)   ({ __asm__ volatile("movups %%xmm" #n ", %0" : "=m"(i.xmm[n])); })
+
 static void registers_set(const struct image *i)
 {
     __asm__ volatile("fninit; fldcw %0; ldmxcsr %1" : : "m"(i->control), "m"(i->mxcsr));
-#define LOAD(n) __asm__ volatile("movups %0, %%xmm" #n : : "m"(i->xmm[n]));
-    LOAD(0)
-    LOAD(1)
-    LOAD(2) LOAD(3) LOAD(4) LOAD(5) LOAD(6) LOAD(7) LOAD(8)
-        LOAD(15) if (avx) __asm__ volatile("vinsertf128 $1, %0, %%ymm7, %%ymm7"
-                                           :
-                                           : "m"(i->ymm_high[7]));
+    EACH(LOAD);
+    if (avx)
+        __asm__ volatile("vinsertf128 $1, %0, %%ymm7, %%ymm7" : : "m"(i->ymm_high[7]));
 }
 
 static bool registers_are(const struct image *want)
@@ -39,12 +39,10 @@ static bool registers_are(const struct image *want)
     bool same;
 
     __asm__ volatile("fnstcw %0; stmxcsr %1" : "=m"(i.control), "=m"(i.mxcsr));
-    same = i.control == want->control && i.mxcsr == want->mxcsr;
-#define SAME(n)                                                  \
-    __asm__ volatile("movups %%xmm" #n ", %0" : "=m"(i.xmm[n])); \
-    same = same && !memcmp(i.xmm[n], want->xmm[n], 16);
-    SAME(0) SAME(1) SAME(2) SAME(3) SAME(4) SAME(5) SAME(6) SAME(7) SAME(8) SAME(15) if (avx)
-    {
+    EACH(STORE);
+    same = i.control == want->control && i.mxcsr == want->mxcsr && !memcmp(i.xmm, want->xmm, 9 * 16) &&
+           !memcmp(i.xmm[15], want->xmm[15], 16);
+    if (avx) {
         __asm__ volatile("vextractf128 $1, %%ymm7, %0" : "=m"(i.ymm_high[7]));
         same = same && !memcmp(i.ymm_high[7], want->ymm_high[7], 16);
     }
