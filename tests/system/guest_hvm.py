@@ -50,6 +50,7 @@ def boots(arguments, data, serial, vcpus):
                 guest_pv.NET_TASK.format(megabytes=NET_MEGABYTES) + LAST)
         devices = own_disk(context, "hvm", arguments, task)
         with context.dom0(files=images.device_model(), devices=devices, **MACHINE) as dom0:
+            guest_pv.need_hvm(context, dom0)
             log = GUEST_LOG.format("hvm")
             second = context.make_disk(dom0, "/tmp/data.img", DISK_MEGABYTES, "hdb")
             more = f"disk = ['phy:/dev/vda,hda,w', '{second}']\nvif = ['bridge=xenbr0,model=e1000']"
@@ -112,6 +113,7 @@ def media(context):
     for number, path in enumerate(discs.values()):
         devices += drive(path, "virtio", name=f"disc{number}")
     with context.dom0(files=images.device_model(), devices=devices, **MACHINE) as dom0:
+        guest_pv.need_hvm(context, dom0)
         dom0.run("ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up")
         for number, (name, memory, good) in enumerate((("memtest", 64, blue), ("ipxe", 64, None), ("installer", 384, dialog))):
             node = f"/dev/vd{'abc'[number]}"

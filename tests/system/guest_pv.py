@@ -6,7 +6,7 @@ The guest is the small image: what it is told to do comes as task=, what it says
 import re
 
 from lab import paths
-from run.context import Failure
+from run.context import Failure, Skip
 from run.kernel_log import check_dom0_log, check_kernel_log
 
 DISK_TASK = """
@@ -96,12 +96,20 @@ def exercise(context, dom0, name, vcpus, extra=(), sizes=(64, 16)):
     return f"{disk_size} MB of disk, {net_size} MB of TCP each way"
 
 
-def guest_io(*each, extra=(), kernel=None, sizes=(64, 16), **machine):
+def need_hvm(context, dom0):
+    """PVH and HVM guests need a hypervisor and a CPU that can run them."""
+    if "hvm-3.0" not in dom0.run(f"{context.tool} info"):
+        raise Skip("the hypervisor runs no PVH or HVM guests here")
+
+
+def guest_io(*each, extra=(), kernel=None, sizes=(64, 16), need=None, **machine):
     """A test of guests one after the other, each with so many vCPUs."""
     def run(context):
         """filled in below"""
         with context.dom0(files=context.guest_files(kernel() if kernel else None), memory="4G",
                           dom0_memory="2G" if context.long else "768M", **machine) as dom0:
+            if need:
+                need(context, dom0)
             for vcpus in each:
                 remark = exercise(context, dom0, f"demo{vcpus}", vcpus, extra, sizes)
             check_dom0_log(context, dom0)
