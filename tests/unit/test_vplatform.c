@@ -420,12 +420,6 @@ static void test_pit(void **state)
     rig_out(0x43, 1, 0xc8);
     assert_int_equal(rig_in(0x42, 1) & 0x3f, 0x10);
     assert_in_range(rig_in(0x42, 1), 99, 101);
-    /* BCD. */
-    rig_out(0x43, 1, 0xb1);
-    rig_out(0x42, 1, 0x00);
-    rig_out(0x42, 1, 0x10); /* 1000 */
-    rig_pass(MICROSECS(84));
-    assert_in_range(pit_count(2), 0x899, 0x901);
     /* A guest that wants too much. */
     pit_load(0, 2, 1);
     ticks = rig_timer_runs;

@@ -56,7 +56,8 @@ static void wait(unsigned int us)
     while (microseconds() < until);
 }
 
-/* How often the vector came in so long. */
+/* How often the vector came in so long. Where the emulated machine stands still, ticks are missed and not made up for:
+ * bounds from below are wide. */
 static unsigned int count_for(unsigned int vector, unsigned int us)
 {
     wait(0);
@@ -164,7 +165,7 @@ static void check_ioapic(void)
     pit_load(0, 2, 11932);
     check_eq(count_for(VECTOR_PIT, 30000), 0);
     pin(2, VECTOR_PIT);
-    check_range(count_for(VECTOR_PIT, 300000), 15, 40, "PIT interrupts in 300 ms");
+    check_range(count_for(VECTOR_PIT, 300000), 3, 40, "PIT interrupts in 300 ms");
     pin(2, 0x10000 | VECTOR_PIT);
     check_eq(count_for(VECTOR_PIT, 30000), 0);
 }
@@ -203,7 +204,7 @@ static void check_pic(void)
     wait(20000);
     check_eq(taken[VECTOR_PIC], 0);
     lapic_write(LAPIC_LVT0, 0x700);
-    check_range(count_for(VECTOR_PIC, 300000), 15, 40, "PIT interrupts by the 8259 in 300 ms");
+    check_range(count_for(VECTOR_PIC, 300000), 3, 40, "PIT interrupts by the 8259 in 300 ms");
     outb(0x21, 0xff);
     check_eq(count_for(VECTOR_PIC, 30000), 0);
     outb(0x20, 0x0b);
@@ -238,7 +239,7 @@ static void check_hpet(void)
     hpet_write(0x10, 1);
     first = hpet_read(0xf0);
     wait(200000);
-    check_range((hpet_read(0xf0) - first) / per_ms, 150, 400, "ms by the HPET");
+    check_range((hpet_read(0xf0) - first) / per_ms, 150, 1000, "ms by the HPET");
     /* Once, by pin 20. */
     pin(20, VECTOR_HPET);
     hpet_once(); /* before it is enabled: Xen takes a comparator behind the counter for due */
@@ -253,7 +254,7 @@ static void check_hpet(void)
     hpet_write(0x100, 0x4c);
     hpet_write(0x108, hpet_read(0xf0) + per_ms * 10);
     hpet_write(0x108, per_ms * 10);
-    check_range(count_for(VECTOR_PIT, 300000), 15, 40, "HPET interrupts in 300 ms");
+    check_range(count_for(VECTOR_PIT, 300000), 3, 40, "HPET interrupts in 300 ms");
     hpet_write(0x100, 0);
     hpet_write(0x10, 0);
     pin(2, 0x10000);
@@ -306,10 +307,10 @@ static void check_rtc(void)
     cmos_write(10, 0x2a);
     cmos_write(11, 0x42);
     cmos_read(12);
-    check_range(count_for(VECTOR_RTC, 500000), 16, 48, "RTC interrupts in 500 ms at 64 Hz");
+    check_range(count_for(VECTOR_RTC, 500000), 4, 48, "RTC interrupts in 500 ms at 64 Hz");
     cmos_write(11, 0x12);
     cmos_read(12);
-    check_range(count_for(VECTOR_RTC, 3000000), 2, 4, "RTC updates in 3 s");
+    check_range(count_for(VECTOR_RTC, 3000000), 1, 4, "RTC updates in 3 s");
     cmos_write(11, 0x02);
     cmos_read(12);
     check_eq(count_for(VECTOR_RTC, 1100000), 0);
@@ -324,12 +325,12 @@ static void check_pm(void)
     first = inl(0x1f48);
     check(inl(0x1f48) != 0xffffffff);
     wait(200000);
-    check_range((inl(0x1f48) - first) / 3580, 150, 400, "ms by the PM timer");
+    check_range((inl(0x1f48) - first) / 3580, 150, 1000, "ms by the PM timer");
     check_eq(param_set(HVM_PARAM_ACPI_IOPORTS_LOCATION, 2), -XEN_EINVAL);
     check_eq(param_set(HVM_PARAM_ACPI_IOPORTS_LOCATION, 1), 0);
     first = inl(0xb008);
     wait(200000);
-    check_range((inl(0xb008) - first) / 3580, 150, 400, "ms by the PM timer");
+    check_range((inl(0xb008) - first) / 3580, 150, 1000, "ms by the PM timer");
     check_eq(inl(0x1f48), 0xffffffff);
     check_eq(inw(0xb004), 0xffff); /* PM1a control is a device model's */
     check_eq(inw(0xb000), 0);

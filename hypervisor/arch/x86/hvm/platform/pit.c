@@ -37,16 +37,11 @@ static u64 ticks(const struct platform *p, unsigned int n)
 static u16 counter(const struct platform *p, unsigned int n)
 {
     const struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
-    u64 t = ticks(p, n), left;
+    u64 t = ticks(p, n);
 
     if (is_periodic(c))
-        left = c->count - (c->mode == MODE_SQUARE ? 2 * t : t) % c->count;
-    else
-        left = c->count - t; /* wraps */
-    if (!c->bcd)
-        return left;
-    left %= 10000;
-    return left % 10 | left / 10 % 10 << 4 | left / 100 % 10 << 8 | left / 1000 << 12;
+        return c->count - (c->mode == MODE_SQUARE ? 2 * t : t) % c->count;
+    return c->count - t; /* wraps */
 }
 
 static bool output(const struct platform *p, unsigned int n)
@@ -85,15 +80,11 @@ static void fired(struct vtimer *t)
         own_line_pulse(p, 0);
 }
 
-static u32 from_bcd(u32 x) { return (x & 15) + (x >> 4 & 15) * 10 + (x >> 8 & 15) * 100 + (x >> 12) * 1000; }
-
 static void load(struct platform *p, unsigned int n, u16 value)
 {
     struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
 
-    c->count = c->bcd ? from_bcd(value) : value;
-    if (!c->count)
-        c->count = c->bcd ? 10000 : 65536;
+    c->count = value ?: 65536;
     p->pit.time[n] = (struct vpit_channel_time){.loaded = now()};
     if (n == 0)
         arm(p);
@@ -147,7 +138,7 @@ static void write_control(struct platform *p, u8 value)
         .read_state = access,
         .write_state = access,
         .mode = mode > MODE_HW_STROBE ? mode & 3 : mode, /* bit 2 of modes 2 and 3 is no matter */
-        .bcd = value & 1,
+        .bcd = value & 1,                                /* kept for the status; it counts in binary, as on Xen */
         .gate = c->gate,
     };
     if (n == 0)

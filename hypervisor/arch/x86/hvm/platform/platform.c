@@ -136,14 +136,14 @@ void platform_interrupt_ack(struct vcpu *v, struct hvm_interrupt *i)
     }
 }
 
-static void for_each_vtimer(struct platform *p, void (*fn)(struct vtimer *t, unsigned int cpu), unsigned int cpu)
+static void for_each_vtimer(struct platform *p, void (*fn)(struct vtimer *t))
 {
-    fn(&p->pit.timer, cpu);
-    fn(&p->rtc.periodic, cpu);
-    fn(&p->rtc.update, cpu);
-    fn(&p->pm.timer, cpu);
+    fn(&p->pit.timer);
+    fn(&p->rtc.periodic);
+    fn(&p->rtc.update);
+    fn(&p->pm.timer);
     for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
-        fn(&p->hpet.timers[n].timer, cpu);
+        fn(&p->hpet.timers[n].timer);
 }
 
 void platform_vcpu_load(struct vcpu *v)
@@ -151,9 +151,9 @@ void platform_vcpu_load(struct vcpu *v)
     struct platform *p = v->domain->arch.hvm->platform;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see vtimer_softirq */
-    vtimer_follow(&v->arch.hvm.vlapic->timer, v->processor);
+    vtimer_resume(&v->arch.hvm.vlapic->timer);
     if (p->flags != XEN_X86_EMU_LAPIC)
-        for_each_vtimer(p, v->id == 0 ? vtimer_follow : vtimer_resume, v->processor);
+        for_each_vtimer(p, vtimer_resume);
 }
 
 /* ---- interrupts from elsewhere ---- */
@@ -208,15 +208,13 @@ int platform_domain_create(struct domain *d, u32 emulation_flags)
     return 0;
 }
 
-static void kill_vtimer(struct vtimer *t, unsigned int cpu __unused) { vtimer_kill(t); }
-
 void platform_domain_free(struct domain *d)
 {
     struct platform *p = d->arch.hvm->platform;
 
     if (!p)
         return;
-    for_each_vtimer(p, kill_vtimer, 0);
+    for_each_vtimer(p, vtimer_kill);
     d->arch.hvm->platform = NULL;
     mem_free(p);
 }

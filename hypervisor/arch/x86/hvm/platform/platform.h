@@ -34,7 +34,7 @@ void platform_domain_reset(struct domain *d);
 
 /* ---- on the way into the guest ---- */
 
-/* v was given this CPU: its timers follow it. Interrupts off. */
+/* v was given a CPU: what of its timers rested meanwhile goes on. Interrupts off. */
 void platform_vcpu_load(struct vcpu *v);
 /*
  * First thing on the way in, before softirqs are looked at: carries out INIT and SIPI that others sent v. After INIT v

@@ -83,22 +83,11 @@ void vtimer_kill(struct vtimer *t)
         timer_kill(&t->timer);
 }
 
-void vtimer_resume(struct vtimer *t, unsigned int cpu __unused)
+void vtimer_resume(struct vtimer *t)
 {
     if (likely(!READ_ONCE(t->resting)))
         return;
     spin_guard_irqsave(t->lock);
     if (t->resting)
         vtimer_set(t);
-}
-
-void vtimer_follow(struct vtimer *t, unsigned int cpu)
-{
-    if (likely(!READ_ONCE(t->resting) && (t->timer.cpu == cpu || !READ_ONCE(t->armed))))
-        return;
-    spin_guard_irqsave(t->lock);
-    if (t->resting)
-        vtimer_set(t);
-    else if (t->armed)
-        timer_migrate(&t->timer, cpu);
 }

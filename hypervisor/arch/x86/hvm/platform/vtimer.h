@@ -31,14 +31,13 @@ struct vtimer {
 
 void vtimer_init(struct vtimer *t, struct domain *d, struct vcpu *v, struct spinlock *lock,
                  void (*fired)(struct vtimer *t));
-/* Fires at `due`, then every `period` (0: not again), which is raised to VTIMER_MIN_PERIOD. Under its lock. */
+/* On the CPU where the vCPU is (vCPU 0, if it is for all) fires at `due`, then every `period` (0: not again), which is
+ * raised to VTIMER_MIN_PERIOD. Under its lock. */
 void vtimer_start(struct vtimer *t, s_time_t due, s_time_t period);
 void vtimer_stop(struct vtimer *t);
 /* For good; not under its lock. */
 void vtimer_kill(struct vtimer *t);
-/* One for whom it is has got this CPU: goes on if it rested. Behind a full barrier after is_running was set. */
-void vtimer_resume(struct vtimer *t, unsigned int cpu);
-/* The same, and it fires on this CPU from now on. */
-void vtimer_follow(struct vtimer *t, unsigned int cpu);
+/* One for whom it is has got a CPU: goes on if it rested. Behind a full barrier after is_running was set. */
+void vtimer_resume(struct vtimer *t);
 
 #endif
