@@ -81,6 +81,7 @@ struct domain {
     bool is_privileged; /* may manage others (dom0) */
     bool is_hardware;   /* has the devices (dom0) */
     bool is_hvm;        /* HVM or PVH; false: PV */
+    bool narrow_info;   /* the pages that it shares with us are laid out for 32-bit code */
     bool created;       /* fully built once: first unpause by the toolstack */
 
     unsigned int max_vcpus;

@@ -27,10 +27,19 @@ void vcpu_mark_events_pending(struct vcpu *v)
         vcpu_kick(v);
 }
 
+void narrow_notify(struct domain *d, struct vcpu *v, u32 port)
+{
+    if (!test_bit(port, port_mask_words(d)) && !test_and_set_bit(32 + port / 32, (unsigned long *)v->info))
+        vcpu_mark_events_pending(v);
+}
+
 void evtchn_vcpu_info_moved(struct vcpu *v)
 {
     /* The guest looks at every word: nothing that came meanwhile is lost. */
-    __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+    if (v->domain->narrow_info)
+        __atomic_fetch_or((u64 *)v->info, ~0UL << 32, __ATOMIC_SEQ_CST);
+    else
+        __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
     __atomic_store_n(&v->info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
     vcpu_mark_events_pending(v);
 }
@@ -57,7 +66,7 @@ static void port_unmask(struct domain *d, struct port *p, u32 port)
     irq_guard();
     if (READ_ONCE(d->evtchn->fifo))
         fifo_unmask(d, p, port);
-    else if (test_and_clear_bit(port, d->shared_info->evtchn_mask) && test_bit(port, d->shared_info->evtchn_pending))
+    else if (test_and_clear_bit(port, port_mask_words(d)) && test_bit(port, d->shared_info->evtchn_pending))
         two_level_notify(d, port_vcpu(d, p), port);
 }
 
@@ -101,7 +110,8 @@ static int table_grow(struct evtchn_table *t)
 static int port_pick(struct domain *d, u32 *out)
 {
     struct evtchn_table *t = d->evtchn;
-    u32 limit = min(t->max_port, (t->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1U);
+    u32 two_level = d->narrow_info ? 1024 : EVTCHN_2L_NR_CHANNELS;
+    u32 limit = min(t->max_port, (t->fifo ? EVTCHN_FIFO_NR_CHANNELS : two_level) - 1U);
     int rc;
 
     if (t->closed)

@@ -112,10 +112,21 @@ void fifo_reset(struct domain *d);
 
 /* ---- two-level ABI: words of shared_info ---- */
 
+/* A 32-bit guest's: evtchn_pending is where it is for others, evtchn_mask right behind its 1024 bits; a word of
+ * evtchn_pending_sel stands for 32 ports, and right behind the upcall's flags. */
+static inline unsigned long *port_mask_words(struct domain *d)
+{
+    return d->narrow_info ? d->shared_info->evtchn_pending + 1024 / BITS_PER_LONG : d->shared_info->evtchn_mask;
+}
+
+void narrow_notify(struct domain *d, struct vcpu *v, u32 port);
+
 static inline void two_level_notify(struct domain *d, struct vcpu *v, u32 port)
 {
-    if (!test_bit(port, d->shared_info->evtchn_mask) &&
-        !test_and_set_bit(port / BITS_PER_LONG, &v->info->evtchn_pending_sel))
+    if (unlikely(d->narrow_info))
+        narrow_notify(d, v, port);
+    else if (!test_bit(port, d->shared_info->evtchn_mask) &&
+             !test_and_set_bit(port / BITS_PER_LONG, &v->info->evtchn_pending_sel))
         vcpu_mark_events_pending(v);
 }
 

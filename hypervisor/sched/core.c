@@ -128,6 +128,15 @@ static int runstate_write_entry(struct vcpu_runstate_info __guest *g, const stru
     return rc;
 }
 
+/* 32-bit code aligns 64-bit numbers to 4 bytes. */
+static void runstate_write_narrow(struct vcpu_runstate_info __guest *g, const struct vcpu_runstate_info *r)
+{
+    u32 out[11] = {r->state};
+
+    memcpy(out + 1, &r->state_entry_time, sizeof(out) - sizeof(out[0]));
+    (void)!copy_to_guest(g, out, sizeof(out));
+}
+
 void vcpu_runstate_publish(struct vcpu *v)
 {
     struct vcpu_runstate_info __guest *g = v->runstate_guest;
@@ -136,6 +145,10 @@ void vcpu_runstate_publish(struct vcpu *v)
 
     if (!g || arch_runstate_deferred(v))
         return;
+    if (unlikely(v->domain->narrow_info)) {
+        runstate_write_narrow(g, &r);
+        return;
+    }
     if (flag)
         r.state_entry_time |= XEN_RUNSTATE_UPDATE;
     /* A failure is the guest's own loss: it unmapped the area. */

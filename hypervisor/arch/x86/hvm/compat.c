@@ -78,7 +78,7 @@ static long compat_reservation(unsigned int op, u32 done, void __guest *arg)
         long rc;
 
         if (copy_from_guest(list, pointer(c.extent_start + done * 4), n * 4))
-            return done ? (long)done : -EFAULT;
+            return done;
         for (u32 i = 0; i < n; i++)
             args_list()[i] = list[i];
         *r = (struct xen_memory_reservation){
@@ -110,6 +110,50 @@ static long compat_add_to_physmap(unsigned long cmd, void __guest *arg)
     *x = (struct xen_add_to_physmap){c.domid, c.size, c.space, c.idx, c.gpfn};
     rc = with_args(do_memory_op, cmd, COMPAT_ARGS, 0, &again, args);
     return again ? hypercall_again(2, args[0], (unsigned long)arg) : rc;
+}
+
+/* Rows of entries; where the errors go is the same. */
+#define BATCH_MAX 128U
+
+static long compat_physmap_batch(u32 done, void __guest *arg)
+{
+    struct {
+        u16 domid, space, size, foreign_domid;
+        u32 idxs, gpfns, errs;
+    } c;
+    struct xen_add_to_physmap_batch *x = args_struct();
+
+    if (copy_from_guest(&c, arg, sizeof(c)))
+        return -EFAULT;
+    for (u32 n; done < c.size; done += n) {
+        u32 idxs[BATCH_MAX], gpfns[BATCH_MAX];
+        unsigned long args[6];
+        bool again;
+        long rc;
+
+        n = min(c.size - done, BATCH_MAX);
+        if (copy_from_guest(idxs, pointer(c.idxs + 4 * done), 4 * n) ||
+            copy_from_guest(gpfns, pointer(c.gpfns + 4 * done), 4 * n))
+            return -EFAULT;
+        for (u32 i = 0; i < n; i++) {
+            args_list()[i] = idxs[i];
+            args_list()[BATCH_MAX + i] = gpfns[i];
+        }
+        *x = (struct xen_add_to_physmap_batch){.domid = c.domid, .space = c.space, .size = n};
+        x->u.foreign_domid = c.foreign_domid;
+        x->idxs.p = (void *)ARGS_LIST;
+        x->gpfns.p = (void *)(ARGS_LIST + BATCH_MAX * 8);
+        x->errs.p = (void *)pointer(c.errs + 4 * done);
+        rc = with_args(do_memory_op, XENMEM_add_to_physmap_batch, COMPAT_ARGS, 0, &again, args);
+        if (again)
+            n = args[0] >> MEMORY_OP_SHIFT;
+        else if (rc)
+            return rc;
+        if (again || hypercall_preempt_check())
+            return hypercall_again(2, (unsigned long)(XENMEM_add_to_physmap_batch | (done + n) << MEMORY_OP_SHIFT),
+                                   (unsigned long)arg);
+    }
+    return 0;
 }
 
 static long compat_remove_from_physmap(void __guest *arg)
@@ -152,6 +196,7 @@ static long compat_memory_op(unsigned long cmd, void __guest *arg)
     case XENMEM_decrease_reservation:
     case XENMEM_populate_physmap: return compat_reservation(op, cmd >> MEMORY_OP_SHIFT, arg);
     case XENMEM_add_to_physmap: return compat_add_to_physmap(cmd, arg);
+    case XENMEM_add_to_physmap_batch: return compat_physmap_batch(cmd >> MEMORY_OP_SHIFT, arg);
     case XENMEM_remove_from_physmap: return compat_remove_from_physmap(arg);
     case XENMEM_memory_map: return compat_memory_map(arg);
     case XENMEM_maximum_ram_page:

@@ -27,8 +27,21 @@
 #define TSS_MAX     (TSS_MIN + 32 + 8192 + 1)
 #define TSS_DEFAULT 128
 
+void hvm_latch_width(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    bool narrow = !hvm_code64(v);
+
+    if (d->narrow_info == narrow)
+        return;
+    d->narrow_info = narrow;
+    arch_update_wallclock(d);
+}
+
 static int set_callback(struct domain *d, u64 *value)
 {
+    if (d == current->domain)
+        hvm_latch_width(current);
     hvm_set_callback_via(d, *value);
     return 0;
 }

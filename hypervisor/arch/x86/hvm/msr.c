@@ -8,6 +8,7 @@
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/params.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <lib/lib.h>
 
@@ -213,6 +214,7 @@ int hvm_msr_write(struct vcpu *v, u32 msr, u64 value)
     case MSR_SPEC_CTRL: return set_spec_ctrl(v, value);
     case MSR_PRED_CMD: return set_pred_cmd(v, value);
     case MSR_HYPERCALL_PAGE: /* page 0 of one: CPUID 0x40000002 */
+        hvm_latch_width(v);
         return value & ~PAGE_MASK || hvm_hypercall_page(v->domain, value) ? -EINVAL : 0;
     case MSR_APIC_BASE:
     case MSR_TSC_DEADLINE:

@@ -6,6 +6,7 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/hvm/ioreq.h>
+#include <arch/x86/hvm/params.h>
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/mm/p2m.h>
 #include <core/domain.h>
@@ -149,6 +150,8 @@ static int page_add(struct domain *d, unsigned int space, unsigned long idx, uns
 
     switch (space) {
     case XENMAPSPACE_shared_info:
+        if (d == current->domain)
+            hvm_latch_width(current);
         if (!idx)
             mfn = virt_to_mfn(d->shared_info);
         break;

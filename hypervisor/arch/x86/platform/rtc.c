@@ -87,21 +87,24 @@ u64 arch_wallclock_base(u32 *ns)
 
 void arch_update_wallclock(struct domain *d)
 {
-    shared_info_t *s = d->shared_info;
+    /* wc_version, wc_sec, wc_nsec, wc_sec_hi; for 32-bit code behind two maps of 1024 events, the last word further on
+     * (xen/arch-x86/xen.h). */
+    u32 *wc = d->narrow_info ? (u32 *)&d->shared_info->evtchn_pending[2 * 1024 / 64] : &d->shared_info->wc_version;
+    unsigned int high = d->narrow_info ? 9 : 3;
     u64 seconds;
 
-    if (!s)
+    if (!d->shared_info)
         return;
     spin_guard_irqsave(&wallclock_lock);
     seconds = base_seconds + d->time_offset_seconds;
     /* Odd while it changes, for the guest's readers (xen/xen.h). */
-    WRITE_ONCE(s->wc_version, s->wc_version | 1);
+    WRITE_ONCE(wc[0], wc[0] | 1);
     wmb();
-    s->wc_sec = seconds;
-    s->wc_sec_hi = seconds >> 32;
-    s->wc_nsec = base_ns;
+    wc[1] = seconds;
+    wc[2] = base_ns;
+    wc[high] = seconds >> 32;
     wmb();
-    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+    WRITE_ONCE(wc[0], wc[0] + 1);
 }
 
 void wallclock_set(u64 seconds, u32 ns, u64 system_time)
