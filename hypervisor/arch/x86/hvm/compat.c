@@ -68,7 +68,7 @@ static long compat_reservation(unsigned int op, u32 done, void __guest *arg)
     struct compat_reservation c;
 
     if (copy_from_guest(&c, arg, sizeof(c)))
-        return -EFAULT;
+        return done;
     if (done > c.nr_extents)
         return -EINVAL;
     while (done < c.nr_extents) {
