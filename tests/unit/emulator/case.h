@@ -124,7 +124,9 @@ extern u8 *native_data;
 void run_native(const struct tcase *c, struct outcome *o);
 
 /* ---- unicorn.c ---- */
-void unicorn_init(void);
+/* One mode at a time. */
+void unicorn_open(enum mode mode);
+void unicorn_close(void);
 /* Control and debug registers that a case in this mode starts with. */
 void unicorn_system(enum mode mode, struct state *s);
 /* jump: the instruction goes elsewhere. */

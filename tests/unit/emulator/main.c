@@ -210,14 +210,12 @@ static void one(const struct claim *k, enum mode mode, bool unicorn)
     memcpy(memory, ours.data, DATA_BYTES);
 }
 
-static unsigned long run(unsigned long cases, bool unicorn, const char *only)
+/* Cases in one of the modes. */
+static void run(unsigned long cases, const enum mode *modes, unsigned int count, bool unicorn, const char *only)
 {
-    static const enum mode natives[] = {MODE_64, MODE_64, MODE_32, MODE_16}, unicorns[] = {MODE_64, MODE_32, MODE_REAL};
-    unsigned long n = 0;
-
-    for (unsigned long tries = 0; n < cases; tries++) {
+    for (unsigned long tries = 0, n = 0; n < cases; tries++) {
         const struct claim *k = &claims[below(claims_count)];
-        enum mode mode = unicorn ? unicorns[below(3)] : natives[below(4)];
+        enum mode mode = modes[below(count)];
 
         if (tries % 1000 == 0)
             fill_memory();
@@ -226,7 +224,20 @@ static unsigned long run(unsigned long cases, bool unicorn, const char *only)
         one(k, mode, unicorn);
         n++;
     }
-    return n;
+}
+
+static void run_all(unsigned long cases, unsigned long unicorn, const char *only)
+{
+    static const enum mode natives[] = {MODE_64, MODE_64, MODE_32, MODE_16}, unicorns[] = {MODE_64, MODE_32, MODE_REAL};
+
+    native_init();
+    fill_memory();
+    run(cases, natives, ARRAY_SIZE(natives), false, only);
+    for (unsigned int n = 0; unicorn && n < ARRAY_SIZE(unicorns); n++) {
+        unicorn_open(unicorns[n]);
+        run(unicorn / ARRAY_SIZE(unicorns), &unicorns[n], 1, true, only);
+        unicorn_close();
+    }
 }
 
 static void list(void)
@@ -280,12 +291,6 @@ int main(int argc, char **argv)
         default: return 2;
         }
     }
-    native_init();
-    fill_memory();
-    run(cases, false, only);
-    if (unicorn) {
-        unicorn_init();
-        run(unicorn, true, only);
-    }
+    run_all(cases, unicorn, only);
     return verdict(verbose, !only && cases >= 100000 && unicorn >= 4000);
 }

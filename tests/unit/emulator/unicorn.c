@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unicorn/unicorn.h>
 
-static uc_engine *engines[MODES];
+static uc_engine *uc; /* for one mode at a time: each takes much memory */
 static u32 io_hash;
 static int interrupt;
 
@@ -26,47 +26,45 @@ static void must(uc_err e, const char *what)
         errx(1, "Unicorn: %s: %s", what, uc_strerror(e));
 }
 
-static u32 on_in(uc_engine *uc __unused, u32 port, int bytes, void *user __unused)
+static u32 on_in(uc_engine *engine __unused, u32 port, int bytes, void *user __unused)
 {
     return port_value(port) & mask_of(bytes);
 }
 
-static void on_out(uc_engine *uc __unused, u32 port, int bytes, u32 val, void *user __unused)
+static void on_out(uc_engine *engine __unused, u32 port, int bytes, u32 val, void *user __unused)
 {
     io_hash = hash_io(io_hash, port, bytes, val & mask_of(bytes));
 }
 
-static void on_interrupt(uc_engine *uc, u32 vector, void *user __unused)
+static void on_interrupt(uc_engine *engine, u32 vector, void *user __unused)
 {
     interrupt = vector;
-    uc_emu_stop(uc);
+    uc_emu_stop(engine);
 }
 
 static u64 code_at(enum mode m) { return m == MODE_REAL ? 0x10000 : CODE; }
 
 static u64 data_at(enum mode m) { return m == MODE_REAL ? 0x20000 : DATA; }
 
-void unicorn_init(void)
+void unicorn_open(enum mode m)
 {
     static const uc_mode modes[MODES] = {UC_MODE_64, UC_MODE_32, 0, UC_MODE_16};
     uc_hook h;
 
-    for (unsigned int m = 0; m < MODES; m++) {
-        if (m == MODE_16)
-            continue;
-        must(uc_open(UC_ARCH_X86, modes[m], &engines[m]), "open");
-        must(uc_mem_map(engines[m], code_at(m), CODE_BYTES, UC_PROT_READ | UC_PROT_EXEC), "code");
-        must(uc_mem_map(engines[m], data_at(m), DATA_BYTES, UC_PROT_READ | UC_PROT_WRITE), "data");
-        must(uc_mem_map(engines[m], data_at(m) + DATA_BYTES, RO_BYTES, UC_PROT_READ), "read-only data");
-        must(uc_hook_add(engines[m], &h, UC_HOOK_INSN, (void *)on_in, NULL, 1, 0, UC_X86_INS_IN), "IN");
-        must(uc_hook_add(engines[m], &h, UC_HOOK_INSN, (void *)on_out, NULL, 1, 0, UC_X86_INS_OUT), "OUT");
-        must(uc_hook_add(engines[m], &h, UC_HOOK_INTR, (void *)on_interrupt, NULL, 1, 0), "interrupts");
-    }
+    must(uc_open(UC_ARCH_X86, modes[m], &uc), "open");
+    must(uc_mem_map(uc, code_at(m), CODE_BYTES, UC_PROT_READ | UC_PROT_EXEC), "code");
+    must(uc_mem_map(uc, data_at(m), DATA_BYTES, UC_PROT_READ | UC_PROT_WRITE), "data");
+    must(uc_mem_map(uc, data_at(m) + DATA_BYTES, RO_BYTES, UC_PROT_READ), "read-only data");
+    must(uc_hook_add(uc, &h, UC_HOOK_INSN, (void *)on_in, NULL, 1, 0, UC_X86_INS_IN), "IN");
+    must(uc_hook_add(uc, &h, UC_HOOK_INSN, (void *)on_out, NULL, 1, 0, UC_X86_INS_OUT), "OUT");
+    must(uc_hook_add(uc, &h, UC_HOOK_INTR, (void *)on_interrupt, NULL, 1, 0), "interrupts");
 }
+
+void unicorn_close(void) { uc_close(uc); }
 
 static int greg(enum mode m, unsigned int n) { return m == MODE_64 ? gregs[n] : gregs32[n]; }
 
-static void move_system(uc_engine *uc, struct state *s, bool write)
+static void move_system(struct state *s, bool write)
 {
     static const struct {
         u8 cr, n;
@@ -88,7 +86,6 @@ static void move_system(uc_engine *uc, struct state *s, bool write)
 void run_unicorn(const struct tcase *c, const u8 *data, bool jump, struct outcome *o)
 {
     static u8 breaks[CODE_BYTES];
-    uc_engine *uc = engines[c->mode];
     unsigned int count = c->mode == MODE_64 ? 16 : 8, sel;
     u64 begin = code_at(c->mode) + (c->linear_rip - CODE);
     uc_err e;
@@ -111,7 +108,7 @@ void run_unicorn(const struct tcase *c, const u8 *data, bool jump, struct outcom
         sel = 0x1000;
         uc_reg_write(uc, UC_X86_REG_CS, &sel);
     }
-    move_system(uc, (struct state *)&c->before, true);
+    move_system((struct state *)&c->before, true);
     if (c->mode == MODE_64) {
         uc_reg_write(uc, UC_X86_REG_FS_BASE, &c->before.fs_base);
         uc_reg_write(uc, UC_X86_REG_GS_BASE, &c->before.gs_base);
@@ -130,7 +127,7 @@ void run_unicorn(const struct tcase *c, const u8 *data, bool jump, struct outcom
     if (c->mode == MODE_REAL)
         o->after.r.rip = (u16)o->after.r.rip; /* Unicorn gives the linear address, or not */
     uc_reg_read(uc, UC_X86_REG_EFLAGS, &o->after.r.rflags);
-    move_system(uc, &o->after, false);
+    move_system(&o->after, false);
     must(uc_mem_read(uc, data_at(c->mode), o->data, DATA_BYTES), "read data");
     /* Of #DE nothing is told but that nothing was done. */
     o->rc = e || interrupt >= 0 || o->after.r.rip == c->before.r.rip ? EMU_EXCEPTION : EMU_DONE;
@@ -146,7 +143,7 @@ void unicorn_system(enum mode mode, struct state *s)
     static struct state start[MODES];
 
     if (!start[mode].cr[0]) {
-        move_system(engines[mode], &start[mode], false);
+        move_system(&start[mode], false);
         start[mode].cr[0] |= X86_CR0_ET;
     }
     memcpy(s->cr, start[mode].cr, sizeof(s->cr));
