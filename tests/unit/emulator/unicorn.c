@@ -156,8 +156,8 @@ bool unicorn_known_fault(const struct tcase *c, const struct insn *i, const stru
     /* LOCK where it may not be is no #UD. The bare CPU's cases have it. */
     if (i->lock && ours->rc == EMU_EXCEPTION && ours->vector == TRAP_UD)
         return true;
-    /* There are no segment limits. The bare CPU's cases have them. */
-    if (c->mode == MODE_REAL && ours->rc == EMU_EXCEPTION && (ours->vector == TRAP_GP || ours->vector == TRAP_SS))
+    /* There are no segment limits and rights. The bare CPU's cases have them. */
+    if (c->mode != MODE_64 && ours->rc == EMU_EXCEPTION && (ours->vector == TRAP_GP || ours->vector == TRAP_SS))
         return true;
     /* BSWAP of 16 bits swaps 32. */
     if (i->op == OP_BSWAP && i->op_bytes == 2)

@@ -5,15 +5,12 @@
 #include <arch/x86/emulate/table.h>
 #include <lib/lib.h>
 
-/* The segment of the memory operand was not named by a prefix. */
-#define SEG_BY_DEFAULT 0xff
-
 /* The next n bytes, at most 8, sign-extended. There may be none: that shows in the length. */
 static s64 take(struct insn *i, unsigned int n)
 {
-    u64 v = 0;
+    u64 v;
 
-    memcpy(&v, i->bytes + i->length, n);
+    memcpy(&v, i->bytes + i->length, sizeof(v));
     i->length += n;
     return n ? (s64)(v << (64 - 8 * n)) >> (64 - 8 * n) : 0;
 }
@@ -28,11 +25,16 @@ static bool prefix(struct insn *i, unsigned int code_bytes, u8 b)
     case 0x2e:
     case 0x36:
     case 0x3e: /* in 64-bit code these are nothing */
-        if (code_bytes != 8)
+        if (code_bytes != 8) {
             i->seg = b >> 3 & 3;
+            i->seg_named = true;
+        }
         break;
     case 0x64:
-    case 0x65: i->seg = b & 7; break;
+    case 0x65:
+        i->seg = b & 7;
+        i->seg_named = true;
+        break;
     case 0x66: i->opsize = true; break;
     case 0x67: i->ad_bytes = code_bytes == 4 ? 2 : 4; break;
     case 0xf0: i->lock = true; break;
@@ -47,21 +49,23 @@ static bool prefix(struct insn *i, unsigned int code_bytes, u8 b)
     return true;
 }
 
-/* Prefixes and opcode. NULL: too long, or not known. */
-static const struct insn_row *decode_opcode(struct insn *i, unsigned int code_bytes)
+/* Prefixes, of which the first byte looks like one; goes on to the opcode. NULL: too long. */
+static __noinline const struct insn_row *decode_prefixes(struct insn *i, unsigned int code_bytes)
 {
-    i->ad_bytes = code_bytes;
-    i->seg = SEG_BY_DEFAULT;
-    do {
+    while (prefix(i, code_bytes, i->opcode)) {
         if (i->length == INSN_MAX)
             return NULL;
         i->opcode = i->bytes[i->length++];
-    } while (prefix(i, code_bytes, i->opcode));
-    if (likely(i->opcode != 0x0f))
-        return &insn_one_byte[i->opcode];
+    }
+    return &insn_one_byte[i->opcode];
+}
+
+/* 0F and what follows. NULL: not known. */
+static const struct insn_row *decode_0f(struct insn *i)
+{
     i->opcode = i->bytes[i->length++];
     i->map = 1;
-    if (i->opcode != 0x38)
+    if (likely(i->opcode != 0x38))
         return &insn_two_byte[i->opcode];
     i->opcode = i->bytes[i->length++];
     i->map = 2;
@@ -154,10 +158,8 @@ static u8 operand_bytes(const struct insn *i, unsigned int code_bytes, unsigned 
 
     if (what & W_BYTE)
         return 1;
-    if (i->op == OP_MOVNTI)
-        return i->rex & 8 ? 8 : 4;
     if (code_bytes != 8)
-        return what & W_REG || (code_bytes == 4) != i->opsize ? 4 : 2;
+        return what & W_WHOLE || (code_bytes == 4) != i->opsize ? 4 : 2;
     if (i->rex & 8 || what & W_REG)
         return 8;
     if (flags & OPF_64)
@@ -175,68 +177,90 @@ static unsigned int immediate_bytes(const struct insn *i, unsigned int what)
     }
 }
 
-/* The operation, by row, ModRM and prefixes. */
-static u8 operation(struct insn *i, unsigned int code_bytes, const struct insn_row *row)
+/* The operation, where the opcode alone does not tell: by ModRM and prefixes. */
+static __noinline u8 pick(struct insn *i, unsigned int code_bytes, const struct insn_row *row)
 {
-    if (row->what & (code_bytes == 8 ? W_NOT64 : W_ONLY64))
+    if (row->what & (code_bytes == 8 ? W_NOT64 : W_ONLY64) & ~W_PICK)
         return OP_NONE;
     if (row->op >= GROUP_FIRST)
         return insn_group_op(row->op, i->modrm);
-    if (row->op == OP_XCHG && i->opcode == 0x90 && (i->rep == 0xf3 || !(i->rex & 1)))
-        return OP_PAUSE;
-    if ((i->rep && row->op == OP_MOVBE) || ((i->rep || i->opsize) && row->op == OP_MOVNTI))
-        return OP_NONE; /* CRC32, or nothing */
-    if (i->rep == 0xf3 && (row->op == OP_BSF || row->op == OP_BSR))
-        return row->op == OP_BSF ? OP_TZCNT : OP_LZCNT;
-    if (row->op == OP_SSE) /* F2 and F3 go before 66 */
+    switch (row->op) {
+    case OP_XCHG: /* 90 */ return i->opcode == 0x90 && (i->rep == 0xf3 || !(i->rex & 1)) ? OP_PAUSE : OP_XCHG;
+    case OP_MOVBE: /* F2: CRC32 */ return i->rep ? OP_NONE : OP_MOVBE;
+    case OP_MOVNTI: return i->rep || i->opsize ? OP_NONE : OP_MOVNTI;
+    case OP_BSF: return i->rep == 0xf3 ? OP_TZCNT : OP_BSF;
+    case OP_BSR: return i->rep == 0xf3 ? OP_LZCNT : OP_BSR;
+    case OP_SSE: /* F2 and F3 go before 66 */
         i->sse = row->sse >> (i->rep == 0xf2 ? 12 : i->rep == 0xf3 ? 8 : i->opsize ? 4 : 0) & 15;
-    return row->op == OP_SSE && !i->sse ? OP_NONE : row->op;
+        return i->sse ? OP_SSE : OP_NONE;
+    default: return row->op;
+    }
 }
 
 static enum insn_status unknown(const struct insn *i) { return i->length > i->fetched ? INSN_SHORT : INSN_UNKNOWN; }
 
 /* ModRM and what it says. */
-static bool decode_modrm(struct insn *i, unsigned int what)
+static void decode_modrm(struct insn *i, unsigned int what)
 {
-    i->modrm = take(i, 1);
+    i->modrm = i->bytes[i->length++];
     i->mod = what & W_REG ? 3 : i->modrm >> 6;
     i->reg = (i->modrm >> 3 & 7) | (i->rex & 4) << 1;
     i->rm = (i->modrm & 7) | (i->rex & 1) << 3;
-    return i->mod != 3;
 }
 
-enum insn_status insn_decode(struct insn *i, unsigned int code_bytes, const struct cpu_user_regs *regs)
+/* Addresses and immediates. */
+static __noinline void decode_operands(struct insn *i, unsigned int code_bytes, unsigned int what,
+                                       const struct cpu_user_regs *regs)
 {
-    const struct insn_row *row = decode_opcode(i, code_bytes);
-    bool from_end = false, memory;
+    bool from_end = false;
     u8 seg = SEG_DS;
-    unsigned int what;
 
-    if (!row)
-        return i->length == INSN_MAX ? INSN_SHORT : unknown(i);
-    what = row->what;
-    memory = what & W_MODRM && decode_modrm(i, what);
-    i->op = operation(i, code_bytes, row);
-    if (i->op == OP_NONE || (!memory && (insn_op_flags[i->op] & OPF_MEMORY || row->src == O_EA)))
-        return unknown(i);
-    i->dst = row->dst;
-    i->src = row->src;
-    if (row->op == GROUP3 && i->op == OP_TEST) { /* the only one of its group with an immediate */
+    if (i->op == OP_TEST && i->src == O_NONE) { /* the only one of its group with an immediate */
         i->src = O_I;
         what |= what & W_BYTE ? W_IMM8 : W_IMMZ;
     }
-    i->op_bytes = operand_bytes(i, code_bytes, what);
-    if (memory)
-        seg = i->ad_bytes == 2 ? decode_address16(i, regs) : decode_address(i, code_bytes, regs, &from_end);
-    else if ((what & W_IMM) == W_OFFSET)
+    if ((what & W_IMM) == W_OFFSET)
         i->ea = take(i, i->ad_bytes);
-    if (what & W_IMM)
-        i->imm = take(i, immediate_bytes(i, what));
+    else if (what & W_MODRM && i->mod != 3)
+        seg = i->ad_bytes == 2 ? decode_address16(i, regs) : decode_address(i, code_bytes, regs, &from_end);
+    i->imm = take(i, immediate_bytes(i, what));
     if (from_end)
         i->ea += regs->rip + i->length;
     if (i->ad_bytes < 8)
         i->ea &= i->ad_bytes == 4 ? 0xffffffff : 0xffff;
-    if (i->seg == SEG_BY_DEFAULT)
+    if (!i->seg_named)
         i->seg = seg;
+}
+
+enum insn_status insn_decode(struct insn *i, unsigned int code_bytes, const struct cpu_user_regs *regs)
+{
+    const struct insn_row *row = &insn_one_byte[i->bytes[0]];
+    unsigned int what;
+
+    i->opcode = i->bytes[0];
+    i->length = 1;
+    i->ad_bytes = code_bytes;
+    i->seg = SEG_DS;
+    if (row->what & W_PREFIX)
+        row = decode_prefixes(i, code_bytes);
+    if (row && i->opcode == 0x0f)
+        row = decode_0f(i);
+    if (unlikely(!row))
+        return i->length == INSN_MAX ? INSN_SHORT : unknown(i);
+    what = row->what;
+    i->op = row->op;
+    i->dst = row->dst;
+    i->src = row->src;
+    if (what & W_MODRM)
+        decode_modrm(i, what);
+    if (what & W_PICK)
+        i->op = pick(i, code_bytes, row);
+    if (what & W_MODRM && i->mod == 3 && (insn_op_flags[i->op] & OPF_MEMORY || row->src == O_EA))
+        return unknown(i);
+    if (i->op == OP_NONE)
+        return unknown(i);
+    i->op_bytes = operand_bytes(i, code_bytes, what);
+    if (what & (W_IMM | W_MODRM) && !(what & W_REG))
+        decode_operands(i, code_bytes, what, regs);
     return i->length <= i->fetched ? INSN_OK : INSN_SHORT;
 }

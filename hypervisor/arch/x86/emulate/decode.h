@@ -147,29 +147,29 @@ enum insn_operand {
 struct insn_row {
     u8 op; /* enum insn_op, or a group (table.c) */
     u8 dst, src;
-    u8 what;
-    u16 sse; /* OP_SSE: a digit per prefix (none, 66, F3, F2) that tells the form (table.c) */
+    u16 what; /* W_* (table.h) */
+    u16 sse;  /* OP_SSE: a digit per prefix (none, 66, F3, F2) that tells the form (table.c) */
 };
 
 struct insn {
-    u8 bytes[2 * INSN_MAX]; /* the decoder may look behind the end of what is there */
-    u8 fetched;             /* how many of them are there, INSN_MAX at most */
+    u8 bytes[32]; /* the decoder may look behind the end of what is there */
+    u8 fetched;   /* how many of them are there, INSN_MAX at most */
 
-    u8 length;              /* of the whole instruction */
-    u8 op;                  /* enum insn_op */
-    u8 dst, src;            /* enum insn_operand */
-    u8 map;                 /* 0: one byte, 1: 0F, 2: 0F 38 */
-    u8 opcode;              /* the last byte of it */
-    u8 rex;                 /* 0: none */
-    u8 rep;                 /* 0, F2, F3 */
-    u8 seg;                 /* of the memory operand, or of a string's source: enum insn_seg */
-    bool lock, opsize;      /* opsize: 66 */
-    u8 op_bytes;            /* operand size: 1, 2, 4, 8 */
-    u8 ad_bytes;            /* address size: 2, 4, 8 */
-    u8 modrm, mod, reg, rm; /* reg and rm extended by REX; all 0 without ModRM, mod 3 with a register */
-    u16 sse;                /* as in the row */
-    u64 ea;                 /* effective address without segment base, when there is a memory operand */
-    s64 imm;                /* sign-extended */
+    u8 length;                    /* of the whole instruction */
+    u8 op;                        /* enum insn_op */
+    u8 dst, src;                  /* enum insn_operand */
+    u8 map;                       /* 0: one byte, 1: 0F, 2: 0F 38 */
+    u8 opcode;                    /* the last byte of it */
+    u8 rex;                       /* 0: none */
+    u8 rep;                       /* 0, F2, F3 */
+    u8 seg;                       /* of the memory operand, or of a string's source: enum insn_seg */
+    bool lock, opsize, seg_named; /* opsize: 66; seg_named: seg is by prefix */
+    u8 op_bytes;                  /* operand size: 1, 2, 4, 8 */
+    u8 ad_bytes;                  /* address size: 2, 4, 8 */
+    u8 modrm, mod, reg, rm;       /* reg and rm extended by REX; all 0 without ModRM, mod 3 with a register */
+    u16 sse;                      /* as in the row */
+    u64 ea;                       /* effective address without segment base, when there is a memory operand */
+    s64 imm;                      /* sign-extended */
 };
 
 /* INSN_SHORT: what was fetched may be right, but is not all; insn is not valid. */

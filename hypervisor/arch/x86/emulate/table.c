@@ -11,9 +11,13 @@
         OP_##op, O_##dst, O_##src, what, 0 \
     }
 #define PLAIN(op, what) ROW(op, NONE, NONE, what)
-#define GROUP(group, dst, src, what)                 \
-    {                                                \
-        group, O_##dst, O_##src, (what) | W_MODRM, 0 \
+#define PREFIX                               \
+    {                                        \
+        OP_NONE, O_NONE, O_NONE, W_PREFIX, 0 \
+    }
+#define GROUP(group, dst, src, what)                          \
+    {                                                         \
+        group, O_##dst, O_##src, (what) | W_MODRM | W_PICK, 0 \
     }
 
 /* Eight opcodes each: the six of an arithmetic operation. */
@@ -23,9 +27,9 @@
     [(first) + 4] = ROW(op, A, I, W_BYTE | W_IMM8), [(first) + 5] = ROW(op, A, I, W_IMMZ)
 
 /* The forms of an SSE opcode by prefix: none, 66, F3, F2. */
-#define SSE(dst, src, none, p66, pf3, pf2)                                                \
-    {                                                                                     \
-        OP_SSE, O_##dst, O_##src, W_MODRM, (none) | (p66) << 4 | (pf3) << 8 | (pf2) << 12 \
+#define SSE(dst, src, none, p66, pf3, pf2)                                                         \
+    {                                                                                              \
+        OP_SSE, O_##dst, O_##src, W_MODRM | W_PICK, (none) | (p66) << 4 | (pf3) << 8 | (pf2) << 12 \
     }
 
 const struct insn_row insn_one_byte[256] = {
@@ -37,11 +41,16 @@ const struct insn_row insn_one_byte[256] = {
     ARITHMETIC(0x28, SUB),
     ARITHMETIC(0x30, XOR),
     ARITHMETIC(0x38, CMP),
-    [0x40 ... 0x47] = ROW(INC, Z, NONE, W_NOT64),
-    [0x48 ... 0x4f] = ROW(DEC, Z, NONE, W_NOT64),
+    [0x26] = PREFIX,
+    [0x2e] = PREFIX,
+    [0x36] = PREFIX,
+    [0x3e] = PREFIX,
+    [0x40 ... 0x47] = ROW(INC, Z, NONE, W_NOT64 | W_PREFIX),
+    [0x48 ... 0x4f] = ROW(DEC, Z, NONE, W_NOT64 | W_PREFIX),
     [0x50 ... 0x57] = ROW(PUSH, NONE, Z, 0),
     [0x58 ... 0x5f] = ROW(POP, Z, NONE, 0),
     [0x63] = ROW(MOVSXD, G, E, W_MODRM | W_ONLY64),
+    [0x64 ... 0x67] = PREFIX,
     [0x68] = ROW(PUSH, NONE, I, W_IMMZ),
     [0x69] = ROW(IMUL3, G, E, W_MODRM | W_IMMZ),
     [0x6a] = ROW(PUSH, NONE, I, W_IMM8),
@@ -65,7 +74,7 @@ const struct insn_row insn_one_byte[256] = {
     [0x8c] = ROW(MOV, E, S, W_MODRM),
     [0x8d] = ROW(MOV, G, EA, W_MODRM),
     [0x8f] = GROUP(GROUP1A, E, NONE, 0),
-    [0x90 ... 0x97] = ROW(XCHG, A, Z, 0), /* 90 is NOP or PAUSE, see decode.c */
+    [0x90 ... 0x97] = ROW(XCHG, A, Z, W_PICK), /* 90 is NOP or PAUSE, see decode.c */
     [0xa0] = ROW(MOV, A, E, W_OFFSET | W_BYTE),
     [0xa1] = ROW(MOV, A, E, W_OFFSET),
     [0xa2] = ROW(MOV, E, A, W_OFFSET | W_BYTE),
@@ -104,7 +113,10 @@ const struct insn_row insn_one_byte[256] = {
     [0xed] = PLAIN(IN, 0),
     [0xee] = PLAIN(OUT, W_BYTE),
     [0xef] = PLAIN(OUT, 0),
+    [0xf0] = PREFIX,
     [0xf1] = PLAIN(INT, 0),
+    [0xf2] = PREFIX,
+    [0xf3] = PREFIX,
     [0xf4] = PLAIN(HLT, 0),
     [0xf6] = GROUP(GROUP3, E, NONE, W_BYTE),
     [0xf7] = GROUP(GROUP3, E, NONE, 0),
@@ -157,13 +169,13 @@ const struct insn_row insn_two_byte[256] = {
     [0xb7] = ROW(MOVZX, G, E, W_MODRM),
     [0xba] = GROUP(GROUP8, E, I, W_IMM8),
     [0xbb] = ROW(BTC, E, G, W_MODRM),
-    [0xbc] = ROW(BSF, G, E, W_MODRM),
-    [0xbd] = ROW(BSR, G, E, W_MODRM),
+    [0xbc] = ROW(BSF, G, E, W_MODRM | W_PICK),
+    [0xbd] = ROW(BSR, G, E, W_MODRM | W_PICK),
     [0xbe] = ROW(MOVSX, G, E, W_MODRM),
     [0xbf] = ROW(MOVSX, G, E, W_MODRM),
     [0xc0] = ROW(XADD, E, G, W_MODRM | W_BYTE),
     [0xc1] = ROW(XADD, E, G, W_MODRM),
-    [0xc3] = ROW(MOVNTI, E, G, W_MODRM),
+    [0xc3] = ROW(MOVNTI, E, G, W_MODRM | W_PICK | W_DWORD),
     [0xc7] = GROUP(GROUP9, E, NONE, 0),
     [0xc8 ... 0xcf] = ROW(BSWAP, Z, NONE, 0),
     [0xd6] = SSE(E, G, 0, SSE_8, 0, 0),
@@ -201,7 +213,7 @@ const u8 insn_op_flags[] = {
 const struct insn_row *insn_row_0f38(u8 opcode)
 {
     static const struct insn_row movntdqa = SSE(G, E, 0, SSE_ALIGNED, 0, 0);
-    static const struct insn_row movbe[] = {ROW(MOVBE, G, E, W_MODRM), ROW(MOVBE, E, G, W_MODRM)};
+    static const struct insn_row movbe[] = {ROW(MOVBE, G, E, W_MODRM | W_PICK), ROW(MOVBE, E, G, W_MODRM | W_PICK)};
 
     return opcode == 0x2a ? &movntdqa : opcode == 0xf0 || opcode == 0xf1 ? &movbe[opcode & 1] : NULL;
 }

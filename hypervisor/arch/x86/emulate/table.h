@@ -8,16 +8,20 @@
 #include <arch/x86/emulate/decode.h>
 
 /* What follows the opcode, and where it is an instruction at all. */
-#define W_MODRM  0x01
-#define W_BYTE   0x02 /* byte operands */
-#define W_NOT64  0x04
-#define W_ONLY64 0x08
-#define W_REG    0x10 /* ModRM names registers, whatever mod is */
-#define W_IMM    0xe0 /* the immediate: */
-#define W_IMM8   0x20
-#define W_IMMZ   0x40 /* 2 or 4 bytes by operand size */
-#define W_IMMV   0x60 /* 2, 4, 8 bytes */
-#define W_OFFSET 0x80 /* an address, instead of ModRM */
+#define W_MODRM  0x001
+#define W_BYTE   0x002 /* byte operands */
+#define W_REG    0x004 /* ModRM names registers, whatever mod is, and whole ones */
+#define W_DWORD  0x008 /* never 2 bytes */
+#define W_WHOLE  (W_REG | W_DWORD)
+#define W_IMM    0x070 /* the immediate: */
+#define W_IMM8   0x010
+#define W_IMMZ   0x020 /* 2 or 4 bytes by operand size */
+#define W_IMMV   0x030 /* 2, 4, 8 bytes */
+#define W_OFFSET 0x040 /* an address, instead of ModRM */
+#define W_PICK   0x100 /* the opcode alone does not tell the operation */
+#define W_PREFIX 0x800 /* may be a prefix */
+#define W_NOT64  0x300
+#define W_ONLY64 0x500
 
 /* Instead of an operation: by the reg field of ModRM. */
 enum insn_group {
