@@ -192,6 +192,8 @@ static void one(const struct claim *k, enum mode mode, bool unicorn)
         unhandled[k->op]++;
         return;
     }
+    if ((decoded.op == OP_CALL || decoded.op == OP_JMP) && ours.after.r.rip - c.before.r.rip - 1 < c.n)
+        return; /* into its own bytes: they, too, would be carried out */
     if (unicorn) {
         if (unicorn_known_fault(&c, &decoded, &ours))
             return;
