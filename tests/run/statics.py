@@ -162,7 +162,7 @@ def abi_docs(context):
         raise Failure(done.stderr.strip())
 
 
-GUIDES = ["docs/tour.md", "docs/pv-memory.md", "docs/locks.md"]
+GUIDES = ["docs/tour.md", "docs/pv-memory.md", "docs/locks.md", "docs/emulator.md"]
 
 
 def tour_names(context):

@@ -58,6 +58,8 @@ def emulator(context):
     # One seed is always the same, the other is told: with it a difference can be had again.
     seeds = ["1", str(int(time.time()))]
     commands += [[program, "--cases", cases, "--unicorn", unicorn, "--seed", seed] for seed in seeds]
+    with open(os.path.join(paths.TOP, "docs", "emulator.md"), encoding="utf-8") as f:
+        documented = f.read()
     with open(log, "w+", encoding="utf-8", errors="replace") as f:
         for command in commands:
             print(*command, file=f, flush=True)
@@ -65,6 +67,9 @@ def emulator(context):
                 raise Failure(f"a difference, or no end (seeds {' and '.join(seeds)}), see {log}")
         f.seek(0)
         text = f.read()
+    claimed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout
+    if f"```\n{claimed}```\n" not in documented:
+        raise Failure("docs/emulator.md does not list what `emulator --list` says")
     compared = sum(int(n) for n in re.findall(r"^emulator: (\d+) cases compared, 0 differences$", text, re.M))
     return f"{compared} cases, seeds {' and '.join(seeds)}"
 

@@ -242,14 +242,26 @@ static void run_all(unsigned long cases, unsigned long unicorn, const char *only
     }
 }
 
+/* What is claimed: a line per operation with its opcodes, /n for ModRM's reg field, +ModRM for a whole one. */
 static void list(void)
 {
-    for (unsigned int n = 0; n < claims_count; n++)
-        printf("%s %02x%s%.0u %s\n",
-               claims[n].map == 0   ? ""
-               : claims[n].map == 1 ? "0f"
-                                    : "0f38",
-               claims[n].opcode, claims[n].reg_fixed ? " /" : "", claims[n].modrm, op_name(claims[n].op));
+    static const char *const maps[] = {"", "0f", "0f38"};
+
+    for (unsigned int op = 1; op <= OP_INVLPGA; op++) {
+        printf("%s", op_name(op));
+        for (unsigned int n = 0; n < claims_count; n++) {
+            const struct claim *k = &claims[n];
+
+            if (k->op != op)
+                continue;
+            printf(" %s%02x", maps[k->map], k->opcode);
+            if (k->modrm_fixed)
+                printf("+%02x", k->modrm);
+            else if (k->reg_fixed)
+                printf("/%u", k->modrm >> 3);
+        }
+        printf("%s\n", op == OP_TZCNT || op == OP_LZCNT || op == OP_PAUSE ? " by prefix" : "");
+    }
 }
 
 static int verdict(bool verbose, bool all)

@@ -76,13 +76,14 @@ struct emulation_ops {
     /* The write of a locked instruction: only if memory still holds what was read (EMU_MODIFY) before, which is *old;
      * else EMU_RETRY. For I/O as write. */
     int (*cmpxchg)(struct emulation *e, u64 linear, const void *old, const void *new, unsigned int bytes);
-    /* SEG_ES ... SEG_GS, SEG_TR. Cannot fail. In 64-bit code only FS, GS and TR are asked for. */
+    /* SEG_ES ... SEG_GS, SEG_TR. Cannot fail. In 64-bit code only FS, GS and TR are asked for, others only for
+     * their selector. */
     void (*segment)(struct emulation *e, enum insn_seg seg, struct emu_segment *s);
     /* Ports, 1, 2 or 4 bytes; the guest's permission has been checked. May be NULL. */
     int (*in)(struct emulation *e, u16 port, unsigned int bytes, u32 *val);
     int (*out)(struct emulation *e, u16 port, unsigned int bytes, u32 val);
     /* Control registers 0, 2, 3, 4, 8 and debug registers 0..7, from CPL 0: raises #GP or #UD for values and numbers
-     * (DR4, DR5) that the guest may not use. For LMSW, SMSW, CLTS, too. May be NULL. */
+     * (DR4, DR5) that the guest may not use. For LMSW, SMSW, CLTS, too. Each pair, and invlpg, may be NULL. */
     int (*read_cr)(struct emulation *e, unsigned int n, u64 *val);
     int (*write_cr)(struct emulation *e, unsigned int n, u64 val);
     int (*read_dr)(struct emulation *e, unsigned int n, u64 *val);

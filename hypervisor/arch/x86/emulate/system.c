@@ -92,7 +92,9 @@ int emu_system(struct emulation *e)
             insn_write_reg(e->regs, i, 0, 1, val);
         return rc;
     }
-    if (!e->ops->read_cr)
+    if (i->op == OP_READ_DR || i->op == OP_WRITE_DR ? !e->ops->read_dr
+        : i->op == OP_INVLPG                        ? !e->ops->invlpg
+                                                    : !e->ops->read_cr)
         return EMU_UNHANDLEABLE;
     if (i->op <= OP_WRITE_DR)
         return move_cr_dr(e);

@@ -121,7 +121,7 @@ static int physical_access(paddr_t gpa, void *buf, unsigned int bytes, bool writ
     return rc;
 }
 
-/* Both pages are looked at before the first is touched. */
+/* Both pages are looked at before the first is touched; buf NULL: looked at only. */
 static int linear_access(struct emulation *e, u64 linear, void *buf, unsigned int bytes, bool write,
                          unsigned int access)
 {
@@ -131,9 +131,9 @@ static int linear_access(struct emulation *e, u64 linear, void *buf, unsigned in
 
     if (rc == EMU_DONE && first < bytes)
         rc = translate(e, linear + first, access, &next);
-    if (rc == EMU_DONE)
+    if (rc == EMU_DONE && buf)
         rc = physical_access(gpa, buf, first, write);
-    if (rc == EMU_DONE && first < bytes)
+    if (rc == EMU_DONE && buf && first < bytes)
         rc = physical_access(next, (u8 *)buf + first, bytes - first, write);
     return rc;
 }
@@ -152,7 +152,9 @@ static int op_read(struct emulation *e, u64 linear, void *buf, unsigned int byte
 {
     unsigned int how = access == EMU_SYSTEM ? HVM_ACCESS_IMPLICIT : user_access(e);
 
-    return linear_access(e, linear, buf, bytes, false, access == EMU_MODIFY ? how | PFEC_WRITE : how);
+    if (access == EMU_MODIFY || access == EMU_PROBE)
+        how |= PFEC_WRITE;
+    return linear_access(e, linear, buf, bytes, false, how);
 }
 
 static int op_write(struct emulation *e, u64 linear, const void *buf, unsigned int bytes)
@@ -462,7 +464,7 @@ static void run(struct vcpu *v)
         hvm_inject_page_fault(v, e.exception.cr2, e.exception.error);
     else if (rc == EMU_EXCEPTION)
         hvm_inject_exception(v, e.exception.vector, e.exception.error);
-    else if (rc == EMU_DONE && regs->rip != rip)
+    else if (rc == EMU_DONE && (regs->rip != rip || regs->rflags & X86_EFLAGS_TF)) /* each element of REP is a step */
         hvm_insn_retired(v, 0);
 }
 
