@@ -192,8 +192,9 @@ static void one(const struct claim *k, enum mode mode, bool unicorn)
         unhandled[k->op]++;
         return;
     }
-    if ((decoded.op == OP_CALL || decoded.op == OP_JMP) && ours.after.r.rip - c.before.r.rip - 1 < c.n)
-        return; /* into its own bytes: they, too, would be carried out */
+    if ((decoded.op == OP_CALL || decoded.op == OP_JMP) && ours.rc == EMU_DONE &&
+        ours.after.r.rip - c.before.r.rip < c.n)
+        return; /* into its own bytes: they, too, would be carried out, or it would never end */
     if (unicorn) {
         if (unicorn_known_fault(&c, &decoded, &ours))
             return;
