@@ -46,11 +46,6 @@ static int set_callback(struct domain *d, u64 *value)
     return 0;
 }
 
-static int set_timer_mode(struct domain *d __unused, u64 *value)
-{
-    return *value > HVMPTM_one_missed_tick_pending ? -EINVAL : 0;
-}
-
 static int set_acpi_ports(struct domain *d, u64 *value)
 {
     if (!(d->arch.hvm->emulation_flags & XEN_X86_EMU_PM))
@@ -58,17 +53,10 @@ static int set_acpi_ports(struct domain *d, u64 *value)
     return hvm_set_acpi_ports(d, *value);
 }
 
-static int set_triple_fault(struct domain *d __unused, u64 *value) { return *value > SHUTDOWN_MAX ? -EINVAL : 0; }
-
 static int set_fip_width(struct domain *d __unused, u64 *value)
 {
     return *value == 0 || *value == 4 || *value == 8 ? 0 : -EINVAL;
 }
-
-/* What we do not have can only be switched off. */
-static int set_absent(struct domain *d __unused, u64 *value) { return *value ? -EOPNOTSUPP : 0; }
-
-static int set_mca_cap(struct domain *d __unused, u64 *value) { return *value ? -EINVAL : 0; }
 
 /* The same place as _SIZED, without a size. */
 static int set_vm86_tss(struct domain *d, u64 *value)
@@ -114,15 +102,10 @@ static int set_s_state(struct domain *d, u64 *value)
     return 0;
 }
 
-#define GFNS(param) \
-    static int set_gfns_##param(struct domain *d, u64 *value) { return ioreq_gfns(d, HVM_PARAM_##param, *value); }
-GFNS(IOREQ_PFN)
-GFNS(BUFIOREQ_PFN)
-GFNS(IOREQ_SERVER_PFN)
-GFNS(NR_IOREQ_SERVER_PAGES)
-
 static const struct param_rule {
     u8 flags;
+    u8 max;                                   /* 0: any value */
+    bool absent;                              /* what we do not have can only be switched off */
     bool unknown;                             /* taken back by the ABI */
     int (*set)(struct domain *d, u64 *value); /* checks, may change the value that is kept; NULL: any will do */
 } rules[HVM_NR_PARAMS] = {
@@ -130,10 +113,10 @@ static const struct param_rule {
     [HVM_PARAM_STORE_PFN] = {READ},
     [HVM_PARAM_STORE_EVTCHN] = {READ | WRITE},
     [HVM_PARAM_PAE_ENABLED] = {.unknown = true},
-    [HVM_PARAM_IOREQ_PFN] = {ONCE, .set = set_gfns_IOREQ_PFN},
-    [HVM_PARAM_BUFIOREQ_PFN] = {ONCE, .set = set_gfns_BUFIOREQ_PFN},
-    [HVM_PARAM_VIRIDIAN] = {.set = set_absent},
-    [HVM_PARAM_TIMER_MODE] = {.set = set_timer_mode},
+    [HVM_PARAM_IOREQ_PFN] = {ONCE},
+    [HVM_PARAM_BUFIOREQ_PFN] = {ONCE},
+    [HVM_PARAM_VIRIDIAN] = {.absent = true},
+    [HVM_PARAM_TIMER_MODE] = {.max = HVMPTM_one_missed_tick_pending},
     [HVM_PARAM_DM_DOMAIN] = {.unknown = true},
     [HVM_PARAM_ACPI_S_STATE] = {.set = set_s_state},
     [HVM_PARAM_VM86_TSS] = {READ | WRITE, .set = set_vm86_tss},
@@ -142,14 +125,14 @@ static const struct param_rule {
     [HVM_PARAM_ACPI_IOPORTS_LOCATION] = {READ | WRITE, .set = set_acpi_ports},
     [HVM_PARAM_MEMORY_EVENT_CR0... HVM_PARAM_BUFIOREQ_EVTCHN] = {.unknown = true},
     [HVM_PARAM_MEMORY_EVENT_MSR] = {.unknown = true},
-    [HVM_PARAM_TRIPLE_FAULT_REASON] = {.set = set_triple_fault},
-    [HVM_PARAM_IOREQ_SERVER_PFN] = {ONCE, .set = set_gfns_IOREQ_SERVER_PFN},
-    [HVM_PARAM_NR_IOREQ_SERVER_PAGES] = {ONCE, .set = set_gfns_NR_IOREQ_SERVER_PAGES},
+    [HVM_PARAM_TRIPLE_FAULT_REASON] = {.max = SHUTDOWN_MAX},
+    [HVM_PARAM_IOREQ_SERVER_PFN] = {ONCE},
+    [HVM_PARAM_NR_IOREQ_SERVER_PAGES] = {ONCE, .max = 64},
     [HVM_PARAM_VM_GENERATION_ID_ADDR] = {READ | WRITE},
-    [HVM_PARAM_ALTP2M] = {READ, .set = set_absent},
+    [HVM_PARAM_ALTP2M] = {READ, .absent = true},
     [HVM_PARAM_X87_FIP_WIDTH] = {READ | WRITE, .set = set_fip_width},
     [HVM_PARAM_VM86_TSS_SIZED] = {READ | WRITE, .set = set_vm86_tss_sized},
-    [HVM_PARAM_MCA_CAP] = {.set = set_mca_cap},
+    [HVM_PARAM_MCA_CAP] = {.absent = true},
 };
 
 void hvm_params_init(struct domain *d)
@@ -170,6 +153,8 @@ static int param_set(struct domain *d, u32 index, u64 value)
         return -EPERM;
     if (rule->flags & ONCE && *p && *p != value)
         return -EEXIST;
+    if ((rule->max && value > rule->max) || (rule->absent && value))
+        return rule->absent ? -EOPNOTSUPP : -EINVAL;
     rc = rule->set ? rule->set(d, &value) : 0;
     if (!rc)
         *p = value;

@@ -5,14 +5,12 @@
  * that it serves, and where we stand is in our own memory (hvm_vcpu_io.waiting). Only the emulating domain and the
  * guest can lose by anything that either writes.
  *
- * A server's pages are our own, which it maps by XENMEM_acquire_resource; or frames of the guest, which are taken out
- * of its physical map while the server is enabled.
+ * A server's pages are our own and mapped by XENMEM_acquire_resource; frames of the guest are not used for them.
  */
 #include <arch/arch.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/io_private.h>
 #include <arch/x86/hvm/ioreq.h>
-#include <arch/x86/mm/p2m.h>
 #include <core/evtchn.h>
 #include <core/rangeset.h>
 #include <lib/lib.h>
@@ -20,7 +18,6 @@
 #include <sched/sched.h>
 #include <sched/softirq.h>
 #include <xen/hvm/hvm_op.h>
-#include <xen/hvm/params.h>
 #include <xen/memory.h>
 
 #define SERVERS_MAX 8
@@ -29,17 +26,11 @@
 
 enum { PAGE_BUFIOREQ, PAGE_IOREQ, NR_PAGES }; /* in the order of XENMEM_resource_ioreq_server_frame_* */
 
-struct server_page {
-    void *va; /* NULL: not made yet */
-    bool lent;
-    unsigned long gfn; /* lent: where the guest has it */
-};
-
 struct ioreq_server {
     domid_t emulator;
     bool enabled;
-    u8 bufioreq; /* HVM_IOREQSRV_BUFIOREQ_* */
-    struct server_page page[NR_PAGES];
+    u8 bufioreq;          /* HVM_IOREQSRV_BUFIOREQ_* */
+    void *page[NR_PAGES]; /* NULL: not asked for yet */
     u32 buf_port;
     struct rangeset *range[NR_KINDS];
     u32 port[]; /* of each vCPU, 0: none */
@@ -50,10 +41,6 @@ struct ioreq_servers {
     unsigned int nr;      /* of servers */
     struct ioreq_server *server[SERVERS_MAX];
     int mem_type_server; /* -1: none */
-    /* Guest frames for pages that are asked for by number: gfn_base + bit of free_gfns, and those of the old
-     * parameters; 0: none. */
-    unsigned long gfn_base, old_gfn[2];
-    u64 free_gfns;
 };
 
 static struct ioreq_servers *servers_of(const struct domain *d) { return d->arch.hvm->ioreq; }
@@ -70,7 +57,7 @@ _Static_assert(sizeof(struct ioreq) == 32 && offsetof(struct ioreq, type) == SLO
 
 static struct ioreq *slot_of(const struct ioreq_server *srv, const struct vcpu *v)
 {
-    return ((struct shared_iopage *)srv->page[PAGE_IOREQ].va)->vcpu_ioreq + v->id;
+    return ((struct shared_iopage *)srv->page[PAGE_IOREQ])->vcpu_ioreq + v->id;
 }
 
 static u8 slot_flags(const struct ioreq *slot)
@@ -85,99 +72,10 @@ static void slot_set_flags(struct ioreq *slot, u8 flags)
 
 /* ---- pages ---- */
 
-/* A guest frame that the toolstack set aside; 0: none is left. */
-static unsigned long gfn_take(struct ioreq_servers *s)
-{
-    unsigned long gfn = 0;
-
-    if (s->free_gfns) {
-        unsigned int bit = __builtin_ctzll(s->free_gfns);
-
-        s->free_gfns &= s->free_gfns - 1;
-        return s->gfn_base + bit;
-    }
-    for (unsigned int i = 0; i < ARRAY_SIZE(s->old_gfn) && !gfn; i++) {
-        gfn = s->old_gfn[i];
-        s->old_gfn[i] = 0;
-    }
-    return gfn;
-}
-
-static void gfn_give(struct ioreq_servers *s, unsigned long gfn)
-{
-    if (gfn - s->gfn_base < 64)
-        s->free_gfns |= 1ULL << (gfn - s->gfn_base);
-    else
-        s->old_gfn[s->old_gfn[0] != 0] = gfn;
-}
-
-/* The page becomes one of the guest's frames. 0, -ENOMEM, -EPERM: it is one of ours already. */
-static int page_lend(struct domain *d, struct server_page *p)
-{
-    struct ioreq_servers *s = servers_of(d);
-    struct frame *f;
-
-    if (p->va)
-        return p->lent ? 0 : -EPERM;
-    p->gfn = gfn_take(s);
-    f = p->gfn ? p2m_get_frame(d, _gfn(p->gfn), true) : NULL;
-    if (!f || f->owner != d->id) {
-        if (f)
-            frame_put(f);
-        if (p->gfn)
-            gfn_give(s, p->gfn);
-        return -ENOMEM;
-    }
-    p->va = mfn_to_virt(frame_mfn(f));
-    p->lent = true;
-    memset(p->va, 0, PAGE_SIZE);
-    return 0;
-}
-
-static int page_make(struct domain *d, struct server_page *p)
-{
-    if (p->va)
-        return p->lent ? -EPERM : 0;
-    p->va = page_alloc(0);
-    if (!p->va)
-        return -ENOMEM;
-    frame_share(p->va, d, true);
-    return 0;
-}
-
-/* A lent page is nothing that the guest should see while the server works with it. */
-static void page_hide(struct domain *d, struct server_page *p, bool hide)
-{
-    struct frame *f = virt_frame(p->va);
-    struct p2m_gone gone = {};
-
-    if (!p->va || !p->lent)
-        return;
-    if (hide) {
-        p2m_remove(d, _gfn(p->gfn), 0, &gone);
-        p2m_settle(d, &gone);
-    } else {
-        memset(p->va, 0, PAGE_SIZE);
-        if (frame_get(f, d) && p2m_set(d, _gfn(p->gfn), frame_mfn(f), 0, P2M_RAM))
-            log_debug("d%d: a page of an ioreq server does not return to %lx\n", d->id, p->gfn);
-    }
-}
-
-static void page_drop(struct domain *d, struct server_page *p)
-{
-    if (p->va && p->lent) {
-        gfn_give(servers_of(d), p->gfn);
-        frame_put(virt_frame(p->va));
-    } else if (p->va) {
-        frame_unshare(p->va);
-    }
-    *p = (struct server_page){};
-}
-
 /* The channels stand in the page of requests, for the device model to bind to. */
 static void ports_show(struct domain *d, struct ioreq_server *srv)
 {
-    struct shared_iopage *page = srv->page[PAGE_IOREQ].va;
+    struct shared_iopage *page = srv->page[PAGE_IOREQ];
 
     for (unsigned int i = 0; page && srv->enabled && i < d->max_vcpus; i++)
         page->vcpu_ioreq[i].vp_eport = srv->port[i];
@@ -220,7 +118,8 @@ int ioreq_vcpu_create(struct vcpu *v)
 static void server_free(struct domain *d, struct ioreq_server *srv)
 {
     for (unsigned int i = 0; i < NR_PAGES; i++)
-        page_drop(d, &srv->page[i]);
+        if (srv->page[i])
+            frame_unshare(srv->page[i]);
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         if (srv->port[i])
             evtchn_close_internal(d, srv->port[i]);
@@ -311,8 +210,6 @@ static int set_state(struct domain *d, ioservid_t id, bool enabled)
         return -ENOENT;
     if (srv->enabled == enabled)
         return 0;
-    for (unsigned int i = 0; i < NR_PAGES; i++)
-        page_hide(d, &srv->page[i], enabled);
     srv->enabled = enabled;
     if (!enabled)
         server_abandon(d, id);
@@ -343,32 +240,19 @@ int ioreq_server_destroy(struct domain *d, ioservid_t id)
     return 0;
 }
 
+/* Without XEN_DMOP_no_gfns it is frames of the guest that are asked for. */
 int ioreq_server_info(struct domain *d, struct xen_dm_op_get_ioreq_server_info *info)
 {
     struct ioreq_servers *s = servers_of(d);
     struct ioreq_server *srv;
-    bool ring;
-    int rc;
 
     if (info->flags & ~XEN_DMOP_no_gfns)
         return -EINVAL;
     spin_guard(&s->lock);
     srv = server_find(s, info->id);
-    if (!srv)
-        return -ENOENT;
-    ring = srv->bufioreq != HVM_IOREQSRV_BUFIOREQ_OFF;
-    if (!(info->flags & XEN_DMOP_no_gfns)) {
-        rc = page_lend(d, &srv->page[PAGE_IOREQ]);
-        if (!rc && ring)
-            rc = page_lend(d, &srv->page[PAGE_BUFIOREQ]);
-        if (rc)
-            return rc;
-        info->ioreq_gfn = srv->page[PAGE_IOREQ].gfn;
-        if (ring)
-            info->bufioreq_gfn = srv->page[PAGE_BUFIOREQ].gfn;
-    }
-    if (ring)
-        info->bufioreq_port = srv->buf_port;
+    if (!srv || !info->flags)
+        return srv ? -EOPNOTSUPP : -ENOENT;
+    info->bufioreq_port = srv->buf_port;
     return 0;
 }
 
@@ -376,7 +260,7 @@ int ioreq_server_frame(struct domain *d, ioservid_t id, unsigned long frame, mfn
 {
     struct ioreq_servers *s = servers_of(d);
     struct ioreq_server *srv;
-    int rc;
+    void **page;
 
     spin_guard(&s->lock);
     srv = server_find(s, id);
@@ -384,11 +268,13 @@ int ioreq_server_frame(struct domain *d, ioservid_t id, unsigned long frame, mfn
         return -ENOENT;
     if (frame >= NR_PAGES || (frame == PAGE_BUFIOREQ && srv->bufioreq == HVM_IOREQSRV_BUFIOREQ_OFF))
         return -EINVAL;
-    rc = page_make(d, &srv->page[frame]);
-    if (rc)
-        return rc;
+    page = &srv->page[frame];
+    if (!*page && (*page = page_alloc(0)))
+        frame_share(*page, d, true);
+    if (!*page)
+        return -ENOMEM;
     ports_show(d, srv);
-    *mfn = virt_to_mfn(srv->page[frame].va);
+    *mfn = virt_to_mfn(*page);
     return 0;
 }
 
@@ -435,22 +321,6 @@ int ioreq_server_map_mem_type(struct domain *d, ioservid_t id, bool write)
 
 bool ioreq_server_has_mem_type(struct domain *d) { return READ_ONCE(servers_of(d)->mem_type_server) >= 0; }
 
-int ioreq_gfns(struct domain *d, unsigned int param, u64 value)
-{
-    struct ioreq_servers *s = servers_of(d);
-
-    spin_guard(&s->lock);
-    switch (param) {
-    case HVM_PARAM_IOREQ_SERVER_PFN: s->gfn_base = value; return 0;
-    case HVM_PARAM_NR_IOREQ_SERVER_PAGES:
-        if (!value || value > 64)
-            return -EINVAL;
-        s->free_gfns = ~0ULL >> (64 - value);
-        return 0;
-    default: s->old_gfn[param == HVM_PARAM_BUFIOREQ_PFN] = value; return 0;
-    }
-}
-
 /* ---- requests ---- */
 
 /* Has srv all of what the request touches? */
@@ -484,7 +354,7 @@ static int server_select(struct ioreq_servers *s, const struct ioreq *r, bool me
 
 static bool server_ready(const struct ioreq_server *srv, const struct vcpu *v)
 {
-    return srv && srv->enabled && srv->page[PAGE_IOREQ].va && srv->port[v->id];
+    return srv && srv->enabled && srv->page[PAGE_IOREQ] && srv->port[v->id];
 }
 
 /* Servers locked. */
@@ -512,7 +382,7 @@ static void post(struct vcpu *v, struct ioreq_servers *s, unsigned int id, const
  */
 static bool ring_put(struct ioreq_server *srv, const struct ioreq *r)
 {
-    struct buffered_iopage *ring = srv->page[PAGE_BUFIOREQ].va;
+    struct buffered_iopage *ring = srv->page[PAGE_BUFIOREQ];
     buf_ioreq_t e = {.type = r->type, .dir = r->dir, .addr = r->addr, .data = r->data};
     u32 slots = r->size == 8 ? 2 : 1, write = READ_ONCE(ring->write_pointer);
     u64 *both = (u64 *)&ring->read_pointer, old;
@@ -539,7 +409,7 @@ static bool ring_put(struct ioreq_server *srv, const struct ioreq *r)
 /* Writes that need no answer: to the screen's memory, and what the guest's clock says. */
 static bool may_be_buffered(const struct ioreq_server *srv, const struct ioreq *r)
 {
-    if (!srv->page[PAGE_BUFIOREQ].va || r->dir == IOREQ_READ || r->count != 1 || r->data_is_ptr)
+    if (!srv->page[PAGE_BUFIOREQ] || r->dir == IOREQ_READ || r->count != 1 || r->data_is_ptr)
         return false;
     return r->type == IOREQ_TYPE_TIMEOFFSET || (r->type == IOREQ_TYPE_COPY && r->addr >> 17 == 0xa0000 >> 17);
 }

@@ -50,8 +50,7 @@ void hvm_send_timeoffset(struct domain *d, s64 seconds);
 
 /*
  * XENMEM_resource_ioreq_server: the machine frame of page `frame` (XENMEM_resource_ioreq_server_frame_*) of server id,
- * made when it is asked for first. 0; -ENOENT: no such server; -EINVAL: it has no such page; -EPERM: the page is one
- * of the guest's; -ENOMEM.
+ * made when it is asked for first. 0; -ENOENT: no such server; -EINVAL: it has no such page; -ENOMEM.
  */
 int ioreq_server_frame(struct domain *d, ioservid_t id, unsigned long frame, mfn_t *mfn);
 
@@ -64,12 +63,5 @@ int ioreq_server_map_range(struct domain *d, const struct xen_dm_op_ioreq_server
 int ioreq_server_map_mem_type(struct domain *d, ioservid_t id, bool write);
 /* Has d such a server? */
 bool ioreq_server_has_mem_type(struct domain *d);
-/* HVM_PARAM_IOREQ_PFN, _BUFIOREQ_PFN, _IOREQ_SERVER_PFN, _NR_IOREQ_SERVER_PAGES: guest frames for servers' pages. */
-int ioreq_gfns(struct domain *d, unsigned int param, u64 value);
-
-/* HYPERVISOR_dm_op. bufs: xen_dm_op_buf_t[nr_bufs]. */
-long do_dm_op(domid_t domid, unsigned int nr_bufs, void __guest *bufs);
-/* HYPERVISOR_hvm_op: HVMOP_*. */
-long do_hvm_op(unsigned long op, void __guest *arg);
 
 #endif
