@@ -517,6 +517,7 @@ static void simulate(const struct p2m_format *format, unsigned long steps)
     cpumask_set(&d->arch.dirty_cpus, 1);
     guest.domain = d;
     guest.is_hvm = true;
+    guest.arch.hvm.kept[0].va = guest.arch.hvm.kept[1].va = HVM_KEEP_NONE;
     CHECK(!p2m_create(d, format, P2M_ORDER_2M), "create");
     model_clear(0, GFNS);
     for (step = 0; step < steps; step++) {
@@ -751,6 +752,13 @@ static void walk_others(void)
               !cpu_walk(0x56).writable,
           "dirty: what was written, and the tables");
     CHECK(hvm_copy_to_guest((void __guest *)(m->va + 8190), out, 32) == 30, "nothing is mapped there");
+    guest.arch.hvm.kept[0].va = guest.arch.hvm.kept[1].va = HVM_KEEP_EMPTY;
+    for (unsigned int i = 0; i < 3; i++) {
+        memset(in, 0, sizeof(in));
+        CHECK(!hvm_copy_from_guest(in, (void __guest *)(m->va + 4080), 32) && !memcmp(in, out, 32), "kept");
+        CHECK(!hvm_copy_to_guest((void __guest *)(m->va + 4080), out, 32), "kept, written");
+    }
+    guest.arch.hvm.kept[0].va = guest.arch.hvm.kept[1].va = HVM_KEEP_NONE;
     CHECK(!hvm_clear_guest((void __guest *)(m->va + 4080), 32) && !*(u64 *)ram(0x77008), "clear");
 }
 

@@ -92,6 +92,7 @@ int hvm_vcpu_create(struct vcpu *v)
 
     if (rc)
         return rc;
+    v->arch.hvm.kept[0].va = v->arch.hvm.kept[1].va = HVM_KEEP_NONE;
     v->arch.hvm.tsc_offset = v->domain->arch.hvm->tsc_offset;
     hvm->update_tsc(v);
     hvm_vcpu_reset_init(v);

@@ -30,7 +30,7 @@ static const struct table_format two_levels = {2, 10, 4}, pae = {3, 9, 8}, long_
 
 struct walk {
     const struct table_format *f;
-    u64 cr0, cr4, efer;
+    u64 cr0, cr4, efer, reserved;
     u32 *p[4];  /* the entries that count for accessed and dirty, from the last level on, */
     u32 low[4]; /* the low half of each as it was read, */
     unsigned int nr;
@@ -39,36 +39,38 @@ struct walk {
     u64 rights, nx; /* PTE_RW and PTE_US if all have them; PTE_NX if one has it */
 };
 
-/* Interrupts off: see above. NULL: no memory. */
-static void *gpa_pointer(const struct domain *d, paddr_t gpa, unsigned int types, enum p2m_type *type)
+/* Bits that must be 0 in every entry; PDPTEs of PAE were checked when CR3 was loaded. */
+static u64 reserved_always(const struct walk *w)
 {
-    mfn_t mfn = p2m_lookup(d, _gfn(gpa >> PAGE_SHIFT), type, NULL);
-
-    return types >> *type & 1 ? (char *)mfn_to_virt(mfn) + (gpa & ~PAGE_MASK) : NULL;
-}
-
-/* Bits that must be 0 in an entry of the level. PDPTEs of PAE were checked when CR3 was loaded. */
-static u64 reserved_bits(const struct walk *w, unsigned int level, bool large)
-{
-    u64 mask = 0;
+    u64 mask;
 
     if (w->f == &two_levels)
-        return large ? 1UL << 21 : 0;
-    if (w->f == &pae && level == 3)
         return 0;
     mask = (w->f == &pae ? ~PTE_NX : (1UL << 52) - 1) & ~((1UL << boot_cpu.phys_bits) - 1);
-    if (!(w->efer & EFER_NXE))
-        mask |= PTE_NX;
+    return w->efer & EFER_NXE ? mask : mask | PTE_NX;
+}
+
+/* The same for entries of higher levels. */
+static __always_inline u64 reserved_above(const struct walk *w, const struct table_format *f, unsigned int level,
+                                          bool large)
+{
+    u64 mask = w->reserved;
+
+    if (f == &two_levels)
+        return large ? 1UL << 21 : 0;
+    if (f == &pae && level == 3)
+        return 0;
     if (large)
         mask |= ((1UL << (12 + 9 * (level - 1))) - 1) & ~0x1fffUL;
     return level == 4 || (level == 3 && !cpu_has(PAGE1GB)) ? mask | PTE_PS : mask;
 }
 
-static bool is_large(const struct walk *w, unsigned int level, u64 e)
+/* Does PTE_PS in an entry of the level say that it maps a large page? */
+static __always_inline bool is_large(const struct walk *w, const struct table_format *f, unsigned int level)
 {
-    if (!(e & PTE_PS) || level == 1)
+    if (level == 1)
         return false;
-    return w->f == &two_levels ? w->cr4 & X86_CR4_PSE : level == 2 || w->f == &long_mode;
+    return f == &two_levels ? w->cr4 & X86_CR4_PSE : level == 2 || f == &long_mode;
 }
 
 /* The address that the last entry gives to va. */
@@ -83,25 +85,26 @@ static paddr_t leaf_address(const struct walk *w, unsigned int level, u64 e, u64
 }
 
 /* Down to the entry that maps va. 0, -EFAULT: *error has P and RSVD. Interrupts off. */
-static int walk_down(struct vcpu *v, struct walk *w, u64 va, paddr_t *gpa, u32 *error)
+static __always_inline int walk_down(struct vcpu *v, struct walk *w, const struct table_format *f, u64 va, paddr_t *gpa,
+                                     u32 *error)
 {
     u64 cr3 = hvm_get_cr(v, 3);
-    paddr_t table = w->f == &long_mode ? cr3 & PTE_ADDR : w->f == &pae ? cr3 & 0xffffffe0 : cr3 & 0xfffff000;
+    paddr_t table = f == &long_mode ? cr3 & PTE_ADDR : f == &pae ? cr3 & 0xffffffe0 : cr3 & 0xfffff000;
 
-    for (unsigned int level = w->f->levels;; level--) {
-        u64 index = va >> (12 + w->f->bits * (level - 1)) & ((1UL << w->f->bits) - 1);
-        paddr_t at = table + index * w->f->bytes;
-        void *p = gpa_pointer(v->domain, at, P2M_READ_TYPES, &w->type[w->nr]);
-        u64 e = !p ? 0 : w->f->bytes == 8 ? READ_ONCE(*(u64 *)p) : READ_ONCE(*(u32 *)p);
-        bool large = is_large(w, level, e);
+    for (unsigned int level = f->levels;; level--) {
+        u64 index = va >> (12 + f->bits * (level - 1)) & ((1UL << f->bits) - 1);
+        paddr_t at = table + index * f->bytes;
+        void *p = p2m_pointer(v->domain, at, P2M_READ_TYPES, &w->type[w->nr]);
+        u64 e = !p ? 0 : f->bytes == 8 ? READ_ONCE(*(u64 *)p) : READ_ONCE(*(u32 *)p);
+        bool large = e & PTE_PS && is_large(w, f, level);
 
         if (!(e & PTE_P))
             return -EFAULT;
-        if (e & reserved_bits(w, level, large)) {
+        if (unlikely(e & (level > 1 && (large || level > 2) ? reserved_above(w, f, level, large) : w->reserved))) {
             *error |= PFEC_PRESENT | PFEC_RSVD;
             return -EFAULT;
         }
-        if (w->f != &pae || level != 3) {
+        if (f != &pae || level != 3) {
             w->p[w->nr] = p;
             w->low[w->nr] = e;
             w->gfn[w->nr++] = _gfn(at >> PAGE_SHIFT);
@@ -153,18 +156,26 @@ static int set_accessed(const struct walk *w, bool write, gfn_t *dirty)
 
 static int translate(struct vcpu *v, u64 cr0, u64 va, unsigned int access, paddr_t *gpa, u32 *error, gfn_t *dirty)
 {
-    struct walk w = {.cr0 = cr0, .cr4 = hvm_get_cr(v, 4), .efer = v->arch.hvm.efer, .rights = PTE_RW | PTE_US};
+    struct walk w;
     int rc;
 
+    w.cr0 = cr0;
+    w.cr4 = hvm_get_cr(v, 4);
+    w.efer = v->arch.hvm.efer;
+    w.nr = 0;
+    w.rights = PTE_RW | PTE_US;
+    w.nx = 0;
     w.f = w.efer & EFER_LMA ? &long_mode : w.cr4 & X86_CR4_PAE ? &pae : &two_levels;
     if (w.f != &long_mode)
         va = (u32)va;
     else if ((s64)(va << 16) >> 16 != (s64)va)
         return -EINVAL;
+    w.reserved = reserved_always(&w);
     *error = access & (PFEC_WRITE | PFEC_USER);
     if (access & PFEC_FETCH && ((w.efer & EFER_NXE && w.cr4 & X86_CR4_PAE) || w.cr4 & X86_CR4_SMEP))
         *error |= PFEC_FETCH;
-    rc = walk_down(v, &w, va, gpa, error);
+    /* A copy of the code for the mode that is met most. */
+    rc = w.f == &long_mode ? walk_down(v, &w, &long_mode, va, gpa, error) : walk_down(v, &w, w.f, va, gpa, error);
     if (rc)
         return rc;
     if (!access_allowed(&w, access)) {
@@ -215,7 +226,7 @@ static int copy_own(struct domain *d, enum copy_kind kind, paddr_t gpa, void *ou
     for (;;) {
         unsigned long flags = irq_save();
         enum p2m_type type;
-        void *p = gpa_pointer(d, gpa, kind == COPY_IN ? P2M_READ_TYPES : P2M_WRITE_TYPES, &type);
+        void *p = p2m_pointer(d, gpa, kind == COPY_IN ? P2M_READ_TYPES : P2M_WRITE_TYPES, &type);
 
         if (likely(p))
             copy_bytes(kind, p, ours, n);
@@ -259,7 +270,6 @@ int hvm_copy_to_phys(struct domain *d, paddr_t gpa, const void *from, size_t n)
     return copy_phys(d, from ? COPY_OUT : COPY_ZERO, gpa, (void *)from, n);
 }
 
-/* By linear addresses of the current vCPU's kernel: how many bytes were not copied. */
 /* The arguments of 32-bit code, as its hypercalls' handlers see them: nothing that the guest could name. */
 static size_t copy_args(enum copy_kind kind, u8 *args, void *ours, size_t n)
 {
@@ -269,6 +279,29 @@ static size_t copy_args(enum copy_kind kind, u8 *args, void *ours, size_t n)
     return 0;
 }
 
+/*
+ * hvm_translate for the kernel of the current vCPU, with what the last one of the same hypercall found: the CPU, too,
+ * may remember a translation as long as an instruction takes. Only addresses are kept, no way into memory.
+ */
+static int translate_kept(struct vcpu *v, u64 va, bool write, paddr_t *gpa)
+{
+    struct hvm_kept_walk *k = &v->arch.hvm.kept[write];
+    u32 error;
+    int rc;
+
+    if ((va & PAGE_MASK) == k->va) {
+        *gpa = k->gpa | (va & ~PAGE_MASK);
+        return 0;
+    }
+    rc = hvm_translate(v, va, write ? PFEC_WRITE : 0, gpa, &error);
+    if (!rc && k->va != HVM_KEEP_NONE) {
+        k->va = va & PAGE_MASK;
+        k->gpa = *gpa & PAGE_MASK;
+    }
+    return rc;
+}
+
+/* By linear addresses of the current vCPU's kernel: how many bytes were not copied. */
 static size_t copy_linear(enum copy_kind kind, u64 va, void *ours, size_t n)
 {
     struct vcpu *v = current;
@@ -278,10 +311,8 @@ static size_t copy_linear(enum copy_kind kind, u64 va, void *ours, size_t n)
     while (n) {
         size_t part = min(n, PAGE_SIZE - (va & ~PAGE_MASK));
         paddr_t gpa;
-        u32 error;
 
-        if (hvm_translate(v, va, kind == COPY_IN ? 0 : PFEC_WRITE, &gpa, &error) ||
-            copy_own(v->domain, kind, gpa, ours, part))
+        if (translate_kept(v, va, kind != COPY_IN, &gpa) || copy_own(v->domain, kind, gpa, ours, part))
             return n;
         va += part;
         ours = (char *)ours + part;

@@ -39,10 +39,12 @@ bool hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, bool code64)
         regs->rax = -ENOSYS;
         return true;
     }
+    v->arch.hvm.kept[0].va = v->arch.hvm.kept[1].va = HVM_KEEP_EMPTY;
     if (likely(code64))
         regs->rax = hvm_hypercall_table[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
     else
         regs->rax = hvm_compat_hypercall(v, regs);
+    v->arch.hvm.kept[0].va = v->arch.hvm.kept[1].va = HVM_KEEP_NONE;
     if (likely(!v->arch.hvm.restarted))
         return true;
     v->arch.hvm.restarted = false;

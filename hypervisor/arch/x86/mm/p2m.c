@@ -165,7 +165,7 @@ u64 *p2m_entry_find(struct p2m *p2m, unsigned long gfn, unsigned int *level, boo
     }
 }
 
-u64 p2m_entry_read(const struct p2m *p2m, unsigned long gfn, unsigned int *level)
+static __always_inline u64 entry_read(const struct p2m *p2m, unsigned long gfn, unsigned int *level)
 {
     const u64 *t = p2m->root;
 
@@ -181,7 +181,23 @@ u64 p2m_entry_read(const struct p2m *p2m, unsigned long gfn, unsigned int *level
     }
 }
 
+u64 p2m_entry_read(const struct p2m *p2m, unsigned long gfn, unsigned int *level)
+{
+    return entry_read(p2m, gfn, level);
+}
+
 /* ---- lookups ---- */
+
+void *p2m_pointer(const struct domain *d, paddr_t gpa, unsigned int types, enum p2m_type *type)
+{
+    unsigned int level;
+    u64 e = entry_read(d->arch.p2m, gpa >> PAGE_SHIFT, &level);
+
+    *type = entry_type(e);
+    if (!(types >> entry_type(e) & 1))
+        return NULL;
+    return paddr_to_virt((e & PTE_ADDR) | (gpa & ((p2m_span(level) << PAGE_SHIFT) - 1)));
+}
 
 mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
 {

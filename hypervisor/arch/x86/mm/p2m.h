@@ -68,6 +68,12 @@ mfn_t p2m_root(const struct domain *d);
 mfn_t p2m_lookup(const struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
 
 /*
+ * Where the memory at gpa is for us, up to the end of its page, if it is of one of the types (P2M_BIT); *type always.
+ * NULL: it is not. Only while the current vCPU is d's, and until interrupts are on again: see p2m.c, 4.
+ */
+void *p2m_pointer(const struct domain *d, paddr_t gpa, unsigned int types, enum p2m_type *type);
+
+/*
  * The frame at gfn with a reference; NULL: none that may be accessed so. write: as something to be written, by us on
  * the guest's behalf (P2M_RAM_RO and P2M_GRANT_RO are not; the frame counts as dirty). Frames of other domains
  * (grants) are given as well: the map's own entry keeps them as long as it stands. Interrupts on.

@@ -62,6 +62,13 @@ struct hvm_event {
 #define HVM_WORK_RESET     0x08 /* INIT, SIPI */
 #define HVM_WORK_EXCEPTION 0x10 /* hvm_vcpu.event is to be delivered; nothing else is new */
 
+/* A translation that is kept as long as a hypercall runs (hvm/guest_memory.c): by page, [1] for writing. */
+struct hvm_kept_walk {
+    u64 va, gpa;
+};
+#define HVM_KEEP_NONE  ~0UL       /* va: no hypercall runs */
+#define HVM_KEEP_EMPTY (~0UL - 1) /* va: one does, nothing is kept yet */
+
 /* The state that only an HVM vCPU has. Written by itself, or by others while it is paused, except work. */
 struct hvm_vcpu {
     u8 work;
@@ -87,6 +94,8 @@ struct hvm_vcpu {
     /* A cached translation of the page that instructions came from last; NULL: none (svm/insn.c). */
     const u8 *code;
     u64 code_page, code_cr3;
+
+    struct hvm_kept_walk kept[2];
 
     union {
         struct { /* hvm/svm/ */
