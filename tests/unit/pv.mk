@@ -24,3 +24,8 @@ UNITS += cpuid_fault
 cpuid_fault_SRCS := tests/unit/test_cpuid_fault.c $(addprefix hypervisor/arch/x86/,pv/emulate_priv.c pv/msr.c \
                     emulate/decode.c emulate/table.c)
 cpuid_fault_KIND := x86
+
+# The frame of saved contexts, over made-up records.
+UNITS += hvm_save
+hvm_save_SRCS := tests/unit/test_hvm_save.c hypervisor/arch/x86/hvm/save.c
+hvm_save_KIND := pv

@@ -12,6 +12,7 @@
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/ioreq.h>
+#include <arch/x86/hvm/params.h>
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/mm/p2m_private.h>
 #include <core/grant.h>
@@ -65,6 +66,7 @@ int ioreq_server_frame(struct domain *o, ioservid_t id, unsigned long frame, mfn
 mfn_t arch_gfn_to_mfn(struct domain *o, gfn_t gfn) { return o->is_hvm ? p2m_own_mfn(o, gfn, true) : _mfn(gfn_x(gfn)); }
 
 void hvm_mapcache_invalidate(struct vcpu *v) { (void)v; }
+void hvm_latch_width(struct vcpu *v) { (void)v; }
 
 /* ---- the model ---- */
 

@@ -16,6 +16,11 @@ void write_cr3(unsigned long cr3);
 unsigned long read_cr3(void);
 void invlpg(unsigned long va);
 
+struct cpuid_regs {
+    u32 a, b, c, d;
+};
+static inline struct cpuid_regs cpuid_count(u32 leaf, u32 subleaf) { return (struct cpuid_regs){leaf, 0, subleaf, 0}; }
+
 static inline void irq_disable(void) {}
 
 static inline void irq_enable(void) {}
