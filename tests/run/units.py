@@ -53,7 +53,7 @@ def emulator(context):
     """The instruction emulator against the bare CPU and Unicorn: random cases of all that it claims, no difference."""
     program = os.path.join(paths.BUILD, "unit", "emulator")
     log = os.path.join(context.folder, "log")
-    cases, unicorn = ("5000000", "50000") if context.long else ("150000", "4000")
+    cases, unicorn = ("5400000", "50000") if context.long else ("150000", "4000")
     commands = [["make", "-s", "-C", os.path.join(paths.TOP, "tests", "unit"), program]]
     # One seed is always the same, the other is told: with it a difference can be had again.
     seeds = ["1", str(int(time.time()))]
