@@ -13,7 +13,7 @@ unsigned int claims_count;
 const char *op_name(enum insn_op op)
 {
     static const char *const names[] = {"none",
-#define X(name, flags) #name,
+#define X(name, flags) #name
                                         INSN_OPS(X)
 #undef X
     };

@@ -20,11 +20,14 @@
         group, O_##dst, O_##src, (what) | W_MODRM | W_PICK, 0 \
     }
 
+/* A row for byte operands, and one for words. */
+#define PAIR(first, kind, what, ...) \
+    [first] = kind(__VA_ARGS__, (what) | W_BYTE), [(first) + 1] = kind(__VA_ARGS__, what)
+
 /* Eight opcodes each: the six of an arithmetic operation. */
-#define ARITHMETIC(first, op)                                                                \
-    [first] = ROW(op, E, G, W_MODRM | W_BYTE), [(first) + 1] = ROW(op, E, G, W_MODRM),       \
-    [(first) + 2] = ROW(op, G, E, W_MODRM | W_BYTE), [(first) + 3] = ROW(op, G, E, W_MODRM), \
-    [(first) + 4] = ROW(op, A, I, W_BYTE | W_IMM8), [(first) + 5] = ROW(op, A, I, W_IMMZ)
+#define ARITHMETIC(first, op)                                                       \
+    PAIR(first, ROW, W_MODRM, op, E, G), PAIR((first) + 2, ROW, W_MODRM, op, G, E), \
+        [(first) + 4] = ROW(op, A, I, W_BYTE | W_IMM8), [(first) + 5] = ROW(op, A, I, W_IMMZ)
 
 /* The forms of an SSE opcode by prefix: none, 66, F3, F2. */
 #define SSE(dst, src, none, p66, pf3, pf2)                                                         \
@@ -55,71 +58,50 @@ const struct insn_row insn_one_byte[256] = {
     [0x69] = ROW(IMUL3, G, E, W_MODRM | W_IMMZ),
     [0x6a] = ROW(PUSH, NONE, I, W_IMM8),
     [0x6b] = ROW(IMUL3, G, E, W_MODRM | W_IMM8),
-    [0x6c] = PLAIN(INS, W_BYTE),
-    [0x6d] = PLAIN(INS, 0),
-    [0x6e] = PLAIN(OUTS, W_BYTE),
-    [0x6f] = PLAIN(OUTS, 0),
+    PAIR(0x6c, PLAIN, 0, INS),
+    PAIR(0x6e, PLAIN, 0, OUTS),
     [0x80] = GROUP(GROUP1, E, I, W_BYTE | W_IMM8),
     [0x81] = GROUP(GROUP1, E, I, W_IMMZ),
     [0x82] = GROUP(GROUP1, E, I, W_BYTE | W_IMM8 | W_NOT64),
     [0x83] = GROUP(GROUP1, E, I, W_IMM8),
-    [0x84] = ROW(TEST, E, G, W_MODRM | W_BYTE),
-    [0x85] = ROW(TEST, E, G, W_MODRM),
-    [0x86] = ROW(XCHG, E, G, W_MODRM | W_BYTE),
-    [0x87] = ROW(XCHG, E, G, W_MODRM),
-    [0x88] = ROW(MOV, E, G, W_MODRM | W_BYTE),
-    [0x89] = ROW(MOV, E, G, W_MODRM),
-    [0x8a] = ROW(MOV, G, E, W_MODRM | W_BYTE),
-    [0x8b] = ROW(MOV, G, E, W_MODRM),
+    PAIR(0x84, ROW, W_MODRM, TEST, E, G),
+    PAIR(0x86, ROW, W_MODRM, XCHG, E, G),
+    PAIR(0x88, ROW, W_MODRM, MOV, E, G),
+    PAIR(0x8a, ROW, W_MODRM, MOV, G, E),
     [0x8c] = ROW(MOV, E, S, W_MODRM),
     [0x8d] = ROW(MOV, G, EA, W_MODRM),
     [0x8f] = GROUP(GROUP1A, E, NONE, 0),
     [0x90 ... 0x97] = ROW(XCHG, A, Z, W_PICK), /* 90 is NOP or PAUSE, see decode.c */
-    [0xa0] = ROW(MOV, A, E, W_OFFSET | W_BYTE),
-    [0xa1] = ROW(MOV, A, E, W_OFFSET),
-    [0xa2] = ROW(MOV, E, A, W_OFFSET | W_BYTE),
-    [0xa3] = ROW(MOV, E, A, W_OFFSET),
-    [0xa4] = PLAIN(MOVS, W_BYTE),
-    [0xa5] = PLAIN(MOVS, 0),
-    [0xa6] = PLAIN(CMPS, W_BYTE),
-    [0xa7] = PLAIN(CMPS, 0),
+    PAIR(0xa0, ROW, W_OFFSET, MOV, A, E),
+    PAIR(0xa2, ROW, W_OFFSET, MOV, E, A),
+    PAIR(0xa4, PLAIN, 0, MOVS),
+    PAIR(0xa6, PLAIN, 0, CMPS),
     [0xa8] = ROW(TEST, A, I, W_BYTE | W_IMM8),
     [0xa9] = ROW(TEST, A, I, W_IMMZ),
-    [0xaa] = PLAIN(STOS, W_BYTE),
-    [0xab] = PLAIN(STOS, 0),
-    [0xac] = PLAIN(LODS, W_BYTE),
-    [0xad] = PLAIN(LODS, 0),
-    [0xae] = PLAIN(SCAS, W_BYTE),
-    [0xaf] = PLAIN(SCAS, 0),
+    PAIR(0xaa, PLAIN, 0, STOS),
+    PAIR(0xac, PLAIN, 0, LODS),
+    PAIR(0xae, PLAIN, 0, SCAS),
     [0xb0 ... 0xb7] = ROW(MOV, Z, I, W_BYTE | W_IMM8),
     [0xb8 ... 0xbf] = ROW(MOV, Z, I, W_IMMV),
-    [0xc0] = GROUP(GROUP2, E, I, W_BYTE | W_IMM8),
-    [0xc1] = GROUP(GROUP2, E, I, W_IMM8),
+    PAIR(0xc0, GROUP, W_IMM8, GROUP2, E, I),
     [0xc6] = GROUP(GROUP11, E, I, W_BYTE | W_IMM8),
     [0xc7] = GROUP(GROUP11, E, I, W_IMMZ),
     [0xcc] = PLAIN(INT, 0),
     [0xcd] = PLAIN(INT, W_IMM8),
     [0xce] = PLAIN(INT, W_NOT64),
-    [0xd0] = GROUP(GROUP2, E, ONE, W_BYTE),
-    [0xd1] = GROUP(GROUP2, E, ONE, 0),
-    [0xd2] = GROUP(GROUP2, E, CL, W_BYTE),
-    [0xd3] = GROUP(GROUP2, E, CL, 0),
+    PAIR(0xd0, GROUP, 0, GROUP2, E, ONE),
+    PAIR(0xd2, GROUP, 0, GROUP2, E, CL),
     [0xd7] = PLAIN(XLAT, W_BYTE),
-    [0xe4] = ROW(IN, A, I, W_BYTE | W_IMM8),
-    [0xe5] = ROW(IN, A, I, W_IMM8),
-    [0xe6] = ROW(OUT, I, A, W_BYTE | W_IMM8),
-    [0xe7] = ROW(OUT, I, A, W_IMM8),
-    [0xec] = PLAIN(IN, W_BYTE),
-    [0xed] = PLAIN(IN, 0),
-    [0xee] = PLAIN(OUT, W_BYTE),
-    [0xef] = PLAIN(OUT, 0),
+    PAIR(0xe4, ROW, W_IMM8, IN, A, I),
+    PAIR(0xe6, ROW, W_IMM8, OUT, I, A),
+    PAIR(0xec, PLAIN, 0, IN),
+    PAIR(0xee, PLAIN, 0, OUT),
     [0xf0] = PREFIX,
     [0xf1] = PLAIN(INT, 0),
     [0xf2] = PREFIX,
     [0xf3] = PREFIX,
     [0xf4] = PLAIN(HLT, 0),
-    [0xf6] = GROUP(GROUP3, E, NONE, W_BYTE),
-    [0xf7] = GROUP(GROUP3, E, NONE, 0),
+    PAIR(0xf6, GROUP, 0, GROUP3, E, NONE),
     [0xfa] = PLAIN(CLI, 0),
     [0xfb] = PLAIN(STI, 0),
     [0xfe] = GROUP(GROUP4, E, NONE, W_BYTE),
@@ -162,8 +144,7 @@ const struct insn_row insn_two_byte[256] = {
     [0xac] = ROW(SHRD, E, I, W_MODRM | W_IMM8),
     [0xad] = ROW(SHRD, E, CL, W_MODRM),
     [0xaf] = ROW(IMUL2, G, E, W_MODRM),
-    [0xb0] = ROW(CMPXCHG, E, G, W_MODRM | W_BYTE),
-    [0xb1] = ROW(CMPXCHG, E, G, W_MODRM),
+    PAIR(0xb0, ROW, W_MODRM, CMPXCHG, E, G),
     [0xb3] = ROW(BTR, E, G, W_MODRM),
     [0xb6] = ROW(MOVZX, G, E, W_MODRM),
     [0xb7] = ROW(MOVZX, G, E, W_MODRM),
@@ -173,8 +154,7 @@ const struct insn_row insn_two_byte[256] = {
     [0xbd] = ROW(BSR, G, E, W_MODRM | W_PICK),
     [0xbe] = ROW(MOVSX, G, E, W_MODRM),
     [0xbf] = ROW(MOVSX, G, E, W_MODRM),
-    [0xc0] = ROW(XADD, E, G, W_MODRM | W_BYTE),
-    [0xc1] = ROW(XADD, E, G, W_MODRM),
+    PAIR(0xc0, ROW, W_MODRM, XADD, E, G),
     [0xc3] = ROW(MOVNTI, E, G, W_MODRM | W_PICK | W_DWORD),
     [0xc7] = GROUP(GROUP9, E, NONE, 0),
     [0xc8 ... 0xcf] = ROW(BSWAP, Z, NONE, 0),
@@ -205,7 +185,7 @@ static const struct {
 };
 
 const u8 insn_op_flags[] = {
-#define X(name, flags) [OP_##name] = flags,
+#define X(name, flags) [OP_##name] = flags
     INSN_OPS(X)
 #undef X
 };
