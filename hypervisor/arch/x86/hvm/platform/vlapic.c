@@ -63,13 +63,31 @@ static inline u32 *vector_word(struct vlapic *l, unsigned int reg, u8 vector)
     return &l->regs[reg / 4 + vector / 32 * 4];
 }
 
-static inline int highest(const struct vlapic *l, unsigned int reg)
+/* The highest vector in service, -1: none. */
+static inline int highest_isr(const struct vlapic *l)
 {
-    for (int i = 7; i >= 0; i--) {
-        u32 word = READ_ONCE(l->regs[reg / 4 + i * 4]);
+    unsigned int i;
+
+    if (!l->isr_words)
+        return -1;
+    i = fls64(l->isr_words);
+    return i * 32 + fls64(l->regs[APIC_ISR / 4 + i * 4]);
+}
+
+static inline int highest_irr(struct vlapic *l)
+{
+    u8 words;
+
+    while ((words = READ_ONCE(l->irr_words))) {
+        unsigned int i = fls64(words);
+        u32 word = READ_ONCE(l->regs[APIC_IRR / 4 + i * 4]);
 
         if (word)
             return i * 32 + fls64(word);
+        /* The word's bit goes first, then another look: who set IRR before that is seen, after that sets the bit. */
+        __atomic_fetch_and(&l->irr_words, (u8) ~(1U << i), __ATOMIC_SEQ_CST);
+        if (READ_ONCE(l->regs[APIC_IRR / 4 + i * 4]))
+            __atomic_fetch_or(&l->irr_words, (u8)(1U << i), __ATOMIC_SEQ_CST);
     }
     return -1;
 }
@@ -77,11 +95,11 @@ static inline int highest(const struct vlapic *l, unsigned int reg)
 static void update_ppr(struct vlapic *l)
 {
     u32 tpr = vlapic_reg(l, APIC_TPR);
-    int isr = highest(l, APIC_ISR);
+    int isr = highest_isr(l);
 
     set_reg(l, APIC_PPR, isr >= 0 && (u32)isr >> 4 > tpr >> 4 ? (u32)isr & 0xf0 : tpr);
     /* What waited may be let through now. */
-    if (l->irr_any)
+    if (l->irr_words)
         hvm_set_work(l->v, HVM_WORK_EVENT);
 }
 
@@ -101,27 +119,14 @@ void vlapic_accept(struct vlapic *l, u8 vector, bool level)
         __atomic_fetch_and(tmr, ~bit, __ATOMIC_RELAXED);
     if (__atomic_fetch_or(vector_word(l, APIC_IRR, vector), bit, __ATOMIC_SEQ_CST) & bit)
         return;
-    /* After IRR, before the wake: see vlapic_pending. */
-    WRITE_ONCE(l->irr_any, true);
+    __atomic_fetch_or(&l->irr_words, (u8)(1U << vector / 32), __ATOMIC_SEQ_CST); /* see highest_irr */
     hvm_wake(l->v);
 }
 
 int vlapic_pending(struct vlapic *l)
 {
-    int irr;
+    int irr = vlapic_sw_enabled(l) ? highest_irr(l) : -1;
 
-    if (!READ_ONCE(l->irr_any) || !vlapic_sw_enabled(l))
-        return -1;
-    irr = highest(l, APIC_IRR);
-    if (unlikely(irr < 0)) {
-        /* The flag goes down first, then another look: who set a bit before that is seen, after that sets the flag. */
-        WRITE_ONCE(l->irr_any, false);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        irr = highest(l, APIC_IRR);
-        if (irr < 0)
-            return -1;
-        WRITE_ONCE(l->irr_any, true);
-    }
     return irr >> 4 > (int)(vlapic_reg(l, APIC_PPR) >> 4) ? irr : -1;
 }
 
@@ -131,18 +136,22 @@ void vlapic_take(struct vlapic *l, u8 vector)
 
     __atomic_fetch_and(vector_word(l, APIC_IRR, vector), ~bit, __ATOMIC_SEQ_CST);
     *vector_word(l, APIC_ISR, vector) |= bit;
+    l->isr_words |= 1U << vector / 32;
     set_reg(l, APIC_PPR, vector & 0xf0);
 }
 
 static void end_of_interrupt(struct vlapic *l)
 {
-    int isr = highest(l, APIC_ISR);
-    u32 bit;
+    int isr = highest_isr(l);
+    u32 bit, *word;
 
     if (isr < 0)
         return;
     bit = 1U << isr % 32;
-    *vector_word(l, APIC_ISR, isr) &= ~bit;
+    word = vector_word(l, APIC_ISR, isr);
+    *word &= ~bit;
+    if (!*word)
+        l->isr_words &= ~(1U << isr / 32);
     if (*vector_word(l, APIC_TMR, isr) & bit)
         vioapic_eoi(l->v->domain, isr);
     update_ppr(l);
@@ -196,7 +205,7 @@ void vlapic_init_regs(struct vlapic *l)
 
     vlapic_timer_stop(l);
     memset(l->regs, 0, sizeof(l->regs));
-    l->irr_any = false;
+    l->irr_words = l->isr_words = 0;
     l->errors = 0;
     set_reg(l, APIC_VERSION, VLAPIC_VERSION);
     set_reg(l, APIC_SPIV, 0xff);
@@ -422,7 +431,9 @@ int vlapic_regs_in(struct platform *p, unsigned int instance, const void *record
         set_reg(l, reg, from[reg / 4] & (reg & 0x70 ? ~0U : ~0xffffU)); /* no vectors below 16 */
     set_reg(l, APIC_TIMER_COUNT, from[APIC_TIMER_COUNT / 4]);
     set_ids(l);
-    l->irr_any = true;
+    l->irr_words = 0xff;
+    for (unsigned int i = 0; i < 8; i++)
+        l->isr_words |= !!vlapic_reg(l, APIC_ISR + i * 16) << i;
     update_ppr(l);
     vlapic_timer_resume(l);
     return 0;

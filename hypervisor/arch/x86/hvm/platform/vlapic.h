@@ -33,7 +33,8 @@ struct vlapic {
     struct vcpu *v;
     u64 base;      /* IA32_APIC_BASE */
     u32 regs[256]; /* the page's first KB: register at offset n is regs[n / 4] */
-    bool irr_any;  /* a bit of IRR may be set */
+    u8 irr_words;  /* words of IRR that may have a bit set; atomic */
+    u8 isr_words;  /* words of ISR that have */
     u8 start;      /* VLAPIC_START_*, atomic */
     u8 sipi_vector;
     u32 errors; /* to be shown by ESR when it is written next; atomic */
