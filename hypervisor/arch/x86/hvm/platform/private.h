@@ -99,6 +99,8 @@ static inline bool line_asserted(const struct platform *p, unsigned int line) { 
 /* ioapic.c */
 void vioapic_init(struct platform *p);
 void vioapic_line(struct platform *p, unsigned int line); /* it rose */
+/* Whether pin 0 passes the 8259 pair's output on to the local APIC with this number. Without locks. */
+bool vioapic_extint(const struct platform *p, unsigned int id);
 /* A local APIC broadcasts the end of a level interrupt. Takes the lock. */
 void vioapic_eoi(struct domain *d, u8 vector);
 hvm_io_access_t vioapic_mmio;

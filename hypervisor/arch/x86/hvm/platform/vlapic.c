@@ -177,7 +177,10 @@ static bool lint0_is(const struct vlapic *l, unsigned int mode)
 bool vlapic_extint(const struct vlapic *l)
 {
     /* Without its APIC a CPU has the plain INTR pin of old. */
-    return vlapic_hw_enabled(l) ? lint0_is(l, AM_EXTINT) : l->v->id == 0;
+    if (!vlapic_hw_enabled(l))
+        return l->v->id == 0;
+    /* Either of the two virtual wire modes: Debian's hvmloader has the one through the IO-APIC's pin 0. */
+    return lint0_is(l, AM_EXTINT) || vioapic_extint(l->v->domain->arch.hvm->platform, l->v->id * 2);
 }
 
 void vlapic_pic_edge(struct vlapic *l)
