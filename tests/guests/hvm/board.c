@@ -205,6 +205,10 @@ static void check_pic(void)
     check_eq(taken[VECTOR_PIC], 0);
     lapic_write(LAPIC_LVT0, 0x700);
     check_range(count_for(VECTOR_PIC, 300000), 3, 40, "PIT interrupts by the 8259 in 300 ms");
+    taken[VECTOR_PIC] = 0;
+    for (unsigned int i = 0; i < 5; i++)
+        halt();
+    check_range(taken[VECTOR_PIC], 1, 5, "interrupts that end HLT");
     outb(0x21, 0xff);
     check_eq(count_for(VECTOR_PIC, 30000), 0);
     outb(0x20, 0x0b);
