@@ -125,8 +125,8 @@ def media(context):
                 picture = os.path.join(context.folder, f"{name}.png")
                 context.require(vnc.wait_for_picture("127.0.0.1", port, good, 1200, picture), f"{name}: its screen did not come")
             else:
-                # It asks for an address: the bridge learns its own.
-                dom0.wait_for(f"brctl showmacs xenbr0 | grep -q 00:16:3e:00:00:0{number + 1}", 900)
+                # It asks for an address: its card sends.
+                dom0.wait_for("grep -qv '^0$' /sys/class/net/vif*-emu/statistics/rx_packets", 900)
             dom0.run(f"{context.tool} cd-eject {name} hdc && {context.tool} cd-insert {name} hdc {node}")
             dom0.run(f"{context.tool} destroy {name}")
         for name in ("memtest", "installer"):

@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "devmodel.h"
@@ -25,12 +26,14 @@ static int insert(struct qmp *q, const char *drive, const char *file, struct err
 {
     int fd = open(file, O_RDONLY | O_CLOEXEC), rc = -1;
     struct json_object *set = NULL, *o;
+    struct stat st;
     char *name;
 
     if (fd < 0)
         return err_sys(err, errno, "cannot open %s", file);
     if (qmp_run(q, "add-fd", NULL, fd, &set, err) == 0) {
-        name = store_fmt("/dev/fdset/%lld", (long long)json_object_get_int64(json_object_object_get(set, "fdset-id")));
+        name = store_fmt("%s/dev/fdset/%lld", !fstat(fd, &st) && S_ISBLK(st.st_mode) ? "host_device:" : "",
+                         (long long)json_object_get_int64(json_object_object_get(set, "fdset-id")));
         o = arguments("id", drive);
         json_object_object_add(o, "filename", json_object_new_string(name));
         json_object_object_add(o, "format", json_object_new_string("raw"));
