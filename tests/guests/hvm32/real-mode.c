@@ -23,7 +23,7 @@ struct result {
     uint16_t copied[8];
 };
 
-extern char real_begin[], real_int[], real_divide[], real_timer[], real_end[];
+extern char real_begin[], real_hypercall[], real_int[], real_divide[], real_timer[], real_end[];
 void real_run(void);
 
 /* Everything up to real_end is copied to CODE and runs there; the C side calls real_run(). */
@@ -50,7 +50,8 @@ __asm__(".pushsection .text\n"
         "    int $0x30\n"
         "    xor %eax, %eax\n cpuid\n"
         "    mov %ebx, R + 4\n mov %edx, R + 8\n mov %ecx, R + 12\n"
-        "    mov $17, %eax\n xor %ebx, %ebx\n .byte 0x0f, 0x01, 0xd9\n" /* vmmcall */
+        "    mov $17, %eax\n xor %ebx, %ebx\n"
+        "real_hypercall: .byte 0x0f, 0x01, 0xd9\n" /* vmmcall */
         "    mov %eax, R + 16\n"
         "    mov %fs:0xfee00020, %eax\n mov %eax, R + 20\n"
         "    mov $0xc0000080, %ecx\n rdmsr\n mov %eax, R + 24\n"
@@ -102,6 +103,8 @@ static void check_real(void)
     struct cpuid c = cpuid(0, 0);
 
     memcpy((void *)CODE, real_begin, (size_t)(real_end - real_begin));
+    if (c.ecx == 0x6c65746e) /* "ntel": VMCALL there */
+        *((uint8_t *)CODE + (real_hypercall - real_begin) + 2) = 0xc1;
     memset((void *)RESULT, 0x55, sizeof(*r));
     r->count = r->divides = r->ticks = 0;
     gdt[GDT_CODE16] = descriptor(0, 0xffff, 0x9b);

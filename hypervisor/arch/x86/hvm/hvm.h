@@ -78,10 +78,10 @@ void hvm_exit_triple_fault(struct vcpu *v);
  */
 void hvm_exit_nested_fault(struct vcpu *v, paddr_t gpa, unsigned int access, const u8 *insn, unsigned int n);
 
-/* task_switch.c */
+/* task_switch.c. length: of the instruction that asks for it; 0: to be found out. */
 enum hvm_switch_reason { HVM_SWITCH_CALL, HVM_SWITCH_JMP, HVM_SWITCH_IRET, HVM_SWITCH_INT, HVM_SWITCH_EVENT };
 void hvm_task_switch(struct vcpu *v, struct cpu_user_regs *regs, u16 selector, enum hvm_switch_reason reason,
-                     bool has_error, u32 error);
+                     bool has_error, u32 error, unsigned int length);
 
 /* The current instruction of this length is done: RIP, interrupt shadow, single step. For all but the vendors. */
 void hvm_insn_retired(struct vcpu *v, unsigned int length);

@@ -304,7 +304,7 @@ static bool link_tasks(struct task_switch *t, u16 old, const struct hvm_segment 
 }
 
 void hvm_task_switch(struct vcpu *v, struct cpu_user_regs *regs, u16 sel, enum hvm_switch_reason reason, bool has_error,
-                     u32 error)
+                     u32 error, unsigned int length)
 {
     struct task_switch t = {.v = v, .regs = regs, .reason = reason};
     struct hvm_segment old, tss;
@@ -316,7 +316,7 @@ void hvm_task_switch(struct vcpu *v, struct cpu_user_regs *regs, u16 sel, enum h
         !access(&t, tss.base, &to, sizeof(to), false))
         return;
     if (reason != HVM_SWITCH_EVENT)
-        regs->rip = (u32)(regs->rip + switching_length(&t));
+        regs->rip = (u32)(regs->rip + (length ?: switching_length(&t)));
     leave(&t, &from);
     if (!access(&t, old.base + 32, &from.eip, __builtin_offsetof(struct tss32, ldt) - 32, true) ||
         !link_tasks(&t, old.sel, &tss))

@@ -219,7 +219,7 @@ static enum hvm_switch_reason switch_reason(const struct svm_vmcb *b)
 
 static void exit_task_switch(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
 {
-    hvm_task_switch(v, regs, b->exit_info1, switch_reason(b), b->exit_info2 & SWITCH_HAS_ERROR, b->exit_info2);
+    hvm_task_switch(v, regs, b->exit_info1, switch_reason(b), b->exit_info2 & SWITCH_HAS_ERROR, b->exit_info2, 0);
 }
 
 static void exit_shutdown(struct vcpu *v, struct cpu_user_regs *regs __unused, struct svm_vmcb *b __unused)

@@ -162,12 +162,16 @@ static bool exit_nmi_window(struct vcpu *v, struct cpu_user_regs *regs __unused)
 static bool exit_task_switch(struct vcpu *v, struct cpu_user_regs *regs)
 {
     static const u8 reasons[] = {HVM_SWITCH_CALL, HVM_SWITCH_IRET, HVM_SWITCH_JMP, HVM_SWITCH_EVENT};
+    u64 what = vmread(VMCS_EXIT_QUALIFICATION);
+    enum hvm_switch_reason reason = reasons[what >> 30 & 3];
     u32 event = vmread(VMCS_IDT_EVENT);
     bool error = event & VMX_EVENT_VALID && event & VMX_EVENT_ERROR_CODE;
-    u64 what = vmread(VMCS_EXIT_QUALIFICATION);
 
+    if (reason == HVM_SWITCH_EVENT && (event >> 8 & 7) >= HVM_EVENT_SOFT_INTERRUPT)
+        reason = HVM_SWITCH_INT;
     v->arch.hvm.event.valid = false;
-    hvm_task_switch(v, regs, what, reasons[what >> 30 & 3], error, error ? vmread(VMCS_IDT_ERROR_CODE) : 0);
+    hvm_task_switch(v, regs, what, reason, error, error ? vmread(VMCS_IDT_ERROR_CODE) : 0,
+                    vmread(VMCS_EXIT_INSN_LENGTH));
     return false;
 }
 
