@@ -169,6 +169,16 @@ static void test_pic_modes(void **state)
     assert_int_equal(v->arch.hvm.work, HVM_WORK_EVENT);
     assert_int_equal(rig_take(v), 0x21);
     rig_out(0x20, 1, 0x20);
+    rig_apic_set(v, APIC_LVT_LINT0, 0x10700);
+    pulse(1);
+    assert_int_equal(rig_take(v), -1);
+    rig_v(1)->arch.hvm.work = 0;
+    rig_pin(0, 0x700, 2); /* by the IO-APIC to the other CPU */
+    assert_int_equal(rig_v(1)->arch.hvm.work, HVM_WORK_EVENT);
+    assert_int_equal(rig_take(v), -1);
+    assert_int_equal(rig_take(rig_v(1)), 0x21);
+    rig_out(0x20, 1, 0x20);
+    rig_pin(0, 0x10700, 2);
     rig_apic_set(v, APIC_LVT_LINT0, 0x0044);
     pulse(1);
     assert_int_equal(take_eoi(v), 0x44);

@@ -87,12 +87,16 @@ static u32 window_read(const struct platform *p)
 static void entry_write(struct platform *p, unsigned int pin, bool high, u32 value)
 {
     union vioapic_redir_entry *e = &p->ioapic.redirtbl[pin];
+    struct vcpu *v;
 
     if (high) {
         e->bits = (u32)e->bits | (u64)(value & ENTRY_HIGH) << 32;
         return;
     }
     e->bits = (e->bits & ~(u64)ENTRY_WRITABLE_LOW) | (value & ENTRY_WRITABLE_LOW);
+    for_each_vcpu (p->d, v)
+        if (pin == 0)
+            hvm_wake(v); /* what the 8259 pair has may come through now */
     if (!e->fields.trig_mode)
         e->fields.remote_irr = 0; /* the known way to clear it without an EOI register */
     else if (pin_asserted(p, pin))
