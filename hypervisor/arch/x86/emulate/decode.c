@@ -173,6 +173,7 @@ static unsigned int immediate_bytes(const struct insn *i, unsigned int what)
     case W_IMM8: return 1;
     case W_IMMZ: return min(i->op_bytes, (u8)4);
     case W_IMMV: return i->op_bytes;
+    case W_FAR: return min(i->op_bytes, (u8)4) + 2;
     default: return 0;
     }
 }

@@ -29,27 +29,27 @@ enum insn_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_TR };
 
 /* All operations, in groups that the executor tells apart by order: the eight of group 1 first, as ModRM numbers them.
  */
-#define INSN_OPS(X)                                                                                                    \
-    X(ADD, OPF_RW | OPF_LOCK), X(OR, OPF_RW | OPF_LOCK), X(ADC, OPF_RW | OPF_LOCK), X(SBB, OPF_RW | OPF_LOCK),         \
-        X(AND, OPF_RW | OPF_LOCK), X(SUB, OPF_RW | OPF_LOCK), X(XOR, OPF_RW | OPF_LOCK), X(CMP, OPF_READ),             \
-        X(ROL, OPF_RW), X(ROR, OPF_RW), X(RCL, OPF_RW), X(RCR, OPF_RW), X(SHL, OPF_RW), X(SHR, OPF_RW),                \
-        X(SAR, OPF_RW), X(BT, OPF_READ), X(BTS, OPF_RW | OPF_LOCK), X(BTR, OPF_RW | OPF_LOCK),                         \
-        X(BTC, OPF_RW | OPF_LOCK), X(INC, OPF_RW | OPF_LOCK), X(DEC, OPF_RW | OPF_LOCK), X(NOT, OPF_RW | OPF_LOCK),    \
-        X(NEG, OPF_RW | OPF_LOCK), X(TEST, OPF_READ), X(MOV, OPF_WRITE), X(MOVZX, OPF_WRITE), X(MOVSX, OPF_WRITE),     \
-        X(MOVSXD, OPF_WRITE), X(MOVNTI, OPF_WRITE | OPF_MEMORY), X(MOVBE, OPF_WRITE | OPF_MEMORY), X(BSWAP, OPF_RW),   \
-        X(CMOV, OPF_RW), X(SET, OPF_WRITE), X(IMUL2, OPF_RW), X(IMUL3, OPF_WRITE), X(BSF, OPF_RW), X(BSR, OPF_RW),     \
-        X(TZCNT, OPF_RW), X(LZCNT, OPF_RW), X(SHLD, OPF_RW), X(SHRD, OPF_RW), X(XCHG, OPF_RW | OPF_LOCK),              \
-        X(XADD, OPF_RW | OPF_LOCK), X(CMPXCHG, OPF_RW | OPF_LOCK), X(CMPXCHG8B, OPF_RW | OPF_LOCK | OPF_MEMORY),       \
-        X(MUL, OPF_READ), X(IMUL, OPF_READ), X(DIV, OPF_READ), X(IDIV, OPF_READ), X(PUSH, OPF_64),                     \
-        X(POP, OPF_WRITE | OPF_64), X(CALL, OPF_READ | OPF_64 | OPF_BRANCH), X(JMP, OPF_READ | OPF_64 | OPF_BRANCH),   \
-        X(XLAT, 0), X(SSE, OPF_MEMORY), X(MOVS, 0), X(CMPS, 0), X(STOS, 0), X(LODS, 0), X(SCAS, 0), X(INS, 0),         \
-        X(OUTS, 0), X(IN, 0), X(OUT, 0), X(READ_CR, OPF_SYSTEM), X(WRITE_CR, OPF_SYSTEM), X(READ_DR, OPF_SYSTEM),      \
-        X(WRITE_DR, OPF_SYSTEM), X(SMSW, 0), X(LMSW, OPF_SYSTEM), X(CLTS, OPF_SYSTEM),                                 \
-        X(INVLPG, OPF_SYSTEM | OPF_MEMORY), X(CLI, OPF_LENGTH), X(STI, OPF_LENGTH), X(HLT, OPF_LENGTH),                \
-        X(PAUSE, OPF_LENGTH), X(INT, OPF_LENGTH), X(CPUID, OPF_LENGTH), X(RDMSR, OPF_LENGTH), X(WRMSR, OPF_LENGTH),    \
-        X(RDTSC, OPF_LENGTH), X(RDTSCP, OPF_LENGTH), X(RDPMC, OPF_LENGTH), X(INVD, OPF_LENGTH), X(WBINVD, OPF_LENGTH), \
-        X(XSETBV, OPF_LENGTH), X(MONITOR, OPF_LENGTH), X(MWAIT, OPF_LENGTH), X(VMCALL, OPF_LENGTH),                    \
-        X(VMMCALL, OPF_LENGTH), X(INVLPGA, OPF_LENGTH)
+#define INSN_OPS(X)                                                                                                   \
+    X(ADD, OPF_RW | OPF_LOCK), X(OR, OPF_RW | OPF_LOCK), X(ADC, OPF_RW | OPF_LOCK), X(SBB, OPF_RW | OPF_LOCK),        \
+        X(AND, OPF_RW | OPF_LOCK), X(SUB, OPF_RW | OPF_LOCK), X(XOR, OPF_RW | OPF_LOCK), X(CMP, OPF_READ),            \
+        X(ROL, OPF_RW), X(ROR, OPF_RW), X(RCL, OPF_RW), X(RCR, OPF_RW), X(SHL, OPF_RW), X(SHR, OPF_RW),               \
+        X(SAR, OPF_RW), X(BT, OPF_READ), X(BTS, OPF_RW | OPF_LOCK), X(BTR, OPF_RW | OPF_LOCK),                        \
+        X(BTC, OPF_RW | OPF_LOCK), X(INC, OPF_RW | OPF_LOCK), X(DEC, OPF_RW | OPF_LOCK), X(NOT, OPF_RW | OPF_LOCK),   \
+        X(NEG, OPF_RW | OPF_LOCK), X(TEST, OPF_READ), X(MOV, OPF_WRITE), X(MOVZX, OPF_WRITE), X(MOVSX, OPF_WRITE),    \
+        X(MOVSXD, OPF_WRITE), X(MOVNTI, OPF_WRITE | OPF_MEMORY), X(MOVBE, OPF_WRITE | OPF_MEMORY), X(BSWAP, OPF_RW),  \
+        X(CMOV, OPF_RW), X(SET, OPF_WRITE), X(IMUL2, OPF_RW), X(IMUL3, OPF_WRITE), X(BSF, OPF_RW), X(BSR, OPF_RW),    \
+        X(TZCNT, OPF_RW), X(LZCNT, OPF_RW), X(SHLD, OPF_RW), X(SHRD, OPF_RW), X(XCHG, OPF_RW | OPF_LOCK),             \
+        X(XADD, OPF_RW | OPF_LOCK), X(CMPXCHG, OPF_RW | OPF_LOCK), X(CMPXCHG8B, OPF_RW | OPF_LOCK | OPF_MEMORY),      \
+        X(MUL, OPF_READ), X(IMUL, OPF_READ), X(DIV, OPF_READ), X(IDIV, OPF_READ), X(PUSH, OPF_64),                    \
+        X(POP, OPF_WRITE | OPF_64), X(CALL, OPF_READ | OPF_64 | OPF_BRANCH), X(JMP, OPF_READ | OPF_64 | OPF_BRANCH),  \
+        X(XLAT, 0), X(SSE, OPF_MEMORY), X(MOVS, 0), X(CMPS, 0), X(STOS, 0), X(LODS, 0), X(SCAS, 0), X(INS, 0),        \
+        X(OUTS, 0), X(IN, 0), X(OUT, 0), X(READ_CR, OPF_SYSTEM), X(WRITE_CR, OPF_SYSTEM), X(READ_DR, OPF_SYSTEM),     \
+        X(WRITE_DR, OPF_SYSTEM), X(SMSW, 0), X(LMSW, OPF_SYSTEM), X(CLTS, OPF_SYSTEM),                                \
+        X(INVLPG, OPF_SYSTEM | OPF_MEMORY), X(CLI, OPF_LENGTH), X(STI, OPF_LENGTH), X(HLT, OPF_LENGTH),               \
+        X(PAUSE, OPF_LENGTH), X(INT, OPF_LENGTH), X(FAR, OPF_LENGTH), X(CPUID, OPF_LENGTH), X(RDMSR, OPF_LENGTH),     \
+        X(WRMSR, OPF_LENGTH), X(RDTSC, OPF_LENGTH), X(RDTSCP, OPF_LENGTH), X(RDPMC, OPF_LENGTH), X(INVD, OPF_LENGTH), \
+        X(WBINVD, OPF_LENGTH), X(XSETBV, OPF_LENGTH), X(MONITOR, OPF_LENGTH), X(MWAIT, OPF_LENGTH),                   \
+        X(VMCALL, OPF_LENGTH), X(VMMCALL, OPF_LENGTH), X(INVLPGA, OPF_LENGTH)
 
 enum insn_op {
     OP_NONE,

@@ -18,6 +18,7 @@
 #define W_IMMZ   0x020 /* 2 or 4 bytes by operand size */
 #define W_IMMV   0x030 /* 2, 4, 8 bytes */
 #define W_OFFSET 0x040 /* an address, instead of ModRM */
+#define W_FAR    0x050 /* a selector behind 2 or 4 bytes */
 #define W_PICK   0x100 /* the opcode alone does not tell the operation */
 #define W_PREFIX 0x800 /* may be a prefix */
 #define W_NOT64  0x300

@@ -47,6 +47,10 @@ void hvm_port_insn(struct vcpu *v, u16 port, unsigned int bytes, bool write, uns
  */
 void hvm_emulate(struct vcpu *v, const u8 *insn, unsigned int n);
 
+/* What the instruction at RIP is. False: not to be read, or none that is known. */
+struct insn;
+bool hvm_decode(struct vcpu *v, struct insn *insn);
+
 /*
  * HVM_WORK_IO is set: before interrupts are looked at on the way into the guest. True: the guest may go on. False: v
  * waits for its device model, SOFTIRQ_SCHEDULE is raised.

@@ -439,6 +439,16 @@ static void unhandleable(struct vcpu *v, const struct emulation *e)
     hvm_inject_exception(v, TRAP_UD, 0);
 }
 
+bool hvm_decode(struct vcpu *v, struct insn *insn)
+{
+    struct emulation e = {.ops = &ops, .regs = guest_regs(), .code_bytes = code_bytes(v), .cpl = hvm->cpl(v)};
+
+    if (emulate_decode(&e) != EMU_DONE)
+        return false;
+    *insn = e.insn;
+    return true;
+}
+
 static void run(struct vcpu *v)
 {
     struct hvm_vcpu_io *io = v->arch.hvm.io;

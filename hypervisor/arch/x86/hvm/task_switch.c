@@ -4,9 +4,10 @@
  * them for double faults and real operating systems of old for everything. Intel SDM vol. 3, chapter 8 "Task
  * Management" (8.3: the steps and their checks); AMD APM vol. 2, 12.4 and 15.14.1.
  */
-#include <arch/x86/emulate/emulate.h>
+#include <arch/x86/emulate/decode.h>
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/io.h>
 #include <lib/lib.h>
 
 /* A 32-bit TSS (Intel SDM vol. 3, figure 8-2). */
@@ -175,37 +176,6 @@ static bool load_segments(struct task_switch *t, const struct tss32 *to)
 
 /* ---- registers ---- */
 
-static int fetch_code(struct emulation *e, u64 linear, void *buf, unsigned int bytes)
-{
-    paddr_t gpa;
-    u32 error;
-
-    if (hvm_translate(current, linear, PFEC_FETCH | (e->cpl == 3 ? PFEC_USER : 0), &gpa, &error) ||
-        hvm_copy_from_phys(current->domain, buf, gpa, bytes))
-        return EMU_UNHANDLEABLE;
-    return EMU_DONE;
-}
-
-static void code_segment(struct emulation *e __unused, enum insn_seg seg __unused, struct emu_segment *s)
-{
-    struct hvm_segment cs;
-
-    hvm->get_segment(current, HVM_CS, &cs);
-    *s = (struct emu_segment){cs.sel, cs.attr, cs.limit, cs.base};
-}
-
-/* Length of the JMP, CALL, INT or IRET at RIP; 0: not to be had. */
-static unsigned int switching_length(struct task_switch *t)
-{
-    static const struct emulation_ops ops = {.fetch = fetch_code, .segment = code_segment};
-    struct emulation e = {.ops = &ops, .regs = t->regs, .cpl = hvm->cpl(t->v)};
-    struct hvm_segment cs;
-
-    hvm->get_segment(t->v, HVM_CS, &cs);
-    e.code_bytes = cs.attr & HVM_ATTR_DB ? 4 : 2;
-    return emulate_decode(&e) == EMU_DONE ? e.insn.length : 0;
-}
-
 static u16 selector(struct vcpu *v, enum hvm_segment_name n)
 {
     struct hvm_segment s;
@@ -309,14 +279,18 @@ void hvm_task_switch(struct vcpu *v, struct cpu_user_regs *regs, u16 sel, enum h
     struct task_switch t = {.v = v, .regs = regs, .reason = reason};
     struct hvm_segment old, tss;
     struct tss32 from, to;
+    struct insn insn;
 
     v->arch.hvm.event.valid = false; /* the switch is its delivery */
     hvm->get_segment(v, HVM_TR, &old);
     if (!find_task(&t, sel, &tss) || !access(&t, old.base, &from, sizeof(from), false) ||
         !access(&t, tss.base, &to, sizeof(to), false))
         return;
-    if (reason != HVM_SWITCH_EVENT)
-        regs->rip = (u32)(regs->rip + (length ?: switching_length(&t)));
+    if (reason != HVM_SWITCH_EVENT) { /* behind a far JMP or CALL, INT, IRET */
+        if (!length && hvm_decode(v, &insn))
+            length = insn.length;
+        regs->rip = (u32)(regs->rip + length);
+    }
     leave(&t, &from);
     if (!access(&t, old.base + 32, &from.eip, __builtin_offsetof(struct tss32, ldt) - 32, true) ||
         !link_tasks(&t, old.sel, &tss))

@@ -51,7 +51,7 @@ static __always_inline unsigned int insn_length(struct vcpu *v, const struct cpu
         if (likely(known))
             return n;
     }
-    return svm_fetch_length(v, regs, opcode, n);
+    return svm_fetch_length(v, regs);
 }
 
 static __always_inline void retire(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b, unsigned int length)
@@ -120,7 +120,7 @@ static void exit_cr(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb 
     if (svm_has(SVM_DECODE) && svm_has(SVM_NRIPS))
         length = b->exit_info1 & INFO_MOV_CR ? b->next_rip - regs->rip : 0;
     else
-        length = svm_fetch_mov_cr(v, regs, &gpr);
+        length = svm_fetch_mov_cr(v, &gpr);
     if (!length)
         hvm_emulate(v, NULL, 0);
     else if (hvm_exit_cr(v, regs, n, gpr, write))

@@ -57,12 +57,9 @@ static inline bool svm_code_valid(const struct hvm_vcpu *h) { return !(READ_ONCE
 
 /* insn.c. Does CS say 64-bit code? */
 bool svm_code64(const struct svm_vmcb *b);
-/*
- * Length of the instruction at RIP whose opcode is these n bytes (in the order of memory, from the lowest byte of
- * `opcode` on), for CPUs that do not save the next RIP. 0: its bytes do not say so (any more), or cannot be read.
- */
-unsigned int svm_fetch_length(struct vcpu *v, const struct cpu_user_regs *regs, u32 opcode, unsigned int n);
-/* The same for MOV to or from CR, with the number of its general register. 0: no plain one. */
-unsigned int svm_fetch_mov_cr(struct vcpu *v, const struct cpu_user_regs *regs, unsigned int *gpr);
+/* Length of the instruction at RIP, for CPUs that do not save the next RIP. 0: it cannot be read, or is none. */
+unsigned int svm_fetch_length(struct vcpu *v, const struct cpu_user_regs *regs);
+/* The same for MOV to or from CR, with the number of its general register. 0: not that. */
+unsigned int svm_fetch_mov_cr(struct vcpu *v, unsigned int *gpr);
 
 #endif
