@@ -125,7 +125,12 @@ void hvm_exit_nested_fault(struct vcpu *v, paddr_t gpa, unsigned int access, con
 {
     switch (p2m_fault(v->domain, gpa, access)) {
     case P2M_FAULT_RETRY: break;
-    case P2M_FAULT_MMIO: hvm_emulate(v, insn, n); break;
+    case P2M_FAULT_MMIO:
+        if (v->arch.hvm.event.valid) /* an event's way into the guest leads through no memory: no instruction does it */
+            hvm_inject_exception(v, TRAP_GP, 0);
+        else
+            hvm_emulate(v, insn, n);
+        break;
     case P2M_FAULT_VIOLATION:
         domain_crash(v->domain, "access %#x to guest address %#lx, which nobody may access so", access, gpa);
     }
