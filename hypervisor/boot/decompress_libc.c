@@ -44,7 +44,7 @@ unsigned long long __init ZSTD_trace_decompress_begin(const void *context __unus
 
 void __init ZSTD_trace_decompress_end(unsigned long long trace __unused, const void *result __unused) {}
 
-/* In place of zstd's decoders for what came before its format 1.0 (Makefile): nothing that we hand it begins like that. */
+/* In place of zstd's decoders of its formats before 1.0 (Makefile): nothing that we hand it begins like those. */
 size_t __init zstd_old_format(void) { return (size_t)-10; /* ZSTD_error_prefix_unknown */ }
 
 void __init __noreturn __stack_chk_fail(void) { panic("a decoder overran its stack"); }
