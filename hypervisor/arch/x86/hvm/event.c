@@ -92,18 +92,18 @@ bool hvm_step_over(struct vcpu *v, struct cpu_user_regs *regs)
 
 /* ---- delivery ---- */
 
-/* Takes what comes first of all that can be delivered now: true if there was something. */
+/* Takes what comes first of all that can be delivered now: true if it was the upcall. */
 static bool deliver_one(struct vcpu *v)
 {
     struct hvm_vcpu *h = &v->arch.hvm;
     struct hvm_event e = {.valid = true};
+    struct hvm_interrupt i = {};
     unsigned int shadow;
-    struct hvm_interrupt i;
 
     if (h->event.valid) {
         h->event.valid = false;
         hvm->inject(v, &h->event);
-        return true;
+        return false;
     }
     shadow = hvm->get_shadow(v);
     if (v->nmi_pending && !shadow) {
@@ -118,18 +118,21 @@ static bool deliver_one(struct vcpu *v)
         return false;
     }
     hvm->inject(v, &e);
-    return true;
+    return i.source == HVM_INTERRUPT_UPCALL && e.type == HVM_EVENT_INTERRUPT;
 }
 
-/* What cannot be delivered now makes the guest exit when it can. An upcall is told once, until the guest has looked. */
+/*
+ * What cannot be delivered now makes the guest exit when it can. An upcall is told once, until the guest has looked; one
+ * that comes second, behind an exception, must not be forgotten: nobody tells it again.
+ */
 static void deliver(struct vcpu *v)
 {
     struct hvm_interrupt i;
-    bool one = deliver_one(v);
+    bool upcall = deliver_one(v);
 
     if (v->nmi_pending)
         hvm->request_window(v, HVM_WINDOW_NMI);
-    if (one ? platform_device_interrupt(v, &i) : platform_interrupt(v, &i))
+    if (upcall ? platform_device_interrupt(v, &i) : platform_interrupt(v, &i))
         hvm->request_window(v, HVM_WINDOW_INTERRUPT);
 }
 
