@@ -122,8 +122,8 @@ static bool deliver_one(struct vcpu *v)
 }
 
 /*
- * What cannot be delivered now makes the guest exit when it can. An upcall is told once, until the guest has looked; one
- * that comes second, behind an exception, must not be forgotten: nobody tells it again.
+ * What cannot be delivered now makes the guest exit when it can. An upcall is told once, until the guest has looked;
+ * one that comes second, behind an exception, must not be forgotten: nobody tells it again.
  */
 static void deliver(struct vcpu *v)
 {
