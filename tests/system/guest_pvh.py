@@ -23,5 +23,6 @@ guest_pvh.__doc__ = "A stock PVH guest with 1 vCPU: ping, TCP and disk, by check
 guest_pvh_smp.__doc__ = "The same with 4 vCPUs."
 
 TESTS = {"guest-pvh": guest_pvh, "guest-pvh-smp": guest_pvh_smp}
-# Its guest comes up and then waits for ever somewhere in its work: docs/status.md.
-LONG = {"guest-pvh-smp"}
+# QEMU 7.2 loses an interrupt of the host now and then while such guests run (arch_idle_wait); how often that still stops a run
+# is not known yet.
+LONG = {"guest-pvh", "guest-pvh-smp"}
