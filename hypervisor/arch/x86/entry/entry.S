@@ -20,6 +20,7 @@
  *
  * Clobbers on the way to C: %rax, %rbx (then: the current vCPU), flags. The way out restores all from the frame.
  */
+#include <arch/x86/entry/frame.h>
 #include <asm/asm-offsets.h>
 #include <asm/asm.h>
 #include <asm/layout.h>
@@ -27,55 +28,11 @@
 
         .section .text.entry, "ax", @progbits
 
-/* ---- the frame ------------------------------------------------------------------------------------------- */
-
-.macro SAVE_REGS
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
-.endm
-
-.macro RESTORE_REGS
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rax
-        pop     %rcx
-        pop     %rdx
-        pop     %rsi
-        pop     %rdi
-.endm
-
 /* Mitigations on entry from a guest: cpu/spec_ctrl.c decides which. All registers but %rax live. */
 .macro SPEC_ENTRY
         testb   $SCF_RSB, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_filled\@
-        /* 32 calls fill the return stack with addresses of traps. */
-        .rept   32
-        call    1f
-        int3
-1:
-        .endr
-        add     $32 * 8, %rsp
+        FILL_RSB
 .Lspec_filled\@:
         testb   $SCF_ENTRY_MASK, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_done\@

@@ -7,6 +7,7 @@
  * guest exit at once, because EFLAGS.IF stays set and V_INTR_MASKING makes it count. The guest's segments FS, GS, TR, LDTR and its
  * system call MSRs stay in the CPU while its vCPU is current, so our exceptions and interrupts come by an IDT that needs no TSS.
  */
+#include <arch/x86/entry/frame.h>
 #include <asm/asm-offsets.h>
 #include <asm/asm.h>
 #include <asm/layout.h>
@@ -48,48 +49,15 @@ svm_run:
         jnz     svm_spec_exit
 svm_spec_exit_done:
         mov     VCPU_vmcb_pa(%rbx), %rax
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        add     $8, %rsp
-        pop     %rcx
-        pop     %rdx
-        pop     %rsi
-        pop     %rdi
+        RESTORE_REGS rax=0
 
         vmrun   %rax
 
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        SAVE_REGS
         /* Returns of ours must not go where the guest's calls came from. */
         testb   $SCF_HVM_RSB, CPUINFO_spec_ctrl_flags(%rsp)
         jz      2f
-        .rept   32
-        call    1f
-        int3
-1:
-        .endr
-        add     $32 * 8, %rsp
+        FILL_RSB
 2:      testb   $SCF_HVM_ENTRY_MASK, CPUINFO_spec_ctrl_flags(%rsp)
         jnz     svm_spec_enter
 svm_spec_enter_done:

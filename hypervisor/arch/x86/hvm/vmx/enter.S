@@ -7,6 +7,7 @@
  * RSP and RFLAGS go through guest_regs, so that all that handles exits finds them there. The exit loads our CR3, GDTR, IDTR and TR; an
  * interrupt that caused it is still to be delivered, an NMI is raised again (exit.c).
  */
+#include <arch/x86/entry/frame.h>
 #include <asm/asm-offsets.h>
 #include <asm/asm.h>
 #include <asm/layout.h>
@@ -56,21 +57,7 @@ vmx_spec_exit_done:
         mov     %rcx, %cr2
         /* Pops leave the flags alone. */
         cmpb    $0, VMX_launched(%rax)
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rax
-        pop     %rcx
-        pop     %rdx
-        pop     %rsi
-        pop     %rdi
+        RESTORE_REGS
         jne     1f
         vmlaunch
         jmp     vmx_refused
@@ -87,30 +74,11 @@ vmx_refused:
 
 /* HOST_RIP; HOST_RSP is &guest_regs.error_code. */
 SYM_CODE(vmx_exit_stub)
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        SAVE_REGS
         /* Returns of ours must not go where the guest's calls came from. */
         testb   $SCF_HVM_RSB, CPUINFO_spec_ctrl_flags(%rsp)
         jz      2f
-        .rept   32
-        call    1f
-        int3
-1:
-        .endr
-        add     $32 * 8, %rsp
+        FILL_RSB
 2:      testb   $SCF_HVM_ENTRY_MASK, CPUINFO_spec_ctrl_flags(%rsp)
         jnz     vmx_spec_enter
 vmx_spec_enter_done:
