@@ -93,9 +93,7 @@ void uuid_make(uint8_t *uuid)
  * Keys that make another guest than the one that would be built without them, and that are not
  * built: better no guest than a different one.
  */
-static const struct {
-    const char *key, *why;
-} refused[] = {
+static const struct refused_key refused[] = {
     {"bootloader", "bootloaders are not supported by this version: name kernel= and ramdisk="},
     {"pci", "passing PCI devices through is not supported by this version"},
     {"vfb", "virtual frame buffers are not supported by this version"},
@@ -118,26 +116,7 @@ static const struct {
     {"e820_host", "e820_host is not supported by this version"},
 };
 
-static int check_refused(struct parse *p)
-{
-    for (size_t i = 0; i < COUNT(refused); i++) {
-        const char *s;
-        long v;
-        int entries;
-
-        /* Empty lists, empty strings and 0 ask for nothing. */
-        if (!keys_line(&p->keys, refused[i].key))
-            continue;
-        if (!xlu_cfg_get_list(p->x, refused[i].key, NULL, &entries, 1) && !entries)
-            continue;
-        if (!xlu_cfg_get_string(p->x, refused[i].key, &s, 1) && !*s)
-            continue;
-        if (!xlu_cfg_get_long(p->x, refused[i].key, &v, 1) && !v)
-            continue;
-        return parse_bad(p, refused[i].key, refused[i].why);
-    }
-    return 0;
-}
+static int check_refused(struct parse *p) { return parse_refused(p, refused, COUNT(refused), NULL); }
 
 const char *guest_type_name(enum guest_type t) { return t == GUEST_PV ? "pv" : t == GUEST_PVH ? "pvh" : "hvm"; }
 

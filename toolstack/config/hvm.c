@@ -19,9 +19,7 @@
 #define CIRRUS_MB 8
 #define STDVGA_MB 16
 
-static const struct {
-    const char *key, *why;
-} refused[] = {
+static const struct refused_key refused[] = {
     {"nestedhvm", "nested virtualization is not supported by this version"},
     {"viridian", "Hyper-V (viridian) interfaces are not supported by this version"},
     {"sdl", "SDL displays are not supported: use vnc=1"},
@@ -37,26 +35,6 @@ static const struct {
     {"soundhw", "sound cards are not supported by this version"},
     {"vendor_device", "vendor devices are not supported by this version"},
 };
-
-static int check_refused(struct parse *p)
-{
-    for (size_t i = 0; i < COUNT(refused); i++) {
-        const char *s;
-        long v;
-        int entries;
-
-        if (!keys_line(&p->keys, refused[i].key))
-            continue;
-        if (!xlu_cfg_get_list(p->x, refused[i].key, NULL, &entries, 1) && !entries)
-            continue;
-        if (!xlu_cfg_get_string(p->x, refused[i].key, &s, 1) && (!*s || !strcmp(s, "none")))
-            continue;
-        if (!xlu_cfg_get_long(p->x, refused[i].key, &v, 1) && !v)
-            continue;
-        return parse_bad(p, refused[i].key, refused[i].why);
-    }
-    return 0;
-}
 
 static int take_platform(struct parse *p)
 {
@@ -196,7 +174,7 @@ int hvm_take(struct parse *p)
 
     c->apic = c->pae = c->nx = true;
     c->timer_mode = HVMPTM_no_delay_for_missed_ticks;
-    if (check_refused(p) < 0 || take_platform(p) < 0)
+    if (parse_refused(p, refused, COUNT(refused), "none") < 0 || take_platform(p) < 0)
         return -1;
     if (g->max_vcpus > HVM_MAX_VCPUS)
         return parse_bad(p, keys_line(&p->keys, "maxvcpus") ? "maxvcpus" : "vcpus",

@@ -106,3 +106,23 @@ int parse_choice(struct parse *p, const char *key, const char *const *names, uns
     free(v);
     return rc;
 }
+
+int parse_refused(struct parse *p, const struct refused_key *list, unsigned int count, const char *nothing)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        const char *s;
+        long v;
+        int entries;
+
+        if (!keys_line(&p->keys, list[i].key))
+            continue;
+        if (!xlu_cfg_get_list(p->x, list[i].key, NULL, &entries, 1) && !entries)
+            continue;
+        if (!xlu_cfg_get_string(p->x, list[i].key, &s, 1) && (!*s || (nothing && !strcmp(s, nothing))))
+            continue;
+        if (!xlu_cfg_get_long(p->x, list[i].key, &v, 1) && !v)
+            continue;
+        return parse_bad(p, list[i].key, list[i].why);
+    }
+    return 0;
+}

@@ -39,6 +39,14 @@ int parse_strings(struct parse *p, const char *key, char ***to, unsigned int *co
 /* The key's value is one of the `count` names: its index. */
 int parse_choice(struct parse *p, const char *key, const char *const *names, unsigned int count, unsigned int *to);
 
+/* Keys that we know and have nothing for, each with the reason. */
+struct refused_key {
+    const char *key, *why;
+};
+/* Complains of the first of them that asks for something: empty lists, empty strings and 0 do not, nor does the word
+ * `nothing` if it is not NULL. */
+int parse_refused(struct parse *p, const struct refused_key *list, unsigned int count, const char *nothing);
+
 /* Keys of PVH and HVM guests (hvm.c) and cpuid= (cpuid.c). */
 int hvm_take(struct parse *p);
 void hvm_free(struct hvm_config *c);
