@@ -5,6 +5,7 @@
  * pushing of registers is in trap.c.  Frame layouts: <xen/arch-x86/xen-x86_64.h>; the order in which
  * the hypervisor pushes (rcx, r11, [error code], rip, cs, rflags, rsp, ss) is the PV ABI's.
  */
+#include <lib/frame64.h>
 #include <xen/elfnote.h>
 #include <xen/features.h>
 
@@ -112,79 +113,10 @@ failsafe_callback:
     pushq $0
     pushq $VEC_FAILSAFE
 
-trap_common:
-    cld
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    mov %rsp, %rdi
-    mov %rsp, %rbx
-    and $~15, %rsp
-    call trap_dispatch
-    mov %rbx, %rsp
-    .globl trap_return
-trap_return:
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    add $16, %rsp
+TRAP_COMMON
     pushq $0
     jmp hypercall_page + HC_IRET * 32
 
-/*
- * void user_switch(struct regs *regs, uint64_t *save): leave to the state in regs; comes back when
- * trap_dispatch() meets a trap from user mode and calls user_return() with the saved stack pointer.
- */
-    .globl user_switch
-user_switch:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    mov %rsp, (%rsi)
-    sub $176, %rsp
-    mov %rdi, %rsi
-    mov %rsp, %rdi
-    mov $22, %ecx
-    rep movsq
-    jmp trap_return
-
-/* void user_return(uint64_t saved): continue after the user_switch() that saved this pointer. */
-    .globl user_return
-user_return:
-    mov %rdi, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    ret
+USER_SWITCH
 
     .section .note.GNU-stack, "", @progbits

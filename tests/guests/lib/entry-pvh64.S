@@ -5,6 +5,7 @@
  * one stub per vector, and the way into and out of guest user mode.
  * PVH: <xen/arch-x86/hvm/start_info.h>; modes: AMD APM volume 2, chapter 14.
  */
+#include <lib/frame64.h>
 #include <xen/elfnote.h>
 
 #define STACK_SIZE 32768
@@ -186,80 +187,11 @@ vec = 0
 vec = vec + 1
 .endr
 
-trap_common:
-    cld
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    mov %rsp, %rdi
-    mov %rsp, %rbx
-    and $~15, %rsp
-    call trap_dispatch
-    mov %rbx, %rsp
-    .globl trap_return
-trap_return:
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    add $16, %rsp
+TRAP_COMMON
     .globl trap_iret
 trap_iret:
     iretq
 
-/*
- * void user_switch(struct regs *regs, unsigned long *save): leave to the state in regs; comes back
- * when trap_dispatch() meets a trap from user mode and calls user_return() with the saved stack pointer.
- */
-    .globl user_switch
-user_switch:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    mov %rsp, (%rsi)
-    sub $176, %rsp
-    mov %rdi, %rsi
-    mov %rsp, %rdi
-    mov $22, %ecx
-    rep movsq
-    jmp trap_return
-
-/* void user_return(unsigned long saved): continue after the user_switch() that saved this pointer. */
-    .globl user_return
-user_return:
-    mov %rdi, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    ret
+USER_SWITCH
 
     .section .note.GNU-stack, "", @progbits
