@@ -119,7 +119,8 @@ def daemons_return(context):
             dom0.wait_for(f"{tool} domid busy >/dev/null 2>&1", 30)
             lines = int(dom0.run(f"wc -l <{log}"))
             dom0.wait_for(f"[ $(wc -l <{log}) -gt $(({lines} + 3)) ]", 60)
-            context.require(_state(context, dom0, "busy"), f"the guest is gone after the {name} daemon was killed")
+            context.require(_state(context, dom0, "busy") is not None,
+                            f"the guest is gone after the {name} daemon was killed")
         dom0.run(f"{tool} shutdown -w busy", 120)
         _gone(context, dom0, "busy")
         _start(context, dom0, "next", COUNT)
