@@ -119,11 +119,8 @@ long hypercall_unknown(const char *family, unsigned long op, long err)
     /* One bit an operation of a family, found by a small hash: a collision costs a line in the log,
      * no more. */
     static unsigned long logged[BITS_TO_LONGS(1024)];
-    unsigned int h = op;
 
-    for (const char *p = family; *p; p++)
-        h = h * 31 + *p;
-    if (!test_and_set_bit(h % 1024, logged))
+    if (!test_and_set_bit(((unsigned long)family * 31 + op) % 1024, logged))
         log_debug("d%d: %s operation %lu is not implemented\n", current->domain->id, family, op);
     return err;
 }
