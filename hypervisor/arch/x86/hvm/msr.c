@@ -60,11 +60,10 @@ static u64 *kept(struct vcpu *v, u32 msr)
 }
 
 /* Those that software that knows a CPU of this vendor reads without asking first. */
-static int read_facts(struct vcpu *v, u32 msr, u64 *value)
+static int read_facts(u32 msr, u64 *value)
 {
     *value = 0;
     switch (msr) {
-    case MSR_MTRR_CAP: *value = MTRR_CAP; return guest_cpu_has(v->domain, MTRR) ? 0 : -EINVAL;
     case MSR_UCODE_REV:
     case MSR_MCG_CAP: /* no banks: machine checks are the host's */
     case MSR_MCG_STATUS:
@@ -94,6 +93,7 @@ int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
     case MSR_PAT: *value = v->arch.hvm.pat; return 0;
     case MSR_TSC_AUX: *value = v->arch.tsc_aux; return guest_cpu_has(v->domain, RDTSCP) ? 0 : -EINVAL;
     case MSR_TSC_ADJUST: *value = v->arch.hvm.tsc_adjust; return 0;
+    case MSR_MTRR_CAP: *value = MTRR_CAP; return guest_cpu_has(v->domain, MTRR) ? 0 : -EINVAL;
     case MSR_SPEC_CTRL: *value = v->arch.hvm.spec_ctrl; return has_spec_ctrl(v->domain) ? 0 : -EINVAL;
     case MSR_APIC_BASE:
     case MSR_TSC_DEADLINE:
@@ -102,7 +102,7 @@ int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
     place = kept(v, msr);
     if (place)
         *value = *place;
-    return place || hvm->get_msr(v, msr, value) ? 0 : read_facts(v, msr, value);
+    return place || hvm->get_msr(v, msr, value) ? 0 : read_facts(msr, value);
 }
 
 /* ---- writes ---- */
@@ -197,7 +197,7 @@ static int write_facts(struct vcpu *v, u32 msr, u64 value)
     case MSR_NB_CFG:
     case MSR_K8_INT_PENDING:
     case MSR_DE_CFG: return vendor_is_amd() ? 0 : -EINVAL;
-    default: return read_facts(v, msr, &now) || now != value ? -EINVAL : 0;
+    default: return hvm_msr_read(v, msr, &now) || now != value ? -EINVAL : 0;
     }
 }
 

@@ -30,23 +30,25 @@ typedef void (*exit_handler)(struct vcpu *v, struct cpu_user_regs *regs, struct 
 #define INSN_XSETBV  0xd1010f, 3
 
 /*
- * Length of the instruction that exited. Where the CPU does not tell, mostly the page of the last one has the opcode at
- * RIP and all is said; 64-bit code, whose RIP is the linear address. Whoever takes the page from the domain makes all
- * its vCPUs forget it, then waits for an interrupt of ours (p2m_flush).
+ * Length of the instruction that exited. Where the CPU does not tell, mostly a page that is remembered has the opcode
+ * at RIP and all is said; 64-bit code, whose RIP is the linear address. Whoever takes the page from the domain makes
+ * all its vCPUs forget it, then waits for an interrupt of ours (p2m_flush).
  */
 static __always_inline unsigned int insn_length(struct vcpu *v, const struct cpu_user_regs *regs,
                                                 const struct svm_vmcb *b, u32 opcode, unsigned int n)
 {
     struct hvm_vcpu *h = &v->arch.hvm;
-    unsigned long offset = regs->rip - h->code_page;
+    const struct hvm_code *c;
+    unsigned long offset;
     bool known;
 
     if (likely(svm_has(SVM_NRIPS)))
         return b->next_rip - regs->rip;
-    if (likely(offset <= PAGE_SIZE - sizeof(u32) && h->code && h->code_cr3 == b->cr3 &&
-               b->segment[HVM_CS].attr & HVM_ATTR_L)) {
+    c = svm_code_place(h, regs->rip);
+    offset = regs->rip - c->address;
+    if (likely(offset <= PAGE_SIZE - sizeof(u32) && c->cr3 == b->cr3 && b->segment[HVM_CS].attr & HVM_ATTR_L)) {
         irq_disable();
-        known = svm_code_valid(h) && !((*(const u32 *)(h->code + offset) ^ opcode) & ((1U << n * 8) - 1));
+        known = svm_code_valid(h) && !((*(const u32 *)(c->page + offset) ^ opcode) & ((1U << n * 8) - 1));
         irq_enable();
         if (likely(known))
             return n;
@@ -56,9 +58,9 @@ static __always_inline unsigned int insn_length(struct vcpu *v, const struct cpu
 
 static __always_inline void retire(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b, unsigned int length)
 {
-    regs->rip += length;
-    if (unlikely(!(b->segment[HVM_CS].attr & HVM_ATTR_L)))
-        regs->rip = (u32)regs->rip;
+    u64 rip = regs->rip + length;
+
+    regs->rip = likely(b->segment[HVM_CS].attr & HVM_ATTR_L) ? rip : (u32)rip;
     b->shadow = 0;
     if (unlikely(regs->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF)))
         hvm_insn_stepped(v, regs);
@@ -273,41 +275,42 @@ static const exit_handler handlers[EXIT_NR] = {
     [EXIT_MCOMMIT] = exit_undefined,
 };
 
+static __always_inline void dispatch(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
+{
+    if (likely(b->exit_code < EXIT_NR) && likely(handlers[b->exit_code]))
+        handlers[b->exit_code](v, regs, b);
+    else if (b->exit_code == EXIT_NPF)
+        exit_npf(v, regs, b);
+    else
+        domain_crash(v->domain, "VMEXIT %#lx, %#lx %#lx: not one that was asked for", (long)b->exit_code,
+                     (long)b->exit_info1, (long)b->exit_info2);
+}
+
 /* An event was on its way into the guest: it is delivered again, except the software's own, whose instruction is
  * executed again. */
-static void interrupted_delivery(struct vcpu *v, const struct svm_vmcb *b)
+static __noinline void exit_in_delivery(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
 {
     u64 e = b->exit_int_info;
 
     svm_take_back_interrupt(v);
-    if (by_software(e))
-        return;
-    v->arch.hvm.event = (struct hvm_event){.valid = true,
-                                           .vector = e,
-                                           .type = EVENT_TYPE(e),
-                                           .has_error = e & EVENT_ERROR,
-                                           .error = e & EVENT_ERROR ? e >> 32 : 0};
-    hvm_set_work(v, HVM_WORK_EVENT);
-}
-
-static void exit_unknown(struct vcpu *v, const struct svm_vmcb *b)
-{
-    domain_crash(v->domain, "VMEXIT %#lx, %#lx %#lx: not one that was asked for", (long)b->exit_code,
-                 (long)b->exit_info1, (long)b->exit_info2);
+    if (!by_software(e)) {
+        v->arch.hvm.event = (struct hvm_event){.valid = true,
+                                               .vector = e,
+                                               .type = EVENT_TYPE(e),
+                                               .has_error = e & EVENT_ERROR,
+                                               .error = e & EVENT_ERROR ? e >> 32 : 0};
+        hvm_set_work(v, HVM_WORK_EVENT);
+    }
+    dispatch(v, regs, b);
 }
 
 void svm_exit(struct vcpu *v, struct cpu_user_regs *regs)
 {
     struct svm_vmcb *b = v->arch.hvm.svm.vmcb;
-    u64 code = b->exit_code;
 
     b->clean = svm_clean;
     if (unlikely(b->exit_int_info & EVENT_VALID))
-        interrupted_delivery(v, b);
-    if (likely(code < EXIT_NR) && likely(handlers[code]))
-        handlers[code](v, regs, b);
-    else if (code == EXIT_NPF)
-        exit_npf(v, regs, b);
+        exit_in_delivery(v, regs, b);
     else
-        exit_unknown(v, b);
+        dispatch(v, regs, b);
 }

@@ -52,10 +52,16 @@ void svm_debug_load(struct vcpu *v);
 /* The interrupt that was given to the CPU and not delivered, if any, is the neutral part's again. */
 void svm_take_back_interrupt(struct vcpu *v);
 
-/* May hvm_vcpu.code be read? Interrupts off. */
+/* May what hvm_vcpu.code leads to be read? Interrupts off. */
 static inline bool svm_code_valid(const struct hvm_vcpu *h) { return !(READ_ONCE(h->work) & HVM_WORK_TLB); }
+static inline struct hvm_code *svm_code_place(struct hvm_vcpu *h, u64 rip)
+{
+    return (void *)h->code + (rip / (PAGE_SIZE / sizeof(*h->code)) & sizeof(*h->code) * (HVM_CODE_PAGES - 1));
+}
 
-/* insn.c. Does CS say 64-bit code? */
+/* insn.c. All pages of code are forgotten. */
+void svm_code_forget(struct vcpu *v);
+/* Does CS say 64-bit code? */
 bool svm_code64(const struct svm_vmcb *b);
 /* Length of the instruction at RIP, for CPUs that do not save the next RIP. 0: it cannot be read, or is none. */
 unsigned int svm_fetch_length(struct vcpu *v, const struct cpu_user_regs *regs);

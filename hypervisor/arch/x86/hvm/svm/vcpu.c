@@ -88,6 +88,7 @@ static int create(struct vcpu *v)
         return -ENOMEM;
     v->arch.hvm.svm.vmcb = b;
     v->arch.hvm.svm.vmcb_pa = virt_to_paddr(b);
+    svm_code_forget(v);
     for (unsigned int i = 0; i < ARRAY_SIZE(always); i++)
         svm_intercept(b, always[i], true);
     intercept_debug(b, true);
@@ -372,7 +373,7 @@ void svm_entry_work(struct vcpu *v)
     u8 work = __atomic_exchange_n(&v->arch.hvm.work, 0, __ATOMIC_SEQ_CST);
 
     if (work & HVM_WORK_TLB) {
-        v->arch.hvm.code = NULL;
+        svm_code_forget(v);
         svm_asid_flush(v);
     }
     hvm_entry_work(v, work);

@@ -69,6 +69,15 @@ struct hvm_kept_walk {
 #define HVM_KEEP_NONE  ~0UL       /* va: no hypercall runs */
 #define HVM_KEEP_EMPTY (~0UL - 1) /* va: one does, nothing is kept yet */
 
+/* A page that instructions came from: where we see it, its linear address, and the tables that said so. */
+struct hvm_code {
+    const u8 *page;
+    u64 address, cr3;
+    u64 unused; /* an index is a shift */
+};
+#define HVM_CODE_PAGES 4
+#define HVM_CODE_NONE  ~0UL /* cr3: no guest has that one */
+
 /* The state that only an HVM vCPU has. Written by itself, or by others while it is paused, except work. */
 struct hvm_vcpu {
     u8 work;
@@ -91,9 +100,7 @@ struct hvm_vcpu {
     bool compat;
     void *compat_args;
 
-    /* A cached translation of the page that instructions came from last; NULL: none (svm/insn.c). */
-    const u8 *code;
-    u64 code_page, code_cr3;
+    struct hvm_code code[HVM_CODE_PAGES]; /* svm/insn.c; a page's place is told by the low bits of its number */
 
     struct hvm_kept_walk kept[2];
 
