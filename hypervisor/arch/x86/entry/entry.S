@@ -36,28 +36,26 @@
 .Lspec_filled\@:
         testb   $SCF_ENTRY_MASK, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_done\@
+        jns     .Lspec_ibrs\@
+        /* An isolated guest's own root, in which all of ours is mapped. */
+        mov     CPUINFO_root_cr3(%rsp), %rax
+        mov     %rax, %cr3
+        testb   $SCF_IBRS_ENTRY, CPUINFO_spec_ctrl_flags(%rsp)
+        jz      .Lspec_done\@
+.Lspec_ibrs\@:
         call    spec_ctrl_enter
 .Lspec_done\@:
 .endm
 
-/*
- * An isolated guest's own root, in which all of ours is mapped; SPEC_CTRL = IBRS. Keeps the argument registers of a hypercall: the
- * frame has the originals.
- */
+/* SPEC_CTRL = IBRS. Keeps the argument registers of a hypercall: the frame has the originals. */
 SYM_CODE(spec_ctrl_enter)
-        testb   $SCF_XPTI, 8 + CPUINFO_spec_ctrl_flags(%rsp)
-        jz      1f
-        mov     8 + CPUINFO_root_cr3(%rsp), %rax
-        mov     %rax, %cr3
-1:      testb   $SCF_IBRS_ENTRY, 8 + CPUINFO_spec_ctrl_flags(%rsp)
-        jz      2f
         mov     $MSR_SPEC_CTRL, %ecx
         mov     $SPEC_CTRL_IBRS, %eax
         xor     %edx, %edx
         wrmsr
         mov     8 + UREGS_rcx(%rsp), %rcx
         mov     8 + UREGS_rdx(%rsp), %rdx
-2:      ret
+        ret
 
 /* ---- SYSCALL ------------------------------------------------------------------------------------------------ */
 
@@ -168,7 +166,25 @@ no_event:
 
 restore_guest:
         testb   $SCF_EXIT_MASK, CPUINFO_spec_ctrl_flags(%rsp)
-        jnz     spec_exit
+        jz      spec_exit_done
+        jns     spec_exit_msrs
+        /*
+         * An isolated guest's copy of its root is mostly that of the last time, and still good. From the load of CR3 on only this
+         * section and the top page of the stack area are mapped.
+         */
+        mov     VCPU_cr3(%rbx), %rax
+        cmp     %rax, CPUINFO_root_cr3(%rsp)
+        jne     spec_exit_copy
+        mov     VCPU_domain(%rbx), %rax
+        mov     DOMAIN_root_version(%rax), %rax
+        cmp     %rax, CPUINFO_root_version(%rsp)
+        jne     spec_exit_copy
+        mov     CPUINFO_copy_cr3(%rsp), %r12
+spec_exit_cr3:
+        testb   $(SCF_EXIT_MASK & ~SCF_XPTI), CPUINFO_spec_ctrl_flags(%rsp)
+        jz      1f
+        call    spec_ctrl_exit
+1:      mov     %r12, %cr3
 spec_exit_done:
         testl   $TRAP_SYSCALL, UREGS_entry_vector(%rsp)
         jz      iret_guest
@@ -210,27 +226,6 @@ guest_exit_work:
         call    pv_exit_work
         jmp     ret_to_guest
 
-/*
- * An isolated guest's copy of its root is mostly that of the last time, and still good. From the load of CR3 on only this section
- * and the top page of the stack area are mapped.
- */
-spec_exit:
-        testb   $SCF_XPTI, CPUINFO_spec_ctrl_flags(%rsp)
-        jz      spec_exit_msrs
-        mov     CPUINFO_copy_cr3(%rsp), %r12
-        mov     VCPU_cr3(%rbx), %rax
-        cmp     %rax, CPUINFO_root_cr3(%rsp)
-        jne     spec_exit_copy
-        mov     VCPU_domain(%rbx), %rax
-        mov     DOMAIN_root_version(%rax), %rax
-        cmp     %rax, CPUINFO_root_version(%rsp)
-        jne     spec_exit_copy
-spec_exit_cr3:
-        testb   $(SCF_EXIT_MASK & ~SCF_XPTI), CPUINFO_spec_ctrl_flags(%rsp)
-        jz      1f
-        call    spec_ctrl_exit
-1:      mov     %r12, %cr3
-        jmp     spec_exit_done
 spec_exit_copy:
         call    isolate_root
         mov     %rax, %r12

@@ -118,7 +118,7 @@ static __always_inline void bounce_to(struct vcpu *v, struct cpu_user_regs *regs
     bounce(v, regs, to->address, to->masks_events ? how | MASKS_EVENTS : how, 0);
 }
 
-void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector, u32 error_code)
+static __always_inline void inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector, u32 error_code)
 {
     const struct trap_info *ti = &v->arch.pv.traps[vector];
     unsigned int how = ti->flags & 4 ? MASKS_EVENTS : 0;
@@ -129,12 +129,17 @@ void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vec
         bounce(v, regs, ti->address, how, 0);
 }
 
+void pv_inject_trap(struct vcpu *v, struct cpu_user_regs *regs, unsigned int vector, u32 error_code)
+{
+    inject_trap(v, regs, vector, error_code);
+}
+
 void pv_inject_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 error_code)
 {
     if (v->arch.pv.kernel_mode)
         error_code &= ~PFEC_USER;
     v->info->arch.cr2 = cr2;
-    pv_inject_trap(v, regs, TRAP_PF, error_code);
+    inject_trap(v, regs, TRAP_PF, error_code);
 }
 
 void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs) { bounce_to(v, regs, CALLBACKTYPE_syscall, 0); }

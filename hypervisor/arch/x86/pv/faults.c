@@ -20,24 +20,37 @@ static bool in_ldt_window(const struct vcpu *v, unsigned long va)
     return va >= start && va < start + 16 * PAGE_SIZE;
 }
 
-void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2)
+/* Present and written to: perhaps one of the kernel's own page tables. */
+static __noinline void write_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 code)
 {
-    u32 code = regs->error_code;
+    if (!v->arch.pv.kernel_mode || !pv_ptwr_fault(regs, cr2))
+        pv_inject_page_fault(v, regs, cr2, code);
+}
 
-    if (unlikely(cpu_info()->spec_ctrl_flags & SCF_XPTI) && isolate_stale(v))
-        return;
-    if (likely(guest_address_ok(cr2))) {
-        /* Present, written to, by the kernel: perhaps one of its own page tables. */
-        if ((code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH)) == (PFEC_PRESENT | PFEC_WRITE) &&
-            v->arch.pv.kernel_mode && pv_ptwr_fault(regs, cr2))
-            return;
-    } else if (!(code & PFEC_USER) && in_ldt_window(v, cr2)) {
+/* In our part of the address space. */
+static __noinline void hole_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 code)
+{
+    if (!(code & PFEC_USER) && in_ldt_window(v, cr2)) {
         if (pv_ldt_fault(v, cr2))
             return;
         /* The guest knows the place by the address that it gave us. */
         cr2 = v->arch.pv.ldt_base + (cr2 - LDT_WINDOW((unsigned long)v->id));
     }
     pv_inject_page_fault(v, regs, cr2, code);
+}
+
+void guest_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2)
+{
+    u32 code = regs->error_code;
+
+    if (unlikely(cpu_info()->spec_ctrl_flags & SCF_XPTI) && isolate_stale(v))
+        return;
+    if (unlikely(!guest_address_ok(cr2)))
+        hole_fault(v, regs, cr2, code);
+    else if ((code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH)) == (PFEC_PRESENT | PFEC_WRITE))
+        write_fault(v, regs, cr2, code);
+    else
+        pv_inject_page_fault(v, regs, cr2, code);
 }
 
 /* INT n: the IDT's gates are ours, whether the guest's program may use its own, its trap table

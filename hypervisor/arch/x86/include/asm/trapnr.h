@@ -111,13 +111,14 @@
 #define EFER_NX  0x800
 
 /* cpu_info.spec_ctrl_flags */
-#define SCF_RSB            0x01 /* refill the return stack on entry from a guest */
-#define SCF_IBRS_ENTRY     0x02 /* SPEC_CTRL.IBRS on entry, the guest's value on exit */
-#define SCF_VERW           0x04 /* clear the CPU's buffers on exit to a guest */
-#define SCF_XPTI           0x08 /* the guest runs on a copy of its root that shows next to nothing of ours */
-#define SCF_HVM_RSB        0x10 /* refill the return stack when an HVM guest exits */
-#define SCF_HVM_SPEC       0x20 /* the current HVM guest's SPEC_CTRL is not ours */
-#define SCF_HVM_L1D        0x40 /* empty the L1 data cache when an HVM guest is entered */
+#define SCF_RSB        0x01 /* refill the return stack on entry from a guest */
+#define SCF_IBRS_ENTRY 0x02 /* SPEC_CTRL.IBRS on entry, the guest's value on exit */
+#define SCF_VERW       0x04 /* clear the CPU's buffers on exit to a guest */
+#define SCF_HVM_RSB    0x10 /* refill the return stack when an HVM guest exits */
+#define SCF_HVM_SPEC   0x20 /* the current HVM guest's SPEC_CTRL is not ours */
+#define SCF_HVM_L1D    0x40 /* empty the L1 data cache when an HVM guest is entered */
+/* The guest runs on a copy of its root that shows next to nothing of ours. entry.S knows it for the sign. */
+#define SCF_XPTI           0x80
 #define SCF_HVM_ENTRY_MASK SCF_HVM_SPEC
 #define SCF_HVM_EXIT_MASK  (SCF_HVM_SPEC | SCF_VERW | SCF_HVM_L1D)
 #define SCF_ENTRY_MASK     (SCF_IBRS_ENTRY | SCF_XPTI)
