@@ -12,23 +12,51 @@
 
 /* ---- lines ---- */
 
-static void line_change(struct platform *p, unsigned int line, bool level)
+/* Of wire = device * 4 + intx. */
+static unsigned int intx_line(unsigned int wire) { return ((wire & ~3U) + (wire >> 5) + (wire & 3)) % 32 + 16; }
+static unsigned int intx_link(unsigned int wire) { return ((wire >> 2) + wire) & 3; }
+
+static u64 asserted_lines(const struct platform *p)
 {
-    if (level ? p->line_count[line]++ : --p->line_count[line])
-        return;
-    if (line < 16)
-        vpic_line(p, line, level);
-    if (level)
-        vioapic_line(p, line);
+    unsigned long intx[2] = {p->pci_intx[0], p->pci_intx[1]};
+    u64 lines = p->isa_wires | p->own_wires, links = 0;
+
+    if (p->callback_asserted && p->callback_is_intx)
+        __set_bit(p->callback_wire, intx);
+    else if (p->callback_asserted)
+        lines |= 1UL << p->callback_wire;
+    for (unsigned int half = 0; half < 2; half++)
+        for (u64 rest = intx[half]; rest; rest &= rest - 1) {
+            unsigned int wire = half * 64 + ffs64(rest);
+
+            lines |= 1UL << intx_line(wire);
+            links |= 1UL << p->link_route[intx_link(wire)];
+        }
+    return lines | (links & ~1UL); /* route 0 is none */
 }
 
-void own_line_set(struct platform *p, unsigned int line, bool level)
+void lines_update(struct platform *p)
 {
-    if (!!(p->own_wires & 1UL << line) == level)
-        return;
-    p->own_wires ^= 1UL << line;
-    line_change(p, line, level);
+    u64 lines = asserted_lines(p), changed = lines ^ p->lines;
+
+    p->lines = lines;
+    for (; changed; changed &= changed - 1) {
+        unsigned int line = ffs64(changed);
+
+        if (line < 16)
+            vpic_line(p, line);
+        if (line_asserted(p, line))
+            vioapic_line(p, line);
+    }
 }
+
+static void wire_set(struct platform *p, unsigned long *wires, unsigned int n, bool level)
+{
+    (level ? __set_bit : __clear_bit)(n, wires);
+    lines_update(p);
+}
+
+void own_line_set(struct platform *p, unsigned int line, bool level) { wire_set(p, &p->own_wires, line, level); }
 
 void own_line_pulse(struct platform *p, unsigned int line)
 {
@@ -36,43 +64,18 @@ void own_line_pulse(struct platform *p, unsigned int line)
     own_line_set(p, line, false);
 }
 
-/* ---- ISA ---- */
+/* ---- what device models do ---- */
 
 /* Irq 2 is the cascade of the 8259 pair: no device has it. */
 static bool isa_possible(unsigned int irq) { return irq < 16 && irq != 2; }
-
-static void isa_set(struct platform *p, unsigned int irq, bool level)
-{
-    if (!isa_possible(irq) || !!(p->isa_wires & 1U << irq) == level)
-        return;
-    p->isa_wires ^= 1U << irq;
-    line_change(p, irq, level);
-}
 
 void hvm_isa_irq_set(struct domain *d, unsigned int irq, bool level)
 {
     struct platform *p = d->arch.hvm->platform;
     spin_guard_irqsave(&p->lock);
 
-    isa_set(p, irq, level);
-}
-
-/* ---- PCI ---- */
-
-/* Of wire = device * 4 + intx. */
-static unsigned int intx_line(unsigned int wire) { return ((wire & ~3U) + (wire >> 5) + (wire & 3)) % 32 + 16; }
-static unsigned int intx_link(unsigned int wire) { return ((wire >> 2) + wire) & 3; }
-
-static void intx_set(struct platform *p, unsigned int wire, bool level)
-{
-    unsigned int link = intx_link(wire);
-
-    if (test_bit(wire, p->pci_intx) == level)
-        return;
-    p->pci_intx[wire / 64] ^= 1UL << wire % 64;
-    line_change(p, intx_line(wire), level);
-    if (!(level ? p->link_count[link]++ : --p->link_count[link]) && p->link_route[link])
-        line_change(p, p->link_route[link], level);
+    if (isa_possible(irq))
+        wire_set(p, &p->isa_wires, irq, level);
 }
 
 void hvm_pci_intx_set(struct domain *d, unsigned int device, unsigned int intx, bool level)
@@ -81,18 +84,7 @@ void hvm_pci_intx_set(struct domain *d, unsigned int device, unsigned int intx, 
     spin_guard_irqsave(&p->lock);
 
     if (device < 32 && intx < 4)
-        intx_set(p, device * 4 + intx, level);
-}
-
-static void link_route(struct platform *p, unsigned int link, u8 irq)
-{
-    u8 old = p->link_route[link];
-
-    p->link_route[link] = irq;
-    if (p->link_count[link] && old)
-        line_change(p, old, false);
-    if (p->link_count[link] && irq)
-        line_change(p, irq, true);
+        wire_set(p, p->pci_intx, device * 4 + intx, level);
 }
 
 void hvm_pci_link_route(struct domain *d, unsigned int link, u8 irq)
@@ -100,28 +92,24 @@ void hvm_pci_link_route(struct domain *d, unsigned int link, u8 irq)
     struct platform *p = d->arch.hvm->platform;
     spin_guard_irqsave(&p->lock);
 
-    if (link < 4 && isa_possible(irq))
-        link_route(p, link, irq);
+    if (link >= 4 || !isa_possible(irq))
+        return;
+    p->link_route[link] = irq;
+    lines_update(p);
 }
 
 /* ---- events ---- */
 
 static void callback_set(struct platform *p, bool level)
 {
-    if (p->callback_asserted == level)
-        return;
     p->callback_asserted = level;
-    if (p->callback_type == HVM_PARAM_CALLBACK_TYPE_PCI_INTX)
-        intx_set(p, p->callback_wire, level);
-    else if (p->callback_wire)
-        line_change(p, p->callback_wire, level);
+    lines_update(p);
 }
 
 /* Has the callback a wire, so that it is vCPU 0's alone? */
 static bool callback_wired(const struct platform *p)
 {
-    return platform_has(p, XEN_X86_EMU_IOAPIC) && !p->d->arch.hvm->callback_vector &&
-           (p->callback_type || p->callback_wire);
+    return platform_has(p, XEN_X86_EMU_IOAPIC) && (p->callback_is_intx || p->callback_wire);
 }
 
 void callback_update(struct platform *p)
@@ -130,25 +118,21 @@ void callback_update(struct platform *p)
         callback_set(p, p->d->vcpu[0] && READ_ONCE(p->d->vcpu[0]->info->evtchn_upcall_pending));
 }
 
-int hvm_set_callback_via(struct domain *d, u64 via)
+void hvm_set_callback_via(struct domain *d, u64 via)
 {
     struct platform *p = d->arch.hvm->platform;
-    unsigned int type = via >> 56, wire = via;
+    unsigned int type = via >> 56, wire = 0;
+    spin_guard_irqsave(&p->lock);
 
     if (type == HVM_PARAM_CALLBACK_TYPE_PCI_INTX)
         wire = (via >> 11 & 31) * 4 + (via & 3);
-    else if (type == HVM_PARAM_CALLBACK_TYPE_GSI)
-        wire = via == 2 ? 0 : via < NR_PINS ? via : 0; /* pin 2 is the timer's */
-    else if (type != HVM_PARAM_CALLBACK_TYPE_VECTOR)
-        type = wire = 0; /* nowhere */
-    spin_guard_irqsave(&p->lock);
-    if (callback_wired(p))
-        callback_set(p, false);
-    p->callback_type = type;
-    p->callback_wire = type == HVM_PARAM_CALLBACK_TYPE_VECTOR ? 0 : wire;
+    else if (type == HVM_PARAM_CALLBACK_TYPE_GSI && via < NR_PINS && via != 2) /* pin 2 is the timer's */
+        wire = via;
+    callback_set(p, false);
+    p->callback_is_intx = type == HVM_PARAM_CALLBACK_TYPE_PCI_INTX;
+    p->callback_wire = wire;
     WRITE_ONCE(d->arch.hvm->callback_vector, type == HVM_PARAM_CALLBACK_TYPE_VECTOR ? via : 0);
     callback_update(p);
-    return 0;
 }
 
 int hvm_set_upcall_vector(struct vcpu *v, u8 vector)
@@ -181,49 +165,39 @@ void platform_events_pending(struct vcpu *v)
 
 void pci_wires_out(struct platform *p, unsigned int n __unused, void *record)
 {
-    struct hvm_hw_pci_irqs *r = record;
-
-    memcpy(r->i, p->pci_intx, sizeof(r->i));
-    /* The callback's wire is asserted again by the flag in vcpu_info. */
-    if (p->callback_asserted && p->callback_type == HVM_PARAM_CALLBACK_TYPE_PCI_INTX)
-        __clear_bit(p->callback_wire, r->i);
+    memcpy(record, p->pci_intx, sizeof(p->pci_intx));
 }
 
 int pci_wires_in(struct platform *p, unsigned int n __unused, const void *record)
 {
-    if (callback_wired(p))
-        callback_set(p, false);
-    for (unsigned int wire = 0; wire < 128; wire++)
-        intx_set(p, wire, test_bit(wire, ((const struct hvm_hw_pci_irqs *)record)->i));
+    memcpy(p->pci_intx, record, sizeof(p->pci_intx));
+    lines_update(p);
     callback_update(p);
     return 0;
 }
 
-void isa_wires_out(struct platform *p, unsigned int n __unused, void *record)
-{
-    ((struct hvm_hw_isa_irqs *)record)->i[0] = p->isa_wires;
-}
+void isa_wires_out(struct platform *p, unsigned int n __unused, void *record) { *(u64 *)record = p->isa_wires; }
 
 int isa_wires_in(struct platform *p, unsigned int n __unused, const void *record)
 {
-    for (unsigned int irq = 0; irq < 16; irq++)
-        isa_set(p, irq, ((const struct hvm_hw_isa_irqs *)record)->i[0] & 1UL << irq);
+    p->isa_wires = *(const u64 *)record & 0xfffb;
+    lines_update(p);
     return 0;
 }
 
 void pci_links_out(struct platform *p, unsigned int n __unused, void *record)
 {
-    memcpy(((struct hvm_hw_pci_link *)record)->route, p->link_route, sizeof(p->link_route));
+    memcpy(record, p->link_route, sizeof(p->link_route));
 }
 
 int pci_links_in(struct platform *p, unsigned int n __unused, const void *record)
 {
-    const u8 *route = ((const struct hvm_hw_pci_link *)record)->route;
+    const u8 *route = record;
 
     for (unsigned int link = 0; link < 4; link++)
         if (!isa_possible(route[link]))
             return -EINVAL;
-    for (unsigned int link = 0; link < 4; link++)
-        link_route(p, link, route[link]);
+    memcpy(p->link_route, route, sizeof(p->link_route));
+    lines_update(p);
     return 0;
 }

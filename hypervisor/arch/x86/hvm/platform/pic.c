@@ -43,12 +43,8 @@ static void update(struct platform *p)
 
     for (int i = 1; i >= 0; i--) {
         struct hvm_hw_vpic *c = &p->pic[i];
-        u8 levels = 0;
 
-        for (unsigned int n = 0; n < 8; n++)
-            if (line_asserted(p, i * 8 + n))
-                levels |= 1U << n;
-        c->irr = (c->irr & ~c->elcr) | (levels & c->elcr);
+        c->irr = (c->irr & ~c->elcr) | (p->lines >> i * 8 & c->elcr);
         if (i == 0)
             c->irr = (c->irr & ~(1U << CASCADE)) | p->pic[1].int_output << CASCADE;
         c->int_output = requested(c) >= 0;
@@ -58,14 +54,12 @@ static void update(struct platform *p)
             vlapic_pic_edge(v->arch.hvm.vlapic);
 }
 
-void vpic_line(struct platform *p, unsigned int irq, bool level)
+void vpic_line(struct platform *p, unsigned int irq)
 {
-    struct hvm_hw_vpic *c = &p->pic[irq / 8];
-
     if (!platform_has(p, XEN_X86_EMU_PIC))
         return;
-    if (level)
-        c->irr |= 1U << irq % 8;
+    if (line_asserted(p, irq))
+        p->pic[irq / 8].irr |= 1U << irq % 8;
     update(p);
 }
 

@@ -179,8 +179,8 @@ int hvm_msi(struct domain *d, u64 address, u32 data)
 
 static void devices_init(struct platform *p)
 {
-    for (unsigned int line = 0; line < NR_PINS; line++)
-        own_line_set(p, line, false);
+    p->own_wires = 0;
+    lines_update(p);
     vioapic_init(p);
     vpic_init(p);
     if (platform_has(p, XEN_X86_EMU_PIT))

@@ -88,8 +88,8 @@ int hvm_msi(struct domain *d, u64 address, u32 data);
 /* An edge into v's local APIC; vector 16-255. */
 void vlapic_interrupt(struct vcpu *v, u8 vector);
 
-/* HVM_PARAM_CALLBACK_IRQ: how events are told (xen/hvm/params.h). 0 or -EINVAL. */
-int hvm_set_callback_via(struct domain *d, u64 via);
+/* HVM_PARAM_CALLBACK_IRQ: how events are told (xen/hvm/params.h). What cannot be: not at all. */
+void hvm_set_callback_via(struct domain *d, u64 via);
 /* HVMOP_set_evtchn_upcall_vector: v is told of events by this vector of its local APIC; 0: as the others. -EINVAL:
  * 1-15. */
 int hvm_set_upcall_vector(struct vcpu *v, u8 vector);

@@ -65,14 +65,13 @@ struct platform {
     struct spinlock lock;     /* guards all below; interrupts off */
 
     /* lines.c */
-    u16 isa_wires;             /* irqs that device models assert */
-    u64 own_wires;             /* lines that devices here assert */
+    unsigned long isa_wires;   /* irqs that device models assert */
+    unsigned long own_wires;   /* lines that devices here assert */
     unsigned long pci_intx[2]; /* device * 4 + intx */
-    u8 link_route[4], link_count[4];
-    u8 line_count[NR_PINS]; /* who asserts it: asserted while not 0 */
-    u8 callback_type;       /* HVM_PARAM_CALLBACK_TYPE_* */
-    u8 callback_wire;       /* line (0: none), or device * 4 + intx */
-    bool callback_asserted;
+    u8 link_route[4];
+    bool callback_is_intx, callback_asserted;
+    u8 callback_wire; /* line (0: none), or device * 4 + intx */
+    u64 lines;        /* what follows: those that anybody asserts */
 
     struct hvm_hw_vioapic ioapic;
     struct hvm_hw_vpic pic[2];
@@ -88,13 +87,15 @@ static inline bool platform_has(const struct platform *p, u32 flag) { return p->
 static inline u64 ns_to_ticks(u64 ns, u32 hz) { return ns / 1000000000 * hz + ns % 1000000000 * hz / 1000000000; }
 static inline u64 ticks_to_ns(u64 ticks, u32 hz) { return ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz; }
 
-/* lines.c: a device of the hypervisor pulls its line, or gives it up. */
+/* lines.c: a source of lines changed: controllers are told of what follows. */
+void lines_update(struct platform *p);
+/* A device of the hypervisor pulls its line, or gives it up. */
 void own_line_set(struct platform *p, unsigned int line, bool level);
 /* A rising edge and no more: the controllers of edge interrupts keep it. */
 void own_line_pulse(struct platform *p, unsigned int line);
 /* The wire of the event callback is as vCPU 0's pending flag says. */
 void callback_update(struct platform *p);
-static inline bool line_asserted(const struct platform *p, unsigned int line) { return p->line_count[line]; }
+static inline bool line_asserted(const struct platform *p, unsigned int line) { return p->lines >> line & 1; }
 
 /* ioapic.c */
 void vioapic_init(struct platform *p);
@@ -107,7 +108,7 @@ hvm_io_access_t vioapic_mmio;
 
 /* pic.c */
 void vpic_init(struct platform *p);
-void vpic_line(struct platform *p, unsigned int irq, bool level);
+void vpic_line(struct platform *p, unsigned int irq); /* it rose or fell */
 u8 vpic_acknowledge(struct platform *p);
 u8 vpic_read(struct platform *p, u16 port);
 void vpic_write(struct platform *p, u16 port, u8 value);
