@@ -301,7 +301,7 @@ static void test_links(void **state)
     hvm_isa_irq_set(rig_d, 2, true);
     for (unsigned int line = 0; line < NR_PINS; line++)
         assert_false(line_asserted(rig_d->arch.hvm->platform, line));
-    assert_int_equal(rig_d->arch.hvm->platform->link_route[1], 11);
+    assert_int_equal(rig_d->arch.hvm->platform->links.route[1], 11);
     rig_end();
 }
 

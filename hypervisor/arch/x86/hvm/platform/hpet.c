@@ -10,20 +10,11 @@
 
 #define TICK_NS 16U
 
-enum {
-    REG_ID = 0x000,
-    REG_CONFIG = 0x010,
-    REG_STATUS = 0x020,
-    REG_COUNTER = 0x0f0,
-    REG_TIMERS = 0x100,
-    REG_END = 0x160
-};
+enum { REG_CONFIG = 0x010, REG_STATUS = 0x020, REG_COUNTER = 0x0f0, REG_TIMERS = 0x100, REG_END = 0x160 };
+enum { TIMER_CONFIG = 0x00, TIMER_COMPARATOR = 0x08 };
 
 /* Revision 1, three timers, 64 bits, legacy replacement, Intel's vendor id; femtoseconds of a tick. */
 #define ID (0x8086a001UL | (HPET_TIMER_NUM - 1) << 8 | (u64)TICK_NS * 1000000 << 32)
-
-#define CONFIG_ENABLE 1U
-#define CONFIG_LEGACY 2U
 
 #define T_LEVEL      (1U << 1)
 #define T_ENABLE     (1U << 2)
@@ -34,21 +25,39 @@ enum {
 #define T_WRITABLE   0x3f4eU
 /* Can be periodic, has 64 bits; pins 20 to 23. */
 #define T_CAPABLE (0x00f0000000000030UL)
-#define ROUTES    0x00f00000U
+#define ROUTES    0x00f00000UL
 
-bool vhpet_legacy(const struct platform *p) { return p->hpet.config & CONFIG_LEGACY; }
+#define WAIT_MAX ((u64)STIME_MAX / TICK_NS / 4)
 
-static u64 counter(const struct platform *p)
+static u64 timer_mask(u64 config) { return config & T_32BIT ? 0xffffffff : ~0UL; }
+
+static bool is_periodic(const struct hvm_hw_hpet *h, unsigned int n)
 {
-    return p->hpet.counter + (p->hpet.config & CONFIG_ENABLE ? now() / TICK_NS : 0);
+    return h->timers[n].config & T_PERIODIC && h->period[n];
 }
 
-static u64 timer_mask(const struct vhpet_timer *t) { return t->config & T_32BIT ? 0xffffffff : ~0UL; }
+/* The record is the registers' image. In periodic mode a comparator moves on by itself. */
+struct hvm_hw_hpet *vhpet_state(struct platform *p)
+{
+    struct hvm_hw_hpet *h = &p->hpet.hw;
+    u64 tick = now() / TICK_NS;
+
+    if (h->config & HPET_CONFIG_ENABLE)
+        h->mc64 += tick - p->hpet.at;
+    p->hpet.at = tick;
+    for (unsigned int n = 0; n < HPET_TIMER_NUM; n++) {
+        u64 mask = timer_mask(h->timers[n].config), behind = (h->mc64 - h->timers[n].cmp) & mask;
+
+        if (is_periodic(h, n) && behind <= mask / 2)
+            h->timers[n].cmp = (h->timers[n].cmp + (behind / h->period[n] + 1) * h->period[n]) & mask;
+    }
+    return h;
+}
 
 /* The line that timer n pulls; -1: none. */
 static int timer_line(const struct platform *p, unsigned int n)
 {
-    unsigned int route = T_ROUTE(p->hpet.timers[n].config);
+    unsigned int route = T_ROUTE(p->hpet.hw.timers[n].config);
 
     if (vhpet_legacy(p) && n < 2)
         return n ? 8 : 0;
@@ -57,216 +66,135 @@ static int timer_line(const struct platform *p, unsigned int n)
 
 static bool is_level(const struct platform *p, unsigned int n)
 {
-    return p->hpet.timers[n].config & T_LEVEL && !(vhpet_legacy(p) && n < 2);
+    return p->hpet.hw.timers[n].config & T_LEVEL && !(vhpet_legacy(p) && n < 2);
 }
 
-/* In periodic mode the comparator moves on by itself: brought up to date. */
-static void advance(struct platform *p, struct vhpet_timer *t)
+/* Pins 20 to 23 are as the status of timers by level says. */
+static void update_lines(struct platform *p)
 {
-    u64 behind = (counter(p) - t->cmp) & timer_mask(t);
+    u64 lines = 0;
 
-    if (t->config & T_PERIODIC && t->period && behind <= timer_mask(t) / 2)
-        t->cmp = (t->cmp + (behind / t->period + 1) * t->period) & timer_mask(t);
+    for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
+        if (p->hpet.hw.isr >> n & 1 && is_level(p, n) && timer_line(p, n) >= 0)
+            lines |= 1UL << timer_line(p, n);
+    p->own_wires = (p->own_wires & ~ROUTES) | lines;
+    lines_update(p);
 }
 
-static void clear_status(struct platform *p, unsigned int n)
+void vhpet_fired(struct vtimer *t)
 {
-    if (!(p->hpet.isr & 1U << n))
-        return;
-    p->hpet.isr &= ~(1UL << n);
-    if (timer_line(p, n) >= 0)
-        own_line_set(p, timer_line(p, n), false);
-}
+    struct platform *p = t->domain->arch.hvm->platform;
+    unsigned int n = t - &p->timers[TIMER_HPET];
 
-static void fire(struct platform *p, unsigned int n)
-{
-    struct vhpet_timer *t = &p->hpet.timers[n];
-    int line = timer_line(p, n);
-
-    advance(p, t);
-    if (line < 0)
-        return;
     if (is_level(p, n)) {
-        p->hpet.isr |= 1U << n;
-        own_line_set(p, line, true);
-    } else {
-        own_line_pulse(p, line);
+        p->hpet.hw.isr |= 1U << n;
+        update_lines(p);
+    } else if (timer_line(p, n) >= 0) {
+        own_line_pulse(p, timer_line(p, n));
     }
-}
-
-static void fired(struct vtimer *vt)
-{
-    struct vhpet_timer *t = container_of(vt, struct vhpet_timer, timer);
-    struct platform *p = vt->domain->arch.hvm->platform;
-
-    fire(p, t - p->hpet.timers);
 }
 
 /* set: the comparator was written, or something else that shall not be missed. */
 static void arm(struct platform *p, unsigned int n, bool set)
 {
-    struct vhpet_timer *t = &p->hpet.timers[n];
-    u64 mask = timer_mask(t), wait;
-    s_time_t period = t->config & T_32BIT ? (s_time_t)TICK_NS << 32 : 0; /* it wraps, and matches again */
+    const struct hvm_hw_hpet *h = vhpet_state(p);
+    u64 config = h->timers[n].config, mask = timer_mask(config), wait = (h->timers[n].cmp - h->mc64) & mask;
+    u64 period = config & T_32BIT ? 1UL << 32 : 0; /* it wraps, and matches again */
 
-    if (!(p->hpet.config & CONFIG_ENABLE) || !(t->config & T_ENABLE)) {
-        vtimer_stop(&t->timer);
+    if (!(h->config & HPET_CONFIG_ENABLE) || !(config & T_ENABLE)) {
+        vtimer_stop(&p->timers[TIMER_HPET + n]);
         return;
     }
-    advance(p, t);
-    wait = (t->cmp - counter(p)) & mask;
     /* Just missed: software that looks afterwards finds it out; one that does not would wait for the counter to come
      * round. Fires now. */
     if (set && mask - wait < SECONDS(1) / TICK_NS)
         wait = 0;
-    if (t->config & T_PERIODIC && t->period)
-        period = min(t->period, (u64)STIME_MAX / TICK_NS / 4) * TICK_NS;
-    vtimer_start(&t->timer, now() + min(wait, (u64)STIME_MAX / TICK_NS / 4) * TICK_NS, period);
+    if (is_periodic(h, n))
+        period = min(h->period[n], WAIT_MAX);
+    vtimer_start(&p->timers[TIMER_HPET + n], now() + min(wait, WAIT_MAX) * TICK_NS, period * TICK_NS);
 }
 
 /* ---- registers ---- */
 
-static u64 read_reg(struct platform *p, unsigned int reg)
-{
-    struct vhpet_timer *t = &p->hpet.timers[(reg - REG_TIMERS) / 32 % HPET_TIMER_NUM];
+static u64 *register_at(struct platform *p, unsigned int reg) { return (u64 *)vhpet_state(p) + reg / 8; }
 
-    switch (reg) {
-    case REG_ID: return ID;
-    case REG_CONFIG: return p->hpet.config;
-    case REG_STATUS: return p->hpet.isr;
-    case REG_COUNTER: return counter(p);
-    }
-    if (reg < REG_TIMERS || reg >= REG_END)
-        return 0;
-    switch (reg & 0x1f) {
-    case 0x00: return t->config | T_CAPABLE;
-    case 0x08: advance(p, t); return t->cmp;
-    default: return 0;
-    }
-}
+u64 vhpet_read(struct platform *p, unsigned int reg) { return *register_at(p, reg & 0x3ff); }
 
 static void write_config(struct platform *p, u64 value)
 {
-    u64 changed = (value ^ p->hpet.config) & (CONFIG_ENABLE | CONFIG_LEGACY), count = counter(p);
+    u64 changed = (value ^ p->hpet.hw.config) & (HPET_CONFIG_ENABLE | HPET_CONFIG_LEGACY);
 
-    for (unsigned int n = 0; changed && n < HPET_TIMER_NUM; n++)
-        clear_status(p, n); /* by the route it had */
-    p->hpet.config ^= changed;
-    if (changed & CONFIG_ENABLE)
-        p->hpet.counter = p->hpet.config & CONFIG_ENABLE ? count - now() / TICK_NS : count;
-    for (unsigned int n = 0; changed && n < HPET_TIMER_NUM; n++)
+    if (!changed)
+        return;
+    p->hpet.hw.isr = 0;
+    p->hpet.hw.config ^= changed;
+    for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
         arm(p, n, false);
 }
 
 static void write_timer(struct platform *p, unsigned int n, unsigned int reg, u64 value)
 {
-    struct vhpet_timer *t = &p->hpet.timers[n];
+    struct hvm_hw_hpet *h = &p->hpet.hw;
+    u64 *config = &h->timers[n].config;
 
-    if (reg == 0x00) {
-        clear_status(p, n);
-        t->config = value & T_WRITABLE;
-        t->cmp &= timer_mask(t);
-        t->period &= timer_mask(t);
-    } else if (reg == 0x08) {
-        value &= timer_mask(t);
+    if (reg == TIMER_CONFIG) {
+        h->isr &= ~(1UL << n);
+        *config = (value & T_WRITABLE) | T_CAPABLE;
+        h->timers[n].cmp &= timer_mask(*config);
+        h->period[n] &= timer_mask(*config);
+    } else if (reg == TIMER_COMPARATOR) {
         /* In periodic mode what is written is the period, and once after SET_VALUE the comparator as well. */
-        t->period = value;
-        if (!(t->config & T_PERIODIC) || t->config & T_SET_VALUE)
-            t->cmp = value;
-        t->config &= ~(u64)T_SET_VALUE;
+        h->period[n] = value & timer_mask(*config);
+        if (!(*config & T_PERIODIC) || *config & T_SET_VALUE)
+            h->timers[n].cmp = h->period[n];
+        *config &= ~(u64)T_SET_VALUE;
     }
-    arm(p, n, reg == 0x08);
+    arm(p, n, reg == TIMER_COMPARATOR);
 }
 
-static void write_reg(struct platform *p, unsigned int reg, u64 value)
+void vhpet_write(struct platform *p, unsigned int reg, u64 value, u64 mask)
 {
-    switch (reg) {
-    case REG_CONFIG: write_config(p, value); return;
-    case REG_STATUS:
-        for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
-            if (value & 1U << n)
-                clear_status(p, n);
-        return;
-    case REG_COUNTER:
-        if (!(p->hpet.config & CONFIG_ENABLE)) /* "writes only when halted" */
-            p->hpet.counter = value;
-        return;
-    }
-    if (reg >= REG_TIMERS && reg < REG_END)
-        write_timer(p, (reg - REG_TIMERS) / 32, reg & 0x1f, value);
-}
+    u64 *r = register_at(p, reg &= 0x3ff), all = (*r & ~mask) | value;
 
-enum hvm_io_result vhpet_mmio(struct vcpu *v, u64 address, unsigned int bytes, bool write, u64 *value)
-{
-    struct platform *p = v->domain->arch.hvm->platform;
-    unsigned int reg = address & 0x3f8, shift = (address & 7) * 8;
-    u64 mask = bytes == 8 ? ~0UL : ((1UL << bytes * 8) - 1) << shift;
-    spin_guard_irqsave(&p->lock);
-
-    /* 4 or 8 bytes, aligned (2.3); nothing else is promised anything. */
-    if (bytes < 4 || address % bytes) {
-        *value = ~0UL >> (64 - bytes * 8);
-        return HVM_IO_DONE;
-    }
-    if (!write)
-        *value = (read_reg(p, reg) & mask) >> shift;
+    if (reg == REG_CONFIG)
+        write_config(p, all);
     else if (reg == REG_STATUS)
-        write_reg(p, reg, *value << shift);
-    else
-        write_reg(p, reg, (read_reg(p, reg) & ~mask) | (*value << shift & mask));
-    return HVM_IO_DONE;
+        *r &= ~value;
+    else if (reg == REG_COUNTER && !(p->hpet.hw.config & HPET_CONFIG_ENABLE)) /* "writes only when halted" */
+        *r = all;
+    else if (reg >= REG_TIMERS && reg < REG_END)
+        write_timer(p, (reg - REG_TIMERS) / 32, reg & 0x1f, all);
+    update_lines(p);
 }
 
 /* ---- life ---- */
 
 void vhpet_init(struct platform *p)
 {
-    p->hpet.config = p->hpet.isr = p->hpet.counter = 0;
+    p->hpet.hw = (struct hvm_hw_hpet){.capability = ID};
     for (unsigned int n = 0; n < HPET_TIMER_NUM; n++) {
-        struct vhpet_timer *t = &p->hpet.timers[n];
-
-        t->config = t->period = 0;
-        t->cmp = ~0UL;
-        if (!t->timer.fired)
-            vtimer_init(&t->timer, p->d, NULL, &p->lock, fired);
-        vtimer_stop(&t->timer);
+        p->hpet.hw.timers[n].config = T_CAPABLE;
+        p->hpet.hw.timers[n].cmp = ~0UL;
+        vtimer_stop(&p->timers[TIMER_HPET + n]);
     }
 }
 
-void vhpet_out(struct platform *p, unsigned int instance __unused, void *record)
+int vhpet_resume(struct platform *p, unsigned int instance __unused)
 {
-    struct hvm_hw_hpet *r = record;
+    struct hvm_hw_hpet *h = &p->hpet.hw;
 
-    r->capability = ID;
-    r->config = p->hpet.config;
-    r->isr = p->hpet.isr;
-    r->mc64 = counter(p);
-    for (unsigned int n = 0; n < HPET_TIMER_NUM; n++) {
-        r->timers[n].config = read_reg(p, REG_TIMERS + n * 32);
-        r->timers[n].cmp = p->hpet.timers[n].cmp;
-        r->period[n] = p->hpet.timers[n].period;
-    }
-}
-
-int vhpet_in(struct platform *p, unsigned int instance __unused, const void *record)
-{
-    const struct hvm_hw_hpet *r = record;
-
-    if (r->capability != ID)
+    if (h->capability != ID)
         return -EINVAL;
-    for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
-        clear_status(p, n);
-    p->hpet.config = r->config & (CONFIG_ENABLE | CONFIG_LEGACY);
-    p->hpet.counter = r->mc64 - (p->hpet.config & CONFIG_ENABLE ? now() / TICK_NS : 0);
+    h->config &= HPET_CONFIG_ENABLE | HPET_CONFIG_LEGACY;
+    h->isr &= (1U << HPET_TIMER_NUM) - 1;
     for (unsigned int n = 0; n < HPET_TIMER_NUM; n++) {
-        struct vhpet_timer *t = &p->hpet.timers[n];
+        u64 config = (h->timers[n].config & T_WRITABLE) | T_CAPABLE;
 
-        t->config = r->timers[n].config & T_WRITABLE;
-        t->cmp = r->timers[n].cmp & timer_mask(t);
-        t->period = r->period[n] & timer_mask(t);
+        h->timers[n].config = config;
+        h->timers[n].cmp &= timer_mask(config);
+        h->period[n] &= timer_mask(config);
         arm(p, n, true);
-        if (r->isr & 1U << n)
-            fire(p, n);
     }
+    update_lines(p);
     return 0;
 }

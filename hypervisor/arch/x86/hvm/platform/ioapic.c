@@ -69,11 +69,13 @@ void vioapic_eoi(struct domain *d, u8 vector)
     }
 }
 
-static u32 window_read(const struct platform *p)
+u64 vioapic_read(struct platform *p, unsigned int reg)
 {
     const struct hvm_hw_vioapic *io = &p->ioapic;
     unsigned int i = io->ioregsel - IDX_TABLE;
 
+    if ((reg & 0xff) != REG_WINDOW)
+        return (reg & 0xff) == REG_SELECT ? io->ioregsel : 0;
     if (i < NR_PINS * 2)
         return io->redirtbl[i / 2].bits >> i % 2 * 32;
     switch (io->ioregsel) {
@@ -103,31 +105,20 @@ static void entry_write(struct platform *p, unsigned int pin, bool high, u32 val
         pin_deliver(p, pin);
 }
 
-static void window_write(struct platform *p, u32 value)
+/* The window wants all of its 32 bits. */
+void vioapic_write(struct platform *p, unsigned int reg, u64 value, u64 mask)
 {
-    unsigned int i = p->ioapic.ioregsel - IDX_TABLE;
+    struct hvm_hw_vioapic *io = &p->ioapic;
+    unsigned int i = io->ioregsel - IDX_TABLE;
 
+    if ((reg & 0xff) == REG_SELECT && mask & 0xff)
+        io->ioregsel = value & 0xff;
+    if ((reg & 0xff) != REG_WINDOW || mask != 0xffffffff)
+        return;
     if (i < NR_PINS * 2)
         entry_write(p, i / 2, i % 2, value);
-    else if (p->ioapic.ioregsel == IDX_ID)
-        p->ioapic.id = value >> 24 & 0xf;
-}
-
-enum hvm_io_result vioapic_mmio(struct vcpu *v, u64 address, unsigned int bytes, bool write, u64 *value)
-{
-    struct platform *p = v->domain->arch.hvm->platform;
-    unsigned int reg = address & 0xff;
-    spin_guard_irqsave(&p->lock);
-
-    if (!write)
-        *value = reg == REG_WINDOW ? window_read(p) : reg == REG_SELECT ? p->ioapic.ioregsel : 0;
-    else if (reg == REG_SELECT)
-        p->ioapic.ioregsel = *value & 0xff;
-    else if (reg == REG_WINDOW && bytes >= 4)
-        window_write(p, *value);
-    if (!write && bytes < 4)
-        *value &= (1U << bytes * 8) - 1;
-    return HVM_IO_DONE;
+    else if (io->ioregsel == IDX_ID)
+        io->id = value >> 24 & 0xf;
 }
 
 void vioapic_init(struct platform *p)
@@ -137,20 +128,15 @@ void vioapic_init(struct platform *p)
         p->ioapic.redirtbl[pin].fields.mask = 1;
 }
 
-void vioapic_out(struct platform *p, unsigned int n __unused, void *record)
+int vioapic_resume(struct platform *p, unsigned int n __unused)
 {
-    *(struct hvm_hw_vioapic *)record = p->ioapic;
-}
+    struct hvm_hw_vioapic *io = &p->ioapic;
 
-int vioapic_in(struct platform *p, unsigned int n __unused, const void *record)
-{
-    const struct hvm_hw_vioapic *r = record;
-
-    if (r->base_address != IOAPIC_ADDRESS)
+    if (io->base_address != IOAPIC_ADDRESS)
         return -EINVAL;
-    p->ioapic.ioregsel = r->ioregsel & 0xff;
-    p->ioapic.id = r->id & 0xf;
+    io->ioregsel &= 0xff;
+    io->id &= 0xf;
     for (unsigned int pin = 0; pin < NR_PINS; pin++)
-        p->ioapic.redirtbl[pin].bits = r->redirtbl[pin].bits & ((u64)ENTRY_HIGH << 32 | ENTRY_WRITABLE_LOW | 1U << 14);
+        io->redirtbl[pin].bits &= (u64)ENTRY_HIGH << 32 | ENTRY_WRITABLE_LOW | 1U << 14;
     return 0;
 }

@@ -18,8 +18,8 @@ static unsigned int intx_link(unsigned int wire) { return ((wire >> 2) + wire) &
 
 static u64 asserted_lines(const struct platform *p)
 {
-    unsigned long intx[2] = {p->pci_intx[0], p->pci_intx[1]};
-    u64 lines = p->isa_wires | p->own_wires, links = 0;
+    unsigned long intx[2] = {p->pci.i[0], p->pci.i[1]};
+    u64 lines = p->isa.i[0] | p->own_wires, links = 0;
 
     if (p->callback_asserted && p->callback_is_intx)
         __set_bit(p->callback_wire, intx);
@@ -30,7 +30,7 @@ static u64 asserted_lines(const struct platform *p)
             unsigned int wire = half * 64 + ffs64(rest);
 
             lines |= 1UL << intx_line(wire);
-            links |= 1UL << p->link_route[intx_link(wire)];
+            links |= 1UL << p->links.route[intx_link(wire)];
         }
     return lines | (links & ~1UL); /* route 0 is none */
 }
@@ -67,7 +67,8 @@ void own_line_pulse(struct platform *p, unsigned int line)
 /* ---- what device models do ---- */
 
 /* Irq 2 is the cascade of the 8259 pair: no device has it. */
-static bool isa_possible(unsigned int irq) { return irq < 16 && irq != 2; }
+#define ISA_IRQS 0xfffbU
+static bool isa_possible(unsigned int irq) { return irq < 16 && ISA_IRQS >> irq & 1; }
 
 void hvm_isa_irq_set(struct domain *d, unsigned int irq, bool level)
 {
@@ -75,7 +76,7 @@ void hvm_isa_irq_set(struct domain *d, unsigned int irq, bool level)
     spin_guard_irqsave(&p->lock);
 
     if (isa_possible(irq))
-        wire_set(p, &p->isa_wires, irq, level);
+        wire_set(p, p->isa.i, irq, level);
 }
 
 void hvm_pci_intx_set(struct domain *d, unsigned int device, unsigned int intx, bool level)
@@ -84,7 +85,7 @@ void hvm_pci_intx_set(struct domain *d, unsigned int device, unsigned int intx, 
     spin_guard_irqsave(&p->lock);
 
     if (device < 32 && intx < 4)
-        wire_set(p, p->pci_intx, device * 4 + intx, level);
+        wire_set(p, p->pci.i, device * 4 + intx, level);
 }
 
 void hvm_pci_link_route(struct domain *d, unsigned int link, u8 irq)
@@ -94,7 +95,7 @@ void hvm_pci_link_route(struct domain *d, unsigned int link, u8 irq)
 
     if (link >= 4 || !isa_possible(irq))
         return;
-    p->link_route[link] = irq;
+    p->links.route[link] = irq;
     lines_update(p);
 }
 
@@ -163,41 +164,13 @@ void platform_events_pending(struct vcpu *v)
 
 /* ---- context ---- */
 
-void pci_wires_out(struct platform *p, unsigned int n __unused, void *record)
+int lines_resume(struct platform *p, unsigned int n __unused)
 {
-    memcpy(record, p->pci_intx, sizeof(p->pci_intx));
-}
-
-int pci_wires_in(struct platform *p, unsigned int n __unused, const void *record)
-{
-    memcpy(p->pci_intx, record, sizeof(p->pci_intx));
-    lines_update(p);
-    callback_update(p);
-    return 0;
-}
-
-void isa_wires_out(struct platform *p, unsigned int n __unused, void *record) { *(u64 *)record = p->isa_wires; }
-
-int isa_wires_in(struct platform *p, unsigned int n __unused, const void *record)
-{
-    p->isa_wires = *(const u64 *)record & 0xfffb;
-    lines_update(p);
-    return 0;
-}
-
-void pci_links_out(struct platform *p, unsigned int n __unused, void *record)
-{
-    memcpy(record, p->link_route, sizeof(p->link_route));
-}
-
-int pci_links_in(struct platform *p, unsigned int n __unused, const void *record)
-{
-    const u8 *route = record;
-
     for (unsigned int link = 0; link < 4; link++)
-        if (!isa_possible(route[link]))
+        if (!isa_possible(p->links.route[link]))
             return -EINVAL;
-    memcpy(p->link_route, route, sizeof(p->link_route));
+    p->isa.i[0] &= ISA_IRQS;
+    callback_update(p);
     lines_update(p);
     return 0;
 }

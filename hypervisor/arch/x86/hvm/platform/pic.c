@@ -169,14 +169,14 @@ static void write_data(struct hvm_hw_vpic *c, u8 value)
         c->init_state = 0;
 }
 
-static bool is_elcr(u16 port) { return port >= 0x4d0; }
+static bool is_elcr(unsigned int port) { return port >= 0x4d0; }
 
-static struct hvm_hw_vpic *chip(struct platform *p, u16 port)
+static struct hvm_hw_vpic *chip(struct platform *p, unsigned int port)
 {
     return &p->pic[is_elcr(port) ? port & 1 : port >= 0xa0];
 }
 
-u8 vpic_read(struct platform *p, u16 port)
+u64 vpic_read(struct platform *p, unsigned int port)
 {
     struct hvm_hw_vpic *c = chip(p, port);
     int input;
@@ -195,7 +195,7 @@ u8 vpic_read(struct platform *p, u16 port)
     return 0x80 | input;
 }
 
-void vpic_write(struct platform *p, u16 port, u8 value)
+void vpic_write(struct platform *p, unsigned int port, u64 value, u64 mask __unused)
 {
     struct hvm_hw_vpic *c = chip(p, port);
 
@@ -214,13 +214,10 @@ void vpic_init(struct platform *p)
         p->pic[i] = (struct hvm_hw_vpic){.is_master = i == 0};
 }
 
-void vpic_out(struct platform *p, unsigned int n, void *record) { *(struct hvm_hw_vpic *)record = p->pic[n]; }
-
-int vpic_in(struct platform *p, unsigned int n, const void *record)
+int vpic_resume(struct platform *p, unsigned int n)
 {
     struct hvm_hw_vpic *c = &p->pic[n];
 
-    *c = *(const struct hvm_hw_vpic *)record;
     c->is_master = n == 0;
     c->elcr &= elcr_writable[n];
     c->priority_add &= 7;

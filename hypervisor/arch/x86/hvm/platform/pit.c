@@ -28,9 +28,7 @@ static bool counts(const struct hvm_hw_pit_channel *c)
 /* Ticks counted since the count was loaded. */
 static u64 ticks(const struct platform *p, unsigned int n)
 {
-    const struct vpit_channel_time *t = &p->pit.time[n];
-
-    return counts(&p->pit.hw.channels[n]) ? ns_to_ticks(now() - t->loaded, PIT_HZ) : t->stopped;
+    return counts(&p->pit.hw.channels[n]) ? ns_to_ticks(now() - p->pit.loaded[n], PIT_HZ) : p->pit.stopped[n];
 }
 
 /* The counting element, as the guest would read it. */
@@ -62,22 +60,28 @@ static bool output(const struct platform *p, unsigned int n)
 static void arm(struct platform *p)
 {
     const struct hvm_hw_pit_channel *c = &p->pit.hw.channels[0];
-    s_time_t length = ticks_to_ns(c->count, PIT_HZ), due = p->pit.time[0].loaded + length;
+    s_time_t length = ticks_to_ns(c->count, PIT_HZ), due = p->pit.loaded[0] + length;
 
     if (is_periodic(c))
-        vtimer_start(&p->pit.timer, due, length);
+        vtimer_start(&p->timers[TIMER_PIT], due, length);
     else if (c->mode == MODE_TERMINAL || c->mode == MODE_STROBE)
-        vtimer_start(&p->pit.timer, due, 0);
+        vtimer_start(&p->timers[TIMER_PIT], due, 0);
     else
-        vtimer_stop(&p->pit.timer);
+        vtimer_stop(&p->timers[TIMER_PIT]);
 }
 
-static void fired(struct vtimer *t)
+void vpit_fired(struct vtimer *t)
 {
-    struct platform *p = container_of(t, struct platform, pit.timer);
+    struct platform *p = t->domain->arch.hvm->platform;
 
     if (!vhpet_legacy(p))
         own_line_pulse(p, 0);
+}
+
+static void count_anew(struct platform *p, unsigned int n)
+{
+    p->pit.loaded[n] = now();
+    p->pit.stopped[n] = 0;
 }
 
 static void load(struct platform *p, unsigned int n, u16 value)
@@ -85,7 +89,7 @@ static void load(struct platform *p, unsigned int n, u16 value)
     struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
 
     c->count = value ?: 65536;
-    p->pit.time[n] = (struct vpit_channel_time){.loaded = now()};
+    count_anew(p, n);
     if (n == 0)
         arm(p);
 }
@@ -142,7 +146,7 @@ static void write_control(struct platform *p, u8 value)
         .gate = c->gate,
     };
     if (n == 0)
-        vtimer_stop(&p->pit.timer); /* until a count is written */
+        vtimer_stop(&p->timers[TIMER_PIT]); /* until a count is written */
 }
 
 /* One byte of 16 bits as `state` says; ACCESS_WORD: low byte first. Gives the shift, and goes on to the next. */
@@ -185,9 +189,9 @@ static void write_channel(struct platform *p, unsigned int n, u8 value)
         c->write_latch = value;
 }
 
-u8 vpit_read(struct platform *p, u16 port) { return port == 0x43 ? 0xff : read_channel(p, port & 3); }
+u64 vpit_read(struct platform *p, unsigned int port) { return port == 0x43 ? 0xff : read_channel(p, port & 3); }
 
-void vpit_write(struct platform *p, u16 port, u8 value)
+void vpit_write(struct platform *p, unsigned int port, u64 value, u64 mask __unused)
 {
     if (port == 0x43)
         write_control(p, value);
@@ -200,26 +204,25 @@ void vpit_write(struct platform *p, u16 port, u8 value)
 static void set_gate(struct platform *p, unsigned int n, bool gate)
 {
     struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
-    struct vpit_channel_time *t = &p->pit.time[n];
 
     if (c->gate == gate)
         return;
     if (!gate)
-        t->stopped = ticks(p, n);
+        p->pit.stopped[n] = ticks(p, n);
     else if (c->mode == MODE_TERMINAL || c->mode == MODE_STROBE)
-        t->loaded = now() - ticks_to_ns(t->stopped, PIT_HZ);
+        p->pit.loaded[n] = now() - ticks_to_ns(p->pit.stopped[n], PIT_HZ);
     else
-        t->loaded = now(); /* an edge starts the others anew */
+        p->pit.loaded[n] = now(); /* an edge starts the others anew */
     c->gate = gate;
 }
 
-u8 vpit_speaker_read(struct platform *p, u16 port __unused)
+u64 vspeaker_read(struct platform *p, unsigned int port __unused)
 {
     return p->pit.hw.channels[2].gate | p->pit.hw.speaker_data_on << 1 | (now() / REFRESH_NS % 2 ? PORT61_TOGGLE : 0) |
            (output(p, 2) ? PORT61_OUT : 0);
 }
 
-void vpit_speaker_write(struct platform *p, u16 port __unused, u8 value)
+void vspeaker_write(struct platform *p, unsigned int port __unused, u64 value, u64 mask __unused)
 {
     p->pit.hw.speaker_data_on = value >> 1 & 1;
     set_gate(p, 2, value & PORT61_GATE);
@@ -229,10 +232,8 @@ void vpit_speaker_write(struct platform *p, u16 port __unused, u8 value)
 
 void vpit_init(struct platform *p)
 {
-    if (!p->pit.timer.fired)
-        vtimer_init(&p->pit.timer, p->d, NULL, &p->lock, fired);
-    vtimer_stop(&p->pit.timer);
-    memset(&p->pit.hw, 0, sizeof(p->pit.hw));
+    vtimer_stop(&p->timers[TIMER_PIT]);
+    p->pit.hw = (struct hvm_hw_pit){};
     for (unsigned int n = 0; n < 3; n++) {
         p->pit.hw.channels[n] = (struct hvm_hw_pit_channel){
             .count = 65536,
@@ -242,27 +243,22 @@ void vpit_init(struct platform *p)
             .write_state = ACCESS_WORD,
             .gate = n != 2,
         };
-        p->pit.time[n] = (struct vpit_channel_time){.loaded = now()};
+        count_anew(p, n);
     }
 }
 
-void vpit_out(struct platform *p, unsigned int n __unused, void *record) { *(struct hvm_hw_pit *)record = p->pit.hw; }
-
-int vpit_in(struct platform *p, unsigned int n __unused, const void *record)
+int vpit_resume(struct platform *p, unsigned int instance __unused)
 {
-    const struct hvm_hw_pit *r = record;
-
-    for (unsigned int i = 0; i < 3; i++) {
-        const struct hvm_hw_pit_channel *c = &r->channels[i];
+    for (unsigned int n = 0; n < 3; n++) {
+        const struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
 
         if (!c->count || c->count > 65536 || (c->mode > MODE_HW_STROBE && c->mode != MODE_NONE) || !c->rw_mode ||
             c->rw_mode > ACCESS_WORD || c->gate > 1 || c->bcd > 1)
             return -EINVAL;
     }
-    p->pit.hw = *r;
     p->pit.hw.speaker_data_on &= 1;
-    for (unsigned int i = 0; i < 3; i++)
-        p->pit.time[i] = (struct vpit_channel_time){.loaded = now()};
+    for (unsigned int n = 0; n < 3; n++)
+        count_anew(p, n);
     arm(p);
     return 0;
 }

@@ -13,49 +13,62 @@
 
 /* ---- where the guest finds them ---- */
 
-/* Devices of 8 bits. */
-static const struct narrow_device {
-    u16 first, last;
+/*
+ * Registers of `width` bytes side by side. An access that is wider is one for each, as the bus makes it; a narrower one
+ * is for a part.
+ */
+static const struct device {
+    u64 first; /* port, or guest physical address */
+    u16 length;
+    u8 width;
     u32 flag;
-    u8 (*read)(struct platform *p, u16 port);
-    void (*write)(struct platform *p, u16 port, u8 value);
-} narrow_devices[] = {
-    {0x20, 0x21, XEN_X86_EMU_PIC, vpic_read, vpic_write},
-    {0x40, 0x43, XEN_X86_EMU_PIT, vpit_read, vpit_write},
-    {0x61, 0x61, XEN_X86_EMU_PIT, vpit_speaker_read, vpit_speaker_write},
-    {0x70, 0x71, XEN_X86_EMU_RTC, vrtc_read, vrtc_write},
-    {0xa0, 0xa1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
-    {0x4d0, 0x4d1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
+    u64 (*read)(struct platform *p, unsigned int reg);
+    void (*write)(struct platform *p, unsigned int reg, u64 value, u64 mask);
+} devices[] = {
+    {0x20, 2, 1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
+    {0x40, 4, 1, XEN_X86_EMU_PIT, vpit_read, vpit_write},
+    {0x61, 1, 1, XEN_X86_EMU_PIT, vspeaker_read, vspeaker_write},
+    {0x70, 2, 1, XEN_X86_EMU_RTC, vrtc_read, vrtc_write},
+    {0xa0, 2, 1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
+    {0x4d0, 2, 1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
+    {0, 4, 4, XEN_X86_EMU_PM, vpm_read, vpm_write}, /* from pm.base on */
+    {8, 4, 4, XEN_X86_EMU_PM, vpm_read, vpm_write},
+    {IOAPIC_ADDRESS, PAGE_SIZE, 4, XEN_X86_EMU_IOAPIC, vioapic_read, vioapic_write},
+    {HPET_ADDRESS, 0x400, 8, XEN_X86_EMU_HPET, vhpet_read, vhpet_write},
 };
 
-static const struct narrow_device *narrow_device(const struct platform *p, u16 port)
+static const struct device *device_find(const struct platform *p, u64 address)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(narrow_devices); i++) {
-        const struct narrow_device *dev = &narrow_devices[i];
-
-        if (port >= dev->first && port <= dev->last && platform_has(p, dev->flag))
+    for (const struct device *dev = devices; dev < devices + ARRAY_SIZE(devices); dev++)
+        if (address - dev->first - (dev->flag == XEN_X86_EMU_PM ? READ_ONCE(p->pm.base) : 0) < dev->length &&
+            platform_has(p, dev->flag))
             return dev;
-    }
     return NULL;
 }
 
-/* A wider access than the device's is one for each byte, as the bus makes it. */
-static enum hvm_io_result narrow_port(struct vcpu *v, u64 port, unsigned int bytes, bool write, u64 *value)
+static u64 ones(unsigned int bytes) { return ~0UL >> (64 - bytes * 8); }
+
+static enum hvm_io_result device_access(struct vcpu *v, u64 address, unsigned int bytes, bool write, u64 *value)
 {
     struct platform *p = v->domain->arch.hvm->platform;
     u64 all = 0;
     spin_guard_irqsave(&p->lock);
 
-    for (unsigned int i = 0; i < bytes; i++) {
-        const struct narrow_device *dev = narrow_device(p, port + i);
+    for (unsigned int i = 0, n; i < bytes; i += n) {
+        const struct device *dev = device_find(p, address + i);
+        unsigned int at = dev ? (address + i) % dev->width : 0;
 
-        if (dev && write)
-            dev->write(p, port + i, *value >> i * 8);
+        n = dev ? min(dev->width - at, bytes - i) : 1;
+        /* The HPET has 4 or 8 bytes, aligned (IA-PC HPET 2.3); nothing else is promised anything. */
+        if (!dev || (dev->width == 8 && (bytes < 4 || address % bytes)))
+            all |= ones(n) << i * 8;
+        else if (write)
+            dev->write(p, address + i - at, (*value >> i * 8 & ones(n)) << at * 8, ones(n) << at * 8);
         else
-            all |= (dev ? dev->read(p, port + i) : 0xffUL) << i * 8;
+            all |= (dev->read(p, address + i - at) >> at * 8 & ones(n)) << i * 8;
     }
     /* While the index is beyond the RTC's registers, the device model has the CMOS. */
-    if ((port & ~1UL) == 0x70 && p->rtc.hw.cmos_index >= RTC_CMOS_SIZE && (write || port & 1))
+    if ((address & ~1UL) == 0x70 && p->rtc.hw.cmos_index >= RTC_CMOS_SIZE && (write || address & 1))
         return HVM_IO_NOBODY;
     if (!write)
         *value = all;
@@ -65,33 +78,19 @@ static enum hvm_io_result narrow_port(struct vcpu *v, u64 port, unsigned int byt
 hvm_io_access_t *platform_port(const struct vcpu *v, u16 port)
 {
     const struct platform *p = v->domain->arch.hvm->platform;
-    unsigned int pm;
 
-    if (p->flags == XEN_X86_EMU_LAPIC)
-        return NULL;
-    if (platform_has(p, XEN_X86_EMU_PM)) {
-        pm = port - READ_ONCE(p->pm.base);
-        if (pm < 4)
-            return vpm_event_port;
-        if (pm >= 8 && pm < 12)
-            return vpm_timer_port;
-    }
-    return narrow_device(p, port) ? narrow_port : NULL;
+    return p->flags != XEN_X86_EMU_LAPIC && device_find(p, port) ? device_access : NULL;
 }
 
 hvm_io_access_t *platform_mmio(const struct vcpu *v, u64 gpa)
 {
     const struct vlapic *l = v->arch.hvm.vlapic;
-    const struct platform *p = v->domain->arch.hvm->platform;
 
-    if ((gpa ^ l->base) >> PAGE_SHIFT == 0 && vlapic_hw_enabled(l) && !vlapic_x2(l))
+    if ((gpa ^ l->hw.apic_base_msr) >> PAGE_SHIFT == 0 && vlapic_hw_enabled(l) && !vlapic_x2(l))
         return vlapic_mmio;
-    if (gpa >> PAGE_SHIFT == IOAPIC_ADDRESS >> PAGE_SHIFT && platform_has(p, XEN_X86_EMU_IOAPIC))
-        return vioapic_mmio;
-    if (gpa - HPET_ADDRESS < 0x400 && platform_has(p, XEN_X86_EMU_HPET) &&
-        v->domain->arch.hvm->params[HVM_PARAM_HPET_ENABLED])
-        return vhpet_mmio;
-    return NULL;
+    if (gpa < IOAPIC_ADDRESS || (gpa >= HPET_ADDRESS && !v->domain->arch.hvm->params[HVM_PARAM_HPET_ENABLED]))
+        return NULL;
+    return device_find(v->domain->arch.hvm->platform, gpa) ? device_access : NULL;
 }
 
 /* ---- on the way into the guest ---- */
@@ -136,24 +135,14 @@ void platform_interrupt_ack(struct vcpu *v, struct hvm_interrupt *i)
     }
 }
 
-static void for_each_vtimer(struct platform *p, void (*fn)(struct vtimer *t))
-{
-    fn(&p->pit.timer);
-    fn(&p->rtc.periodic);
-    fn(&p->rtc.update);
-    fn(&p->pm.timer);
-    for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
-        fn(&p->hpet.timers[n].timer);
-}
-
 void platform_vcpu_load(struct vcpu *v)
 {
     struct platform *p = v->domain->arch.hvm->platform;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see vtimer_softirq */
     vtimer_resume(&v->arch.hvm.vlapic->timer);
-    if (p->flags != XEN_X86_EMU_LAPIC)
-        for_each_vtimer(p, vtimer_resume);
+    for (unsigned int i = 0; i < NR_TIMERS && p->flags != XEN_X86_EMU_LAPIC; i++)
+        vtimer_resume(&p->timers[i]);
 }
 
 /* ---- interrupts from elsewhere ---- */
@@ -183,18 +172,19 @@ static void devices_init(struct platform *p)
     lines_update(p);
     vioapic_init(p);
     vpic_init(p);
-    if (platform_has(p, XEN_X86_EMU_PIT))
-        vpit_init(p);
-    if (platform_has(p, XEN_X86_EMU_HPET))
-        vhpet_init(p);
-    if (platform_has(p, XEN_X86_EMU_RTC))
-        vrtc_init(p);
+    vpit_init(p);
+    vhpet_init(p);
+    vrtc_init(p);
     if (platform_has(p, XEN_X86_EMU_PM))
         vpm_init(p);
 }
 
 int platform_domain_create(struct domain *d, u32 emulation_flags)
 {
+    static void (*const fired[NR_TIMERS])(struct vtimer * t) = {
+        [TIMER_PIT] = vpit_fired, [TIMER_RTC_PERIODIC] = vrtc_periodic_fired,  [TIMER_RTC_UPDATE] = vrtc_update_fired,
+        [TIMER_PM] = vpm_fired,   [TIMER_HPET... NR_TIMERS - 1] = vhpet_fired,
+    };
     struct platform *p = mem_alloc_object(struct platform);
 
     if (!p)
@@ -203,6 +193,8 @@ int platform_domain_create(struct domain *d, u32 emulation_flags)
     p->flags = emulation_flags & ~XEN_X86_EMU_USE_PIRQ;
     spin_lock_init(&p->lock, LOCK_VPLATFORM);
     d->arch.hvm->platform = p;
+    for (unsigned int i = 0; i < NR_TIMERS; i++)
+        vtimer_init(&p->timers[i], d, NULL, &p->lock, fired[i]);
     spin_guard_irqsave(&p->lock);
     devices_init(p);
     return 0;
@@ -214,7 +206,8 @@ void platform_domain_free(struct domain *d)
 
     if (!p)
         return;
-    for_each_vtimer(p, vtimer_kill);
+    for (unsigned int i = 0; i < NR_TIMERS; i++)
+        timer_kill(&p->timers[i].timer);
     d->arch.hvm->platform = NULL;
     mem_free(p);
 }
@@ -238,7 +231,7 @@ void platform_vcpu_free(struct vcpu *v)
 
     if (!l)
         return;
-    vtimer_kill(&l->timer);
+    timer_kill(&l->timer.timer);
     v->arch.hvm.vlapic = NULL;
     mem_free(l);
 }
@@ -247,7 +240,7 @@ void platform_vcpu_reset(struct vcpu *v)
 {
     struct vlapic *l = v->arch.hvm.vlapic;
 
-    l->base = APIC_BASE_ADDR | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
+    l->hw.apic_base_msr = APIC_BASE_ADDR | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
     l->start = 0;
     vlapic_init_regs(l);
 }
@@ -262,41 +255,70 @@ void platform_domain_reset(struct domain *d)
 
 /* ---- context ---- */
 
-/* What all records have in common, and a row for each: code, functions, how many (0: one for each vCPU), whose. */
-#define RECORDS(X)                                   \
-    X(PIC, vpic, 2, XEN_X86_EMU_PIC)                 \
-    X(IOAPIC, vioapic, 1, XEN_X86_EMU_IOAPIC)        \
-    X(LAPIC, vlapic, 0, XEN_X86_EMU_LAPIC)           \
-    X(LAPIC_REGS, vlapic_regs, 0, XEN_X86_EMU_LAPIC) \
-    X(PCI_IRQ, pci_wires, 1, XEN_X86_EMU_LAPIC)      \
-    X(ISA_IRQ, isa_wires, 1, XEN_X86_EMU_LAPIC)      \
-    X(PCI_LINK, pci_links, 1, XEN_X86_EMU_LAPIC)     \
-    X(PIT, vpit, 1, XEN_X86_EMU_PIT)                 \
-    X(RTC, vrtc, 1, XEN_X86_EMU_RTC)                 \
-    X(HPET, vhpet, 1, XEN_X86_EMU_HPET)              \
-    X(PMTIMER, vpm, 1, XEN_X86_EMU_PM)
+/* A row for each record: how many of it (0: one for each vCPU), whose, where the state is, who is told of a load. */
+#define RECORDS(X)                                                                   \
+    X(PIC, 2, XEN_X86_EMU_PIC, &p->pic[n], vpic_resume)                              \
+    X(IOAPIC, 1, XEN_X86_EMU_IOAPIC, &p->ioapic, vioapic_resume)                     \
+    X(LAPIC, 0, XEN_X86_EMU_LAPIC, vlapic_state(p, n), vlapic_resume)                \
+    X(LAPIC_REGS, 0, XEN_X86_EMU_LAPIC, vlapic_regs_state(p, n), vlapic_regs_resume) \
+    X(PCI_IRQ, 1, XEN_X86_EMU_LAPIC, &p->pci, lines_resume)                          \
+    X(ISA_IRQ, 1, XEN_X86_EMU_LAPIC, &p->isa, lines_resume)                          \
+    X(PCI_LINK, 1, XEN_X86_EMU_LAPIC, &p->links, lines_resume)                       \
+    X(PIT, 1, XEN_X86_EMU_PIT, &p->pit.hw, vpit_resume)                              \
+    X(RTC, 1, XEN_X86_EMU_RTC, vrtc_state(p), vrtc_resume)                           \
+    X(HPET, 1, XEN_X86_EMU_HPET, vhpet_state(p), vhpet_resume)                       \
+    X(PMTIMER, 1, XEN_X86_EMU_PM, vpm_state(p), vpm_resume)
 
-#define RECORD_FUNCTIONS(code, name, instances, flag)                                                 \
-    static int name##_save(struct domain *d, unsigned int n, void *record)                            \
-    {                                                                                                 \
-        struct platform *p = d->arch.hvm->platform;                                                   \
-        spin_guard_irqsave(&p->lock);                                                                 \
-                                                                                                      \
-        if (!platform_has(p, flag))                                                                   \
-            return 0;                                                                                 \
-        name##_out(p, n, record);                                                                     \
-        return HVM_SAVE_LENGTH(code);                                                                 \
-    }                                                                                                 \
-    static int name##_load(struct domain *d, unsigned int n, const void *record, u32 length __unused) \
-    {                                                                                                 \
-        struct platform *p = d->arch.hvm->platform;                                                   \
-        spin_guard_irqsave(&p->lock);                                                                 \
-                                                                                                      \
-        return platform_has(p, flag) ? name##_in(p, n, record) : -ENODEV;                             \
+typedef void *record_state_t(struct platform *p, unsigned int n);
+
+static int record_save(struct domain *d, unsigned int n, void *record, u32 length, u32 flag, record_state_t *state)
+{
+    struct platform *p = d->arch.hvm->platform;
+    spin_guard_irqsave(&p->lock);
+
+    if (!platform_has(p, flag))
+        return 0;
+    memcpy(record, state(p, n), length);
+    return length;
+}
+
+static int record_load(struct domain *d, unsigned int n, const void *record, u32 length, u32 flag,
+                       record_state_t *state, record_resume_t *resume)
+{
+    struct platform *p = d->arch.hvm->platform;
+    u8 before[sizeof(struct hvm_hw_hpet)]; /* the largest */
+    void *s;
+    int rc;
+    spin_guard_irqsave(&p->lock);
+
+    if (!platform_has(p, flag))
+        return -ENODEV;
+    s = state(p, n);
+    memcpy(before, s, length);
+    memcpy(s, record, length);
+    rc = resume(p, n);
+    if (rc)
+        memcpy(s, before, length);
+    return rc;
+}
+
+#define RECORD_FUNCTIONS(code, instances, flag, state, resume)                               \
+    static void *code##_state(struct platform *p, unsigned int n __unused)                   \
+    {                                                                                        \
+        HVM_SAVE_TYPE(code) *s = state;                                                      \
+        return s;                                                                            \
+    }                                                                                        \
+    static int code##_save(struct domain *d, unsigned int n, void *record)                   \
+    {                                                                                        \
+        return record_save(d, n, record, HVM_SAVE_LENGTH(code), flag, code##_state);         \
+    }                                                                                        \
+    static int code##_load(struct domain *d, unsigned int n, const void *record, u32 length) \
+    {                                                                                        \
+        return record_load(d, n, record, length, flag, code##_state, resume);                \
     }
 RECORDS(RECORD_FUNCTIONS)
 
-#define RECORD_ROW(code, name, instances, flag) \
-    {HVM_SAVE_CODE(code), instances, HVM_SAVE_LENGTH(code), 0, name##_save, name##_load},
+#define RECORD_ROW(code, instances, ...) \
+    {HVM_SAVE_CODE(code), instances, HVM_SAVE_LENGTH(code), 0, code##_save, code##_load},
 const struct hvm_record platform_records[] = {RECORDS(RECORD_ROW)};
 const unsigned int platform_nr_records = ARRAY_SIZE(platform_records);

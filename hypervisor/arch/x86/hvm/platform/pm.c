@@ -18,7 +18,14 @@
 #define STS_ALL    (0xcf31U) /* that exist; all are cleared by writing ones */
 #define EN_ALL     (STS_TIMER | STS_GLOBAL | STS_POWER | STS_SLEEP | 1U << 10)
 
-static u64 ticks_now(void) { return ns_to_ticks(now(), PM_TIMER_HZ); }
+struct hvm_hw_pmtimer *vpm_state(struct platform *p)
+{
+    u64 ticks = ns_to_ticks(now(), PM_TIMER_HZ);
+
+    p->pm.hw.tmr_val += ticks - p->pm.at;
+    p->pm.at = ticks;
+    return &p->pm.hw;
+}
 
 static void update_sci(struct platform *p)
 {
@@ -28,47 +35,37 @@ static void update_sci(struct platform *p)
 /* The timer's highest bit changes next. */
 static void arm(struct platform *p)
 {
-    u64 t = ticks_now();
-    u32 left = 0x80000000U - ((u32)(t + p->pm.hw.tmr_val) & 0x7fffffff);
+    u32 left = 0x80000000U - (vpm_state(p)->tmr_val & 0x7fffffff);
 
-    vtimer_start(&p->pm.timer, ticks_to_ns(t + left, PM_TIMER_HZ) + 1000, 0);
+    vtimer_start(&p->timers[TIMER_PM], ticks_to_ns(p->pm.at + left, PM_TIMER_HZ) + 1000, 0);
 }
 
-static void fired(struct vtimer *t)
+void vpm_fired(struct vtimer *t)
 {
-    struct platform *p = container_of(t, struct platform, pm.timer);
+    struct platform *p = t->domain->arch.hvm->platform;
 
     p->pm.hw.pm1a_sts |= STS_TIMER;
     update_sci(p);
     arm(p);
 }
 
-/* 1 to 4 bytes of the pair of status (low half) and enable. */
-enum hvm_io_result vpm_event_port(struct vcpu *v, u64 port, unsigned int bytes, bool write, u64 *value)
+/* The pair of status (low half) and enable, or the timer. */
+u64 vpm_read(struct platform *p, unsigned int reg)
 {
-    struct platform *p = v->domain->arch.hvm->platform;
-    unsigned int shift = (port - p->pm.base) * 8;
-    u32 mask = (bytes >= 4 ? ~0U : (1U << bytes * 8) - 1) << shift, written = (u32)*value << shift & mask;
-    spin_guard_irqsave(&p->lock);
+    const struct hvm_hw_pmtimer *pm = vpm_state(p);
 
-    if (!write) {
-        *value = ((u32)p->pm.hw.pm1a_en << 16 | p->pm.hw.pm1a_sts) >> shift & mask >> shift;
-        return HVM_IO_DONE;
-    }
-    p->pm.hw.pm1a_sts &= ~(written & STS_ALL);
-    p->pm.hw.pm1a_en = ((p->pm.hw.pm1a_en & ~(mask >> 16)) | written >> 16) & EN_ALL;
-    update_sci(p);
-    return HVM_IO_DONE;
+    return reg & 8 ? pm->tmr_val : (u32)pm->pm1a_en << 16 | pm->pm1a_sts;
 }
 
-enum hvm_io_result vpm_timer_port(struct vcpu *v, u64 port, unsigned int bytes, bool write, u64 *value)
+void vpm_write(struct platform *p, unsigned int reg, u64 value, u64 mask)
 {
-    struct platform *p = v->domain->arch.hvm->platform;
-    u32 count = ticks_now() + READ_ONCE(p->pm.hw.tmr_val);
+    struct hvm_hw_pmtimer *pm = &p->pm.hw;
 
-    if (!write)
-        *value = count >> (port & 3) * 8 & (bytes >= 4 ? ~0U : (1U << bytes * 8) - 1);
-    return HVM_IO_DONE;
+    if (reg & 8)
+        return;
+    pm->pm1a_sts &= ~(value & STS_ALL);
+    pm->pm1a_en = ((pm->pm1a_en & ~(mask >> 16)) | value >> 16) & EN_ALL;
+    update_sci(p);
 }
 
 int hvm_acpi_button(struct domain *d, bool sleep)
@@ -97,30 +94,18 @@ int hvm_set_acpi_ports(struct domain *d, u64 version)
 
 void vpm_init(struct platform *p)
 {
-    p->pm.hw = (struct hvm_hw_pmtimer){.tmr_val = -ticks_now()};
-    if (!p->pm.timer.fired) {
+    p->pm.hw = (struct hvm_hw_pmtimer){};
+    p->pm.at = ns_to_ticks(now(), PM_TIMER_HZ);
+    if (!p->pm.base)
         p->pm.base = ACPI_PM1A_EVT_BLK_ADDRESS_V0;
-        vtimer_init(&p->pm.timer, p->d, NULL, &p->lock, fired);
-    }
     update_sci(p);
     arm(p);
 }
 
-void vpm_out(struct platform *p, unsigned int n __unused, void *record)
+int vpm_resume(struct platform *p, unsigned int n __unused)
 {
-    struct hvm_hw_pmtimer *r = record;
-
-    *r = p->pm.hw;
-    r->tmr_val += ticks_now();
-}
-
-int vpm_in(struct platform *p, unsigned int n __unused, const void *record)
-{
-    const struct hvm_hw_pmtimer *r = record;
-
-    p->pm.hw.tmr_val = r->tmr_val - ticks_now();
-    p->pm.hw.pm1a_sts = r->pm1a_sts & STS_ALL;
-    p->pm.hw.pm1a_en = r->pm1a_en & EN_ALL;
+    p->pm.hw.pm1a_sts &= STS_ALL;
+    p->pm.hw.pm1a_en &= EN_ALL;
     update_sci(p);
     arm(p);
     return 0;

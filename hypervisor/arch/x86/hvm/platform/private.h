@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The devices of a domain and how they reach each other: private to hvm/platform/. Where the record of the HVM context
- * is a good form for a device's state, it is the state.
+ * The devices of a domain and how they reach each other: private to hvm/platform/. The state of one is its record of
+ * the HVM context, and what that leaves out.
  *
  * Functions that take a struct platform are called under its lock unless said otherwise.
  */
@@ -18,45 +18,17 @@
 #define IOAPIC_ADDRESS 0xfec00000UL
 #define HPET_ADDRESS   0xfed00000UL
 
+#define HPET_CONFIG_ENABLE 1UL
+#define HPET_CONFIG_LEGACY 2UL
+
 /*
  * A line is where devices pull: numbers below 16 are ISA irqs, which reach the 8259 pair as well, the others IO-APIC
  * pins alone. Only line 0 has another pin than its number: 2, where a PC has its timer.
  */
 static inline unsigned int line_pin(unsigned int line) { return line ? line : 2; }
 
-struct vpit_channel_time {
-    s_time_t loaded; /* when it began to count */
-    u64 stopped;     /* ticks counted before the gate stopped it */
-};
-
-struct vpit {
-    struct hvm_hw_pit hw;
-    struct vpit_channel_time time[3];
-    struct vtimer timer; /* channel 0 */
-};
-
-struct vhpet_timer {
-    u64 config, cmp, period;
-    struct vtimer timer;
-};
-
-struct vhpet {
-    u64 config, isr;
-    u64 counter; /* main counter; while it counts: what is to be added to system time */
-    struct vhpet_timer timers[HPET_TIMER_NUM];
-};
-
-struct vrtc {
-    struct hvm_hw_rtc hw;
-    s_time_t read_c; /* when register C was read last */
-    struct vtimer periodic, update;
-};
-
-struct vpm {
-    struct hvm_hw_pmtimer hw; /* tmr_val: what is to be added to the ticks of system time */
-    u16 base;                 /* first port */
-    struct vtimer timer;      /* TMR_STS is next set */
-};
+/* Timers of the devices but the local APICs'. */
+enum { TIMER_PIT, TIMER_RTC_PERIODIC, TIMER_RTC_UPDATE, TIMER_PM, TIMER_HPET, NR_TIMERS = TIMER_HPET + HPET_TIMER_NUM };
 
 struct platform {
     struct domain *d;
@@ -65,20 +37,35 @@ struct platform {
     struct spinlock lock;     /* guards all below; interrupts off */
 
     /* lines.c */
-    unsigned long isa_wires;   /* irqs that device models assert */
-    unsigned long own_wires;   /* lines that devices here assert */
-    unsigned long pci_intx[2]; /* device * 4 + intx */
-    u8 link_route[4];
+    struct hvm_hw_isa_irqs isa; /* asserted by device models */
+    struct hvm_hw_pci_irqs pci; /* device * 4 + intx */
+    struct hvm_hw_pci_link links;
+    unsigned long own_wires; /* lines that devices here assert */
     bool callback_is_intx, callback_asserted;
     u8 callback_wire; /* line (0: none), or device * 4 + intx */
     u64 lines;        /* what follows: those that anybody asserts */
 
     struct hvm_hw_vioapic ioapic;
     struct hvm_hw_vpic pic[2];
-    struct vpit pit;
-    struct vhpet hpet;
-    struct vrtc rtc;
-    struct vpm pm;
+    struct {
+        struct hvm_hw_pit hw;
+        s_time_t loaded[3]; /* when it began to count */
+        u64 stopped[3];     /* ticks counted before the gate stopped it */
+    } pit;
+    struct {
+        struct hvm_hw_hpet hw;
+        u64 at; /* tick of system time up to which hw is */
+    } hpet;
+    struct {
+        struct hvm_hw_rtc hw;
+        s_time_t read_c; /* when register C was read last */
+    } rtc;
+    struct {
+        struct hvm_hw_pmtimer hw;
+        u64 at;   /* tick of system time that tmr_val belongs to */
+        u16 base; /* first port */
+    } pm;
+    struct vtimer timers[NR_TIMERS];
 };
 
 static inline bool platform_has(const struct platform *p, u32 flag) { return p->flags & flag; }
@@ -104,14 +91,11 @@ void vioapic_line(struct platform *p, unsigned int line); /* it rose */
 bool vioapic_extint(const struct platform *p, unsigned int id);
 /* A local APIC broadcasts the end of a level interrupt. Takes the lock. */
 void vioapic_eoi(struct domain *d, u8 vector);
-hvm_io_access_t vioapic_mmio;
 
 /* pic.c */
 void vpic_init(struct platform *p);
 void vpic_line(struct platform *p, unsigned int irq); /* it rose or fell */
 u8 vpic_acknowledge(struct platform *p);
-u8 vpic_read(struct platform *p, u16 port);
-void vpic_write(struct platform *p, u16 port, u8 value);
 
 /* pit.c, hpet.c, rtc.c, pm.c: _init also as after power-on */
 void vpit_init(struct platform *p);
@@ -119,27 +103,37 @@ void vhpet_init(struct platform *p);
 void vrtc_init(struct platform *p);
 void vpm_init(struct platform *p);
 /* Timer 0 and 1 of the HPET took the lines of PIT and RTC. */
-bool vhpet_legacy(const struct platform *p);
-hvm_io_access_t vhpet_mmio, vpm_event_port, vpm_timer_port;
-u8 vpit_read(struct platform *p, u16 port), vpit_speaker_read(struct platform *p, u16 port);
-void vpit_write(struct platform *p, u16 port, u8 value), vpit_speaker_write(struct platform *p, u16 port, u8 value);
-u8 vrtc_read(struct platform *p, u16 port);
-void vrtc_write(struct platform *p, u16 port, u8 value);
+static inline bool vhpet_legacy(const struct platform *p) { return p->hpet.hw.config & HPET_CONFIG_LEGACY; }
 
-/* Records of the HVM context: _out fills one, _in takes one or answers -EINVAL and leaves all as it was. */
-#define DECLARE_RECORD(name)                                                  \
-    void name##_out(struct platform *p, unsigned int instance, void *record); \
-    int name##_in(struct platform *p, unsigned int instance, const void *record)
-DECLARE_RECORD(vlapic);
-DECLARE_RECORD(vlapic_regs);
-DECLARE_RECORD(vioapic);
-DECLARE_RECORD(vpic);
-DECLARE_RECORD(pci_wires);
-DECLARE_RECORD(isa_wires);
-DECLARE_RECORD(pci_links);
-DECLARE_RECORD(vpit);
-DECLARE_RECORD(vrtc);
-DECLARE_RECORD(vhpet);
-DECLARE_RECORD(vpm);
+/* A timer fired. */
+void vpit_fired(struct vtimer *t);
+void vrtc_periodic_fired(struct vtimer *t);
+void vrtc_update_fired(struct vtimer *t);
+void vpm_fired(struct vtimer *t);
+void vhpet_fired(struct vtimer *t);
+
+/* Registers as platform.c's table has them. reg: low bits of the address; a write has bits only where mask has. */
+#define DECLARE_REGISTERS(name)                            \
+    u64 name##_read(struct platform *p, unsigned int reg); \
+    void name##_write(struct platform *p, unsigned int reg, u64 value, u64 mask)
+DECLARE_REGISTERS(vpic);
+DECLARE_REGISTERS(vpit);
+DECLARE_REGISTERS(vspeaker);
+DECLARE_REGISTERS(vrtc);
+DECLARE_REGISTERS(vpm);
+DECLARE_REGISTERS(vioapic);
+DECLARE_REGISTERS(vhpet);
+
+/* The state brought up to date, where it is not always. */
+struct hvm_hw_lapic *vlapic_state(struct platform *p, unsigned int n);
+struct hvm_hw_lapic_regs *vlapic_regs_state(struct platform *p, unsigned int n);
+struct hvm_hw_rtc *vrtc_state(struct platform *p);
+struct hvm_hw_hpet *vhpet_state(struct platform *p);
+struct hvm_hw_pmtimer *vpm_state(struct platform *p);
+
+/* A record was loaded into the state of instance n. -EINVAL: it cannot be, nothing else has changed. */
+typedef int record_resume_t(struct platform *p, unsigned int n);
+record_resume_t vlapic_resume, vlapic_regs_resume, lines_resume, vioapic_resume, vpic_resume, vpit_resume, vrtc_resume,
+    vhpet_resume, vpm_resume;
 
 #endif

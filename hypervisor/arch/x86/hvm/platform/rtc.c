@@ -52,55 +52,48 @@ static s64 host_seconds(const struct platform *p, u32 *ns)
     return base + since / SECOND_NS + p->d->time_offset_seconds;
 }
 
-static u8 encode(const struct vrtc *r, unsigned int x)
-{
-    return r->hw.cmos_data[REG_B] & B_BINARY ? x : x / 10 << 4 | x % 10;
-}
-static unsigned int decode(const struct vrtc *r, u8 x)
-{
-    return r->hw.cmos_data[REG_B] & B_BINARY ? x : (x >> 4) * 10 + (x & 15);
-}
+static u8 encode(const u8 *c, unsigned int x) { return c[REG_B] & B_BINARY ? x : x / 10 << 4 | x % 10; }
+static unsigned int decode(const u8 *c, u8 x) { return c[REG_B] & B_BINARY ? x : (x >> 4) * 10 + (x & 15); }
 
 /* The ten registers show the time, unless they are being set. */
-static void refresh(struct platform *p)
+struct hvm_hw_rtc *vrtc_state(struct platform *p)
 {
-    struct vrtc *r = &p->rtc;
-    u8 *c = r->hw.cmos_data;
+    u8 *c = p->rtc.hw.cmos_data;
     struct date t;
     u32 ns;
 
     if (c[REG_B] & B_SET)
-        return;
-    t = date_from_seconds(max(host_seconds(p, &ns) + r->hw.rtc_offset, 0L));
-    c[SECONDS] = encode(r, t.second);
-    c[MINUTES] = encode(r, t.minute);
+        return &p->rtc.hw;
+    t = date_from_seconds(max(host_seconds(p, &ns) + p->rtc.hw.rtc_offset, 0L));
+    c[SECONDS] = encode(c, t.second);
+    c[MINUTES] = encode(c, t.minute);
     if (c[REG_B] & B_24H)
-        c[HOURS] = encode(r, t.hour);
+        c[HOURS] = encode(c, t.hour);
     else
-        c[HOURS] = encode(r, (t.hour + 11) % 12 + 1) | (t.hour >= 12 ? 0x80 : 0);
-    c[WEEKDAY] = encode(r, t.weekday + 1);
-    c[DAY] = encode(r, t.day);
-    c[MONTH] = encode(r, t.month);
-    c[YEAR] = encode(r, t.year % 100);
+        c[HOURS] = encode(c, (t.hour + 11) % 12 + 1) | (t.hour >= 12 ? 0x80 : 0);
+    c[WEEKDAY] = encode(c, t.weekday + 1);
+    c[DAY] = encode(c, t.day);
+    c[MONTH] = encode(c, t.month);
+    c[YEAR] = encode(c, t.year % 100);
+    return &p->rtc.hw;
 }
 
 /* The registers become the time. */
 static void commit(struct platform *p)
 {
-    struct vrtc *r = &p->rtc;
-    const u8 *c = r->hw.cmos_data;
-    unsigned int hour = decode(r, c[HOURS] & (c[REG_B] & B_24H ? 0xff : 0x7f)), year = decode(r, c[YEAR]);
+    const u8 *c = p->rtc.hw.cmos_data;
+    unsigned int hour = decode(c, c[HOURS] & (c[REG_B] & B_24H ? 0xff : 0x7f)), year = decode(c, c[YEAR]);
     struct date t = {
         .year = year + (year < 70 ? 2000 : 1900),
-        .month = decode(r, c[MONTH]),
-        .day = decode(r, c[DAY]),
+        .month = decode(c, c[MONTH]),
+        .day = decode(c, c[DAY]),
         .hour = c[REG_B] & B_24H ? hour : hour % 12 + (c[HOURS] & 0x80 ? 12 : 0),
-        .minute = decode(r, c[MINUTES]),
-        .second = decode(r, c[SECONDS]),
+        .minute = decode(c, c[MINUTES]),
+        .second = decode(c, c[SECONDS]),
     };
     u32 ns;
 
-    r->hw.rtc_offset = date_to_seconds(&t) - host_seconds(p, &ns);
+    p->rtc.hw.rtc_offset = date_to_seconds(&t) - host_seconds(p, &ns);
 }
 
 /* ---- interrupts ---- */
@@ -117,25 +110,25 @@ static void set_flags(struct platform *p, u8 flags)
         own_line_set(p, RTC_LINE, true);
 }
 
-static s_time_t periodic_ns(const struct vrtc *r)
+static s_time_t periodic_ns(const struct platform *p)
 {
-    unsigned int rate = r->hw.cmos_data[REG_A] & A_RATE;
+    unsigned int rate = p->rtc.hw.cmos_data[REG_A] & A_RATE;
 
     /* The first two of the 32768 Hz clock repeat later ones. */
     return rate ? ticks_to_ns(1UL << (rate <= 2 ? rate + 6 : rate - 1), 32768) : 0;
 }
 
-static void periodic_fired(struct vtimer *t) { set_flags(container_of(t, struct platform, rtc.periodic), C_PERIODIC); }
+void vrtc_periodic_fired(struct vtimer *t) { set_flags(t->domain->arch.hvm->platform, C_PERIODIC); }
 
 /* The two highest bits of an alarm register: any value will do. */
 static bool alarm_meets(const u8 *c, unsigned int reg) { return c[reg + 1] >= 0xc0 || c[reg + 1] == c[reg]; }
 
-static void update_fired(struct vtimer *t)
+void vrtc_update_fired(struct vtimer *t)
 {
-    struct platform *p = container_of(t, struct platform, rtc.update);
+    struct platform *p = t->domain->arch.hvm->platform;
     const u8 *c = p->rtc.hw.cmos_data;
 
-    refresh(p);
+    vrtc_state(p);
     set_flags(p,
               C_UPDATE | (alarm_meets(c, SECONDS) && alarm_meets(c, MINUTES) && alarm_meets(c, HOURS) ? C_ALARM : 0));
 }
@@ -143,46 +136,46 @@ static void update_fired(struct vtimer *t)
 /* Timers run only for interrupts; without them the flags are found out when they are read. */
 static void arm(struct platform *p)
 {
-    struct vrtc *r = &p->rtc;
-    s_time_t period = periodic_ns(r), t = now();
-    u8 b = r->hw.cmos_data[REG_B];
+    struct vtimer *periodic = &p->timers[TIMER_RTC_PERIODIC], *each_second = &p->timers[TIMER_RTC_UPDATE];
+    s_time_t period = periodic_ns(p), t = now();
+    u8 b = p->rtc.hw.cmos_data[REG_B];
     u32 ns;
 
     if (!(b & C_PERIODIC) || !period)
-        vtimer_stop(&r->periodic);
-    else if (!r->periodic.armed || r->periodic.period != max(period, VTIMER_MIN_PERIOD))
-        vtimer_start(&r->periodic, t - t % period + period, period);
+        vtimer_stop(periodic);
+    else if (!periodic->armed || periodic->period != max(period, VTIMER_MIN_PERIOD))
+        vtimer_start(periodic, t - t % period + period, period);
     if (b & B_SET || !(b & (C_ALARM | C_UPDATE))) {
-        vtimer_stop(&r->update);
-    } else if (!r->update.armed) {
+        vtimer_stop(each_second);
+    } else if (!each_second->armed) {
         host_seconds(p, &ns);
-        vtimer_start(&r->update, t + SECOND_NS - ns, SECOND_NS);
+        vtimer_start(each_second, t + SECOND_NS - ns, SECOND_NS);
     }
 }
 
 static u8 read_c(struct platform *p)
 {
-    struct vrtc *r = &p->rtc;
-    s_time_t period = periodic_ns(r), t = now();
+    u8 *c = p->rtc.hw.cmos_data, value;
+    s_time_t period = periodic_ns(p), t = now();
     u32 ns;
-    u8 value;
 
     host_seconds(p, &ns);
-    if (period && t / period != r->read_c / period)
-        r->hw.cmos_data[REG_C] |= C_PERIODIC;
-    if (!(r->hw.cmos_data[REG_B] & B_SET) && t - r->read_c >= ns)
-        r->hw.cmos_data[REG_C] |= C_UPDATE;
-    value = r->hw.cmos_data[REG_C];
-    r->hw.cmos_data[REG_C] = 0;
-    r->read_c = t;
+    if (period && t / period != p->rtc.read_c / period)
+        c[REG_C] |= C_PERIODIC;
+    if (!(c[REG_B] & B_SET) && t - p->rtc.read_c >= ns)
+        c[REG_C] |= C_UPDATE;
+    value = c[REG_C];
+    c[REG_C] = 0;
+    p->rtc.read_c = t;
     own_line_set(p, RTC_LINE, false);
     return value;
 }
 
 /* ---- ports ---- */
 
-u8 vrtc_read(struct platform *p, u16 port)
+u64 vrtc_read(struct platform *p, unsigned int port)
 {
+    const u8 *c = p->rtc.hw.cmos_data;
     unsigned int reg = p->rtc.hw.cmos_index;
     u32 ns;
 
@@ -190,13 +183,9 @@ u8 vrtc_read(struct platform *p, u16 port)
         return 0xff; /* the index cannot be read */
     if (reg == REG_C)
         return read_c(p);
-    if (reg == REG_A) {
-        host_seconds(p, &ns);
-        return p->rtc.hw.cmos_data[REG_A] |
-               (!(p->rtc.hw.cmos_data[REG_B] & B_SET) && ns >= SECOND_NS - UIP_NS ? A_UIP : 0);
-    }
-    refresh(p);
-    return p->rtc.hw.cmos_data[reg];
+    vrtc_state(p);
+    host_seconds(p, &ns);
+    return c[reg] | (reg == REG_A && !(c[REG_B] & B_SET) && ns >= SECOND_NS - UIP_NS ? A_UIP : 0);
 }
 
 static void write_reg(struct platform *p, unsigned int reg, u8 value)
@@ -209,7 +198,7 @@ static void write_reg(struct platform *p, unsigned int reg, u8 value)
         arm(p);
         return;
     case REG_B:
-        refresh(p); /* when SET comes, they hold the time of this moment */
+        vrtc_state(p); /* when SET comes, they hold the time of this moment */
         c[REG_B] = value;
         if (old & B_SET && !(value & B_SET))
             commit(p);
@@ -222,13 +211,13 @@ static void write_reg(struct platform *p, unsigned int reg, u8 value)
     case MINUTES_ALARM:
     case HOURS_ALARM: c[reg] = value; return;
     }
-    refresh(p);
+    vrtc_state(p);
     c[reg] = value;
     if (!(c[REG_B] & B_SET))
         commit(p);
 }
 
-void vrtc_write(struct platform *p, u16 port, u8 value)
+void vrtc_write(struct platform *p, unsigned int port, u64 value, u64 mask __unused)
 {
     if (!(port & 1))
         p->rtc.hw.cmos_index = value & 0x7f; /* bit 7: the NMI mask */
@@ -242,10 +231,6 @@ void vrtc_init(struct platform *p)
 {
     u8 *c = p->rtc.hw.cmos_data;
 
-    if (!p->rtc.update.fired) {
-        vtimer_init(&p->rtc.periodic, p->d, NULL, &p->lock, periodic_fired);
-        vtimer_init(&p->rtc.update, p->d, NULL, &p->lock, update_fired);
-    }
     c[REG_A] = 0x26; /* the usual clock, 1024 Hz */
     c[REG_B] = B_24H;
     c[REG_C] = 0;
@@ -253,15 +238,8 @@ void vrtc_init(struct platform *p)
     arm(p);
 }
 
-void vrtc_out(struct platform *p, unsigned int n __unused, void *record)
+int vrtc_resume(struct platform *p, unsigned int n __unused)
 {
-    refresh(p);
-    *(struct hvm_hw_rtc *)record = p->rtc.hw;
-}
-
-int vrtc_in(struct platform *p, unsigned int n __unused, const void *record)
-{
-    p->rtc.hw = *(const struct hvm_hw_rtc *)record;
     p->rtc.hw.cmos_index &= 0x7f;
     p->rtc.hw.cmos_data[REG_A] &= ~A_UIP;
     p->rtc.hw.cmos_data[REG_D] = D_VALID;

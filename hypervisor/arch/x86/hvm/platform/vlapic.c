@@ -295,13 +295,13 @@ static int write_base(struct vlapic *l, u64 value)
 {
     u64 allowed = APIC_BASE_BSP | APIC_BASE_X2APIC | APIC_BASE_ENABLE;
     u64 address = ((1UL << arch_gpaddr_bits(l->v->domain)) - 1) & PAGE_MASK;
-    u64 modes = APIC_BASE_ENABLE | APIC_BASE_X2APIC, old = l->base & modes, new = value &modes;
+    u64 modes = APIC_BASE_ENABLE | APIC_BASE_X2APIC, old = l->hw.apic_base_msr & modes, new = value &modes;
 
     /* x2APIC mode is entered from xAPIC mode and left by way of off (SDM vol. 3, 11.12.5). */
     if (value & ~(allowed | address) || new == APIC_BASE_X2APIC || (new == modes &&old == 0) ||
         (new == APIC_BASE_ENABLE &&old == modes))
         return -EINVAL;
-    l->base = value;
+    l->hw.apic_base_msr = value;
     if (!new &&old)
         vlapic_init_regs(l);
     if (new != old)
@@ -347,9 +347,9 @@ int vlapic_read_msr(struct vcpu *v, u32 msr, u64 *value)
     if (msr - MSR_X2APIC < 0x100)
         return vlapic_x2(l) ? x2apic_read(l, msr - MSR_X2APIC, value) : -EINVAL;
     if (msr == MSR_APIC_BASE)
-        *value = l->base;
+        *value = l->hw.apic_base_msr;
     else if (msr == MSR_TSC_DEADLINE)
-        *value = READ_ONCE(l->deadline);
+        *value = READ_ONCE(l->hw.tdt_msr);
     else
         return -ENOENT;
     return 0;
@@ -381,48 +381,42 @@ void vlapic_interrupt(struct vcpu *v, u8 vector) { vlapic_accept(v->arch.hvm.vla
 
 static struct vlapic *vlapic_of(const struct platform *p, unsigned int n) { return p->d->vcpu[n]->arch.hvm.vlapic; }
 
-void vlapic_out(struct platform *p, unsigned int n, void *record)
+struct hvm_hw_lapic *vlapic_state(struct platform *p, unsigned int n)
 {
-    const struct vlapic *l = vlapic_of(p, n);
+    struct vlapic *l = vlapic_of(p, n);
 
-    *(struct hvm_hw_lapic *)record = (struct hvm_hw_lapic){
-        .apic_base_msr = l->base,
-        .disabled = (vlapic_reg(l, APIC_SPIV) & APIC_SPIV_ENABLE ? 0 : 1) | (vlapic_hw_enabled(l) ? 0 : 2),
-        .timer_divisor = vlapic_timer_divisor(l),
-        .tdt_msr = l->deadline,
-    };
+    l->hw.disabled = (vlapic_reg(l, APIC_SPIV) & APIC_SPIV_ENABLE ? 0 : 1) | (vlapic_hw_enabled(l) ? 0 : 2);
+    l->hw.timer_divisor = vlapic_timer_divisor(l);
+    return &l->hw;
 }
 
-int vlapic_in(struct platform *p, unsigned int n, const void *record)
+int vlapic_resume(struct platform *p, unsigned int n)
 {
-    const struct hvm_hw_lapic *r = record;
     struct vlapic *l = vlapic_of(p, n);
-    u64 old = l->base;
+    u64 base = l->hw.apic_base_msr;
 
     /* Any mode may follow now. */
-    l->base = r->apic_base_msr & APIC_BASE_X2APIC ? APIC_BASE_ENABLE : 0;
-    if (write_base(l, r->apic_base_msr)) {
-        l->base = old;
+    l->hw.apic_base_msr = base & APIC_BASE_X2APIC ? APIC_BASE_ENABLE : 0;
+    if (write_base(l, base))
         return -EINVAL;
-    }
-    l->deadline = r->tdt_msr;
     vlapic_timer_resume(l);
     return 0;
 }
 
-void vlapic_regs_out(struct platform *p, unsigned int n, void *record)
+struct hvm_hw_lapic_regs *vlapic_regs_state(struct platform *p, unsigned int n)
 {
-    const struct vlapic *l = vlapic_of(p, n);
+    struct vlapic *l = vlapic_of(p, n);
 
-    memcpy(record, l->regs, sizeof(l->regs));
-    ((u32 *)record)[APIC_TIMER_COUNT / 4] = vlapic_timer_count(l);
+    set_reg(l, APIC_TIMER_COUNT, vlapic_timer_count(l));
+    return (struct hvm_hw_lapic_regs *)l->regs;
 }
 
-int vlapic_regs_in(struct platform *p, unsigned int instance, const void *record)
+int vlapic_regs_resume(struct platform *p, unsigned int instance)
 {
-    const u32 *from = record;
     struct vlapic *l = vlapic_of(p, instance);
+    u32 from[ARRAY_SIZE(l->regs)];
 
+    memcpy(from, l->regs, sizeof(from));
     vlapic_init_regs(l);
     for (unsigned int n = 0; n < 64; n++)
         if (writable[n] && 1UL << n != BIT(APIC_SELF_IPI))

@@ -12,6 +12,7 @@
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/hvm/platform/vtimer.h>
+#include <xen/hvm/save.h>
 
 #define APIC_BASE_BSP    (1UL << 8)
 #define APIC_BASE_X2APIC (1UL << 10)
@@ -31,7 +32,7 @@ struct apic_message {
 
 struct vlapic {
     struct vcpu *v;
-    u64 base;      /* IA32_APIC_BASE */
+    struct hvm_hw_lapic hw;
     u32 regs[256]; /* the page's first KB: register at offset n is regs[n / 4] */
     u8 irr_words;  /* words of IRR that may have a bit set; atomic */
     u8 isr_words;  /* words of ISR that have */
@@ -42,15 +43,14 @@ struct vlapic {
     struct spinlock lock; /* the timer */
     struct vtimer timer;
     s_time_t timer_began; /* when the count was TIMER_INIT */
-    u64 deadline;         /* IA32_TSC_DEADLINE, 0: not armed */
 };
 
 #define VLAPIC_START_INIT 1
 #define VLAPIC_START_SIPI 2
 
 static inline u32 vlapic_reg(const struct vlapic *l, unsigned int reg) { return READ_ONCE(l->regs[reg / 4]); }
-static inline bool vlapic_x2(const struct vlapic *l) { return l->base & APIC_BASE_X2APIC; }
-static inline bool vlapic_hw_enabled(const struct vlapic *l) { return l->base & APIC_BASE_ENABLE; }
+static inline bool vlapic_x2(const struct vlapic *l) { return l->hw.apic_base_msr & APIC_BASE_X2APIC; }
+static inline bool vlapic_hw_enabled(const struct vlapic *l) { return l->hw.apic_base_msr & APIC_BASE_ENABLE; }
 /* By the spurious-interrupt register as well: accepts interrupts. */
 static inline bool vlapic_sw_enabled(const struct vlapic *l)
 {

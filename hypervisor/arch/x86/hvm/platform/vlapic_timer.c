@@ -26,7 +26,7 @@ static void timer_fired(struct vtimer *t)
     struct vlapic *l = container_of(t, struct vlapic, timer);
     u32 lvt = vlapic_reg(l, APIC_LVT_TIMER);
 
-    l->deadline = 0;
+    l->hw.tdt_msr = 0;
     if (!(lvt & APIC_LVT_MASKED))
         vlapic_accept(l, lvt, false);
 }
@@ -65,11 +65,11 @@ static void deadline_arm(struct vlapic *l)
 {
     u64 tsc = hvm_guest_tsc(l->v), khz = l->v->domain->arch.tsc_khz, wait;
 
-    if (!l->deadline) {
+    if (!l->hw.tdt_msr) {
         vtimer_stop(&l->timer);
         return;
     }
-    wait = l->deadline > tsc ? l->deadline - tsc : 0;
+    wait = l->hw.tdt_msr > tsc ? l->hw.tdt_msr - tsc : 0;
     wait = min(wait / khz, (u64)1 << 40) * 1000000 + wait % khz * 1000000 / khz; /* 35 years are enough */
     vtimer_start(&l->timer, now() + wait, 0);
 }
@@ -100,13 +100,13 @@ void vlapic_deadline_write(struct vlapic *l, u64 tsc)
 
     if (timer_mode(l) != DEADLINE)
         return;
-    l->deadline = tsc;
+    l->hw.tdt_msr = tsc;
     deadline_arm(l);
 }
 
 void vlapic_timer_stop(struct vlapic *l)
 {
-    l->deadline = 0;
+    l->hw.tdt_msr = 0;
     l->regs[APIC_TIMER_INIT / 4] = 0;
     vtimer_stop(&l->timer);
 }

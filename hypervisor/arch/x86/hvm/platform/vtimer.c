@@ -77,12 +77,6 @@ void vtimer_stop(struct vtimer *t)
     timer_stop(&t->timer);
 }
 
-void vtimer_kill(struct vtimer *t)
-{
-    if (t->timer.fn)
-        timer_kill(&t->timer);
-}
-
 void vtimer_resume(struct vtimer *t)
 {
     if (likely(!READ_ONCE(t->resting)))

@@ -35,8 +35,6 @@ void vtimer_init(struct vtimer *t, struct domain *d, struct vcpu *v, struct spin
  * raised to VTIMER_MIN_PERIOD. Under its lock. */
 void vtimer_start(struct vtimer *t, s_time_t due, s_time_t period);
 void vtimer_stop(struct vtimer *t);
-/* For good; not under its lock. */
-void vtimer_kill(struct vtimer *t);
 /* One for whom it is has got a CPU: goes on if it rested. Behind a full barrier after is_running was set. */
 void vtimer_resume(struct vtimer *t);
 
