@@ -215,7 +215,7 @@ static void check_tsc_deadline(void)
     check_eq(rdmsr(MSR_TSC_DEADLINE), 0);
     wrmsr(MSR_TSC_DEADLINE, 1); /* in the past */
     check(wait_taken(2, 1000));
-    wrmsr(MSR_TSC_DEADLINE, rdtsc() + 2000000);
+    wrmsr(MSR_TSC_DEADLINE, rdtsc() + 20000000);
     wrmsr(MSR_TSC_DEADLINE, 0);
     check(!wait_taken(3, 20));
     lapic_write(LAPIC_TMICT, 1000); /* ignored in this mode */
