@@ -13,7 +13,7 @@
 #include <sched/sched.h>
 
 /* Numbers without a row. */
-static long no_such_hypercall(void) { return hypercall_unknown("hypercall", guest_regs()->rax, -ENOSYS); }
+long no_such_hypercall(void) { return hypercall_unknown("hypercall", guest_regs()->rax, -ENOSYS); }
 
 /* The rows overwrite what the range put there. */
 #pragma GCC diagnostic push
@@ -69,7 +69,7 @@ long hypercall_again(unsigned int n, ...)
 long do_multicall(void __guest *calls, unsigned int nr)
 {
     struct multicall_entry __guest *entry = calls;
-    const hypercall_fn *table = current->is_hvm ? hvm_hypercall_table : hypercall_table;
+    const hypercall_fn *table = current->is_hvm ? arch_hvm_hypercalls() : hypercall_table;
     struct multicall_entry mc;
 
     if (this_cpu(multicall_current))
@@ -96,23 +96,6 @@ long do_multicall(void __guest *calls, unsigned int nr)
     }
     return 0;
 }
-
-long hypercall_nested(hypercall_fn fn, unsigned long args[6], bool *again)
-{
-    struct multicall_entry mc = {}, *outer = this_cpu(multicall_current);
-    long rc;
-
-    memcpy(mc.args, args, sizeof(mc.args));
-    this_cpu(multicall_current) = &mc;
-    rc = fn(args[0], args[1], args[2], args[3], args[4], args[5]);
-    this_cpu(multicall_current) = outer;
-    *again = this_cpu(multicall_again);
-    this_cpu(multicall_again) = false;
-    memcpy(args, mc.args, sizeof(mc.args));
-    return rc;
-}
-
-bool hypercall_is_nested(void) { return this_cpu(multicall_current); }
 
 long hypercall_unknown(const char *family, unsigned long op, long err)
 {

@@ -16,12 +16,10 @@
 typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS], hvm_hypercall_table[NR_HYPERCALLS];
 
-/*
- * A hypercall as part of another (dispatch.c): fn with these arguments. When it wants to be made again, *again is true
- * and args are what it wants. is_nested: this CPU is in one that is such a part.
- */
-long hypercall_nested(hypercall_fn fn, unsigned long args[6], bool *again);
-bool hypercall_is_nested(void);
+/* Numbers that are none. */
+long no_such_hypercall(void);
+/* The table for the hypercalls that the current vCPU, of an HVM domain, makes now: by the width of its code. */
+const hypercall_fn *arch_hvm_hypercalls(void);
 
 /* Implemented in hypercall/ or the layer that owns the object. */
 long do_xen_version(int cmd, void __guest *arg);

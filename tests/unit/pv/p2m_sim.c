@@ -9,6 +9,7 @@
 #include "machine.h"
 #include <arch/arch.h>
 #include <arch/x86/cpu/features.h>
+#include <arch/x86/hvm/compat.h>
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/ioreq.h>
@@ -67,6 +68,11 @@ mfn_t arch_gfn_to_mfn(struct domain *o, gfn_t gfn) { return o->is_hvm ? p2m_own_
 
 void hvm_mapcache_invalidate(struct vcpu *v) { (void)v; }
 void hvm_latch_width(struct vcpu *v) { (void)v; }
+size_t hvm_compat_copy(u64 va, void *ours, size_t n, bool write)
+{
+    (void)va, (void)ours, (void)write;
+    return n;
+}
 
 /* ---- the model ---- */
 

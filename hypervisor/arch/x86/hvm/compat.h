@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hypercalls of 32-bit code in HVM guests: hvm/compat.c.
+ * Hypercalls of 32-bit code in HVM guests: hvm/compat.c. While one runs, hvm_vcpu.compat is set.
  */
 #ifndef ARCH_X86_HVM_COMPAT_H
 #define ARCH_X86_HVM_COMPAT_H
@@ -8,17 +8,15 @@
 #include <hypercall/hypercall.h>
 #include <lib/types.h>
 
-struct cpu_user_regs;
-struct vcpu;
+/* Handlers that take 32-bit callers' arguments. */
+extern const hypercall_fn compat_hypercall_table[NR_HYPERCALLS];
 
-/* While hvm_vcpu.compat is set, guest addresses of the page from here on mean hvm_vcpu.compat_args. */
-#define COMPAT_ARGS (1UL << 32)
+/* Guest addresses from here on to four times this one are hvm_compat_copy()'s. */
+#define COMPAT_VIEWS (1UL << 33)
 
-/* The handler for 32-bit callers, which takes their arguments. */
-hypercall_fn compat_function(u32 nr);
-
-/* What the current vCPU asks for in EAX, EBX ... EBP: the result for EAX. Restarts as arch_hypercall_restart() has it.
- */
-long hvm_compat_hypercall(struct vcpu *v, struct cpu_user_regs *regs);
+/* n bytes of what stands at va for 64-bit handlers, from or to ours: how many were not copied. */
+size_t hvm_compat_copy(u64 va, void *ours, size_t n, bool write);
+/* A number or such an address as the guest has it: for the arguments of a hypercall that is made again. */
+u32 hvm_compat_narrow(u64 value);
 
 #endif

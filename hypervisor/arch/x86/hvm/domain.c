@@ -103,8 +103,5 @@ void hvm_vcpu_free(struct vcpu *v)
 {
     hvm->vcpu_free(v);
     hvm_io_vcpu_free(v);
-    if (v->arch.hvm.compat_args)
-        page_free(v->arch.hvm.compat_args, 0);
-    v->arch.hvm.compat_args = NULL;
     platform_vcpu_free(v);
 }

@@ -270,15 +270,6 @@ int hvm_copy_to_phys(struct domain *d, paddr_t gpa, const void *from, size_t n)
     return copy_phys(d, from ? COPY_OUT : COPY_ZERO, gpa, (void *)from, n);
 }
 
-/* The arguments of 32-bit code, as its hypercalls' handlers see them: nothing that the guest could name. */
-static size_t copy_args(enum copy_kind kind, u8 *args, void *ours, size_t n)
-{
-    if ((unsigned long)args % PAGE_SIZE + n > PAGE_SIZE)
-        return n;
-    copy_bytes(kind, args, ours, n);
-    return 0;
-}
-
 /*
  * hvm_translate for the kernel of the current vCPU, with what the last one of the same hypercall found: the CPU, too,
  * may remember a translation as long as an instruction takes. Only addresses are kept, no way into memory.
@@ -306,8 +297,8 @@ static size_t copy_linear(enum copy_kind kind, u64 va, void *ours, size_t n)
 {
     struct vcpu *v = current;
 
-    if (unlikely(v->arch.hvm.compat) && va - COMPAT_ARGS < PAGE_SIZE)
-        return copy_args(kind, (u8 *)v->arch.hvm.compat_args + (va - COMPAT_ARGS), ours, n);
+    if (unlikely(v->arch.hvm.compat) && va >= COMPAT_VIEWS && va < 4 * COMPAT_VIEWS)
+        return kind == COPY_ZERO ? n : hvm_compat_copy(va, ours, n, kind == COPY_OUT);
     while (n) {
         size_t part = min(n, PAGE_SIZE - (va & ~PAGE_MASK));
         paddr_t gpa;

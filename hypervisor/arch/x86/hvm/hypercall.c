@@ -27,6 +27,11 @@ int hvm_hypercall_page(struct domain *d, paddr_t gpa)
     return hvm_copy_to_phys(d, gpa, page, sizeof(page));
 }
 
+const hypercall_fn *arch_hvm_hypercalls(void)
+{
+    return current->arch.hvm.compat ? compat_hypercall_table : hvm_hypercall_table;
+}
+
 bool hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, bool code64)
 {
     u64 nr = regs->rax;
@@ -40,10 +45,14 @@ bool hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, bool code64)
         return true;
     }
     v->arch.hvm.kept[0].va = v->arch.hvm.kept[1].va = HVM_KEEP_EMPTY;
-    if (likely(code64))
+    if (likely(code64)) {
         regs->rax = hvm_hypercall_table[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
-    else
-        regs->rax = hvm_compat_hypercall(v, regs);
+    } else {
+        v->arch.hvm.compat = true;
+        regs->rax = compat_hypercall_table[nr]((u32)regs->rbx, (u32)regs->rcx, (u32)regs->rdx, (u32)regs->rsi,
+                                               (u32)regs->rdi, (u32)regs->rbp);
+        v->arch.hvm.compat = false;
+    }
     v->arch.hvm.kept[0].va = v->arch.hvm.kept[1].va = HVM_KEEP_NONE;
     if (likely(!v->arch.hvm.restarted))
         return true;

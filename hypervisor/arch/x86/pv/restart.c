@@ -4,6 +4,7 @@
  * moved on; the arguments go into their registers.
  */
 #include <arch/arch.h>
+#include <arch/x86/hvm/compat.h>
 #include <core/domain.h>
 
 #define SYSCALL_LENGTH 2
@@ -20,7 +21,7 @@ long arch_hypercall_restart(unsigned int n, const unsigned long *args)
         u64 *reg[] = {&r->rbx, &r->rcx, &r->rdx, &r->rsi, &r->rdi, &r->rbp};
 
         while (n--)
-            *reg[n] = (u32)args[n];
+            *reg[n] = hvm_compat_narrow(args[n]);
         return r->rax;
     }
     switch (n) {

@@ -69,6 +69,14 @@ struct hvm_kept_walk {
 #define HVM_KEEP_NONE  ~0UL       /* va: no hypercall runs */
 #define HVM_KEEP_EMPTY (~0UL - 1) /* va: one does, nothing is kept yet */
 
+/* The array of structures that a hypercall of 32-bit code is about (hvm/compat.c): its layout, where it is, and the
+ * length of an element as the guest and as we have it. */
+struct hvm_compat_view {
+    const char *fields;
+    u32 base;
+    u8 narrow, wide;
+};
+
 /* A page that instructions came from: where we see it, its linear address, and the tables that said so. */
 struct hvm_code {
     const u8 *page;
@@ -96,9 +104,8 @@ struct hvm_vcpu {
     struct vlapic *vlapic;  /* hvm/platform/ */
     struct hvm_vcpu_io *io; /* hvm/io.c: an access that waits for a device model */
 
-    /* hvm/compat.c: in a hypercall of 32-bit code; a page for its arguments, NULL: none was needed yet. */
-    bool compat;
-    void *compat_args;
+    bool compat; /* in a hypercall of 32-bit code */
+    struct hvm_compat_view compat_view;
 
     struct hvm_code code[HVM_CODE_PAGES]; /* svm/insn.c; a page's place is told by the low bits of its number */
 
