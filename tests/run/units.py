@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unit tests: programs of tests/unit/, built with sanitizers over arch/host and run by make. Their own output (cmocka's)
-goes to the log; here it is counted."""
+goes to the log; here it is counted. And the tests of ./bench's report."""
 
 import os
 import re
 import subprocess
+import sys
 import time
 
 from lab import paths
@@ -74,4 +75,17 @@ def emulator(context):
     return f"{compared} cases, seeds {' and '.join(seeds)}"
 
 
-TESTS = {"unit": unit, "sched-sim": sched_sim, "emulator": emulator}
+def bench_report(context):
+    """What ./bench makes of figures: rows, ratios, comparisons, and nothing dropped."""
+    done = subprocess.run([sys.executable, "-B", "-m", "unittest", "bench.test_report"], capture_output=True, text=True,
+                          cwd=os.path.join(paths.TOP, "tests"), check=False,
+                          env={**os.environ, "PYTHONPATH": os.path.join(paths.TOP, "scripts")})
+    with open(os.path.join(context.folder, "log"), "w", encoding="utf-8") as f:
+        f.write(done.stderr)
+    counted = re.search(r"^Ran (\d+) tests", done.stderr, re.M)
+    if done.returncode or not counted:
+        raise Failure("see " + f.name)
+    return f"{counted.group(1)} cases"
+
+
+TESTS = {"unit": unit, "sched-sim": sched_sim, "emulator": emulator, "bench-report": bench_report}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The orchestration of ./bench. Nothing here knows what an operation does: that is in tests/guests/bench/."""

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of both sides to rows, rows to a table and to JSON, and two JSON files to their differences.
+
+A row is the JSON object of one operation: name, mode, what, orlop, xen, ratio. A figure that a side lacks is None, and so is then
+the ratio; such rows stay in the table and in the JSON, and are counted apart."""
+
+import math
+
+LESS, MORE = "Orlop", "Xen"
+CHANGE = 0.01  # what counts as a change from one run to the next: instruction counts repeat to the digit
+
+
+def ratio(orlop, xen):
+    """Orlop's share of Xen's figure, to four digits; None if either lacks."""
+    return round(orlop / xen, 4) if orlop is not None and xen else None
+
+
+def geomean(ratios):
+    """The geometric mean of the ratios that there are, to four digits; None of none."""
+    logs = [math.log(value) for value in ratios if value]
+    return round(math.exp(sum(logs) / len(logs)), 4) if logs else None
+
+
+def rows(operations, figures):
+    """One row for each operation; figures is {(mode, side): {name: figure}}. An operation that a run printed without being
+    in the catalogue is a row, too."""
+    listed = [(operation.name, operation.mode, operation.what) for operation in operations]
+    known = {(name, mode) for name, mode, _ in listed}
+    for (mode, _), measured in figures.items():
+        for name in measured:
+            if (name, mode) not in known:
+                known.add((name, mode))
+                listed.append((name, mode, "not in tests/bench/operations"))
+    made = []
+    for name, mode, what in listed:
+        orlop, xen = (figures.get((mode, side), {}).get(name) for side in ("orlop", "xen"))
+        made.append({"name": name, "mode": mode, "what": what, "orlop": orlop, "xen": xen, "ratio": ratio(orlop, xen)})
+    return made
+
+
+def result(made):
+    """The JSON document of rows: the geometric means first, the rows by rising ratio, those that lack a side at the end."""
+    complete = sorted((row for row in made if row["ratio"] is not None), key=lambda row: row["ratio"])
+    lacking = [row for row in made if row["ratio"] is None]
+    modes = sorted({row["mode"] for row in complete})
+    return {
+        "geomean_ratio_instructions": geomean(row["ratio"] for row in complete),
+        "geomean_by_mode": {mode: geomean(row["ratio"] for row in complete if row["mode"] == mode) for mode in modes},
+        "over_half": sum(1 for row in complete if row["ratio"] > 0.5),
+        "lacking": len(lacking),
+        "operations": complete + lacking,
+    }
+
+
+def _figure(value):
+    return "-" if value is None else str(value)
+
+
+def ahead(row):
+    """Who needs fewer, and by how much; or what is missing."""
+    if row["ratio"] is None:
+        missing = [side for side in ("orlop", "xen") if row[side] is None]
+        return "not measured on " + " and ".join({"orlop": "Orlop", "xen": "Xen"}[side] for side in missing)
+    if row["ratio"] == 1:
+        return "even"
+    if row["ratio"] < 1:
+        return f"{LESS} by {row['xen'] - row['orlop']:.10g}"
+    return f"{MORE} by {row['orlop'] - row['xen']:.10g}"
+
+
+def table(document, unit="instructions"):
+    """The terminal's table, widest ratio last, geometric means below."""
+    lines = [f"{'operation':36} {'mode':10} {'Orlop':>9} {'Xen':>9} {'ratio':>7}  ahead ({unit})"]
+    for row in document["operations"]:
+        share = "-" if row["ratio"] is None else f"{row['ratio']:.3f}"
+        lines.append(f"{row['name']:36} {row['mode']:10} {_figure(row['orlop']):>9} {_figure(row['xen']):>9} {share:>7}  {ahead(row)}")
+    lines += _summary(document)
+    return "\n".join(lines)
+
+
+def _summary(document):
+    complete = [row for row in document["operations"] if row["ratio"] is not None]
+    lines = ["", f"{len(complete)} figures, {sum(1 for row in complete if row['ratio'] <= 0.5)} at or below half of Xen's, "
+                 f"{sum(1 for row in complete if row['ratio'] > 1)} above Xen's; {document['lacking']} lack a side"]
+    for mode, mean in document["geomean_by_mode"].items():
+        lines.append(f"geometric mean of {mode + ':':12} {mean:.3f}")
+    if document["geomean_ratio_instructions"] is not None:
+        lines.append(f"geometric mean of all:         {document['geomean_ratio_instructions']:.3f}")
+    return lines
+
+
+def compare(old, new):
+    """What became of each figure since an older document: lines of text, and whether any of Orlop's grew."""
+    before = {(row["name"], row["mode"]): row for row in old["operations"]}
+    now = {(row["name"], row["mode"]): row for row in new["operations"]}
+    lines, worse = [], False
+    for key, row in now.items():
+        was = before.get(key, {"orlop": None})["orlop"]
+        text = _change(was, row["orlop"])
+        if text:
+            lines.append(f"{key[0]:36} {key[1]:10} {_figure(was):>9} {_figure(row['orlop']):>9}  {text}")
+            worse |= text.startswith(("worse", "lost"))
+    common = [key for key in now if key in before]
+    means = [geomean(document[key]["ratio"] for key in common) for document in (before, now)]
+    lines.append(f"geometric mean of the {len(common)} figures in both: {_figure(means[0])} before, {_figure(means[1])} now; "
+                 f"{len(lines)} changed")
+    return lines, worse
+
+
+def _change(was, now):
+    """How a figure changed; empty if it did not."""
+    if was is None or now is None:
+        return "" if was is now else "new" if was is None else "lost: measured before"
+    if abs(now - was) <= CHANGE * was:
+        return ""
+    return f"{'worse' if now > was else 'better'} by {abs(now / was - 1):.1%}" if was else "changed"
