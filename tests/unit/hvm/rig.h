@@ -7,7 +7,6 @@
 
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
-#include <arch/x86/hvm/platform/vlapic.h>
 #include <mm/heap.h>
 #include <xen/hvm/params.h>
 

@@ -4,7 +4,6 @@
  * of which can be periodic and of 64 bits. They reach IO-APIC pins 20 to 23, or the lines of PIT and RTC instead of
  * those (legacy replacement).
  */
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
 #include <xen/hvm/params.h>
 

@@ -3,9 +3,7 @@
  * The virtual IO-APIC: an Intel 82093AA (its data sheet, sections 3.0 to 3.2) with 48 pins instead of 24, as Xen's.
  * Version 0x11: no EOI register, the end of a level interrupt comes as a broadcast of the local APIC.
  */
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
-#include <arch/x86/hvm/platform/vlapic.h>
 
 #define IOAPIC_VERSION 0x11
 

@@ -5,9 +5,7 @@
  * bridge routes to ISA irqs (xen/arch-x86/hvm/save.h, struct hvm_hw_pci_link); and the wire by which events are told.
  * A line is asserted while anybody asserts it.
  */
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
-#include <arch/x86/hvm/platform/vlapic.h>
 #include <xen/hvm/params.h>
 
 /* ---- lines ---- */

@@ -4,9 +4,7 @@
  * bridges of its time): ports 0x20, 0x21, 0xa0, 0xa1 and 0x4d0, 0x4d1. The second one's output is input 2 of the first.
  * What the CPU sees of the first one's output is its local APIC's business (LINT0).
  */
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
-#include <arch/x86/hvm/platform/vlapic.h>
 
 #define CASCADE 2
 

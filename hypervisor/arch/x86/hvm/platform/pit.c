@@ -4,7 +4,6 @@
  * Channel 0 drives ISA irq 0, channel 1 nothing (memory refresh once), channel 2 a loudspeaker that is not there.
  * Counters are not decremented: they are computed from the time since they were loaded.
  */
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
 
 #define PIT_HZ 1193182U

@@ -3,9 +3,7 @@
  * The virtual platform as a whole: which devices a domain has, where the guest finds them, and what they have for a
  * vCPU that is about to run. Called by hvm/: life, entry, accesses, context.
  */
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
-#include <arch/x86/hvm/platform/vlapic.h>
 #include <arch/x86/hvm/save.h>
 #include <mm/heap.h>
 #include <xen/hvm/ioreq.h>

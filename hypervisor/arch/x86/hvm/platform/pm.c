@@ -4,7 +4,6 @@
  * two places (xen/hvm/ioreq.h). PM1a control, where a guest enters sleeping states, and GPE0 are the device model's.
  * The system control interrupt is ISA irq 9, which the device model may assert as well.
  */
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
 #include <xen/hvm/ioreq.h>
 

@@ -5,7 +5,6 @@
  * the host's wall clock, the domain's offset and what the guest set it to.
  */
 #include <arch/arch.h>
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
 #include <lib/date.h>
 

@@ -4,12 +4,8 @@
  * vol. 3, chapter 11 "Advanced Programmable Interrupt Controller"). It is one of the generation without directed EOI
  * and without the CMCI entry: version 0x14, six LVT entries. Ids are twice the vCPU's number, as on Xen.
  */
-#include <arch/x86/hvm/platform/vlapic.h>
 #include <arch/arch.h>
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
-#include <lib/lib.h>
-#include <xen/arch-x86/hvm/save.h>
 
 #define VLAPIC_VERSION     0x00050014
 #define ESR_SEND_VECTOR    0x20

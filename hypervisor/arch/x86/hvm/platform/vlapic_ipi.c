@@ -4,9 +4,7 @@
  * with one (Intel SDM vol. 3, 11.6 and 11.12.10). INIT and SIPI change the registers of another vCPU: they are left
  * with it, and it carries them out itself on its way into the guest.
  */
-#include <arch/x86/hvm/platform/vlapic.h>
 #include <arch/arch.h>
-#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/private.h>
 #include <sched/sched.h>
 #include <sched/softirq.h>

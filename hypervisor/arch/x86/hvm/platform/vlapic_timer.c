@@ -3,8 +3,7 @@
  * The timer of the virtual local APIC (Intel SDM vol. 3, 11.5.4): it counts a 100 MHz clock by its divisor, once or
  * again and again, or waits for a value of the guest's TSC.
  */
-#include <arch/x86/hvm/platform/vlapic.h>
-#include <arch/x86/hvm/hvm.h>
+#include <arch/x86/hvm/platform/private.h>
 
 #define BUS_CYCLE_NS 10U
 

@@ -5,7 +5,7 @@
  * A device stops or restarts its timer under its lock without waiting for a function that may be on its way: that one
  * takes the same lock and finds that it is not due.
  */
-#include <arch/x86/hvm/platform/vtimer.h>
+#include <arch/x86/hvm/platform/private.h>
 #include <core/domain.h>
 
 static void vtimer_set(struct vtimer *t)
