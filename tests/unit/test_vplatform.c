@@ -156,7 +156,7 @@ static void test_pic_modes(void **state)
     assert_int_equal(rig_take(v), -1);
     /* It goes away before the CPU asks: the spurious one. */
     hvm_isa_irq_set(rig_d, 5, true);
-    assert_true(platform_interrupt(v, &i));
+    assert_true(platform_interrupt(v, true, &i));
     hvm_isa_irq_set(rig_d, 5, false);
     platform_interrupt_ack(v, &i);
     assert_int_equal(i.vector, 0x27);

@@ -103,7 +103,7 @@ int rig_take(struct vcpu *v)
 {
     struct hvm_interrupt i;
 
-    if (!platform_interrupt(v, &i))
+    if (!platform_interrupt(v, true, &i))
         return -1;
     platform_interrupt_ack(v, &i);
     return i.vector;

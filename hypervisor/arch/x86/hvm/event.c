@@ -110,7 +110,7 @@ static bool deliver_one(struct vcpu *v)
         v->nmi_pending = false;
         e.type = HVM_EVENT_NMI;
         e.vector = TRAP_NMI;
-    } else if (guest_regs()->rflags & X86_EFLAGS_IF && !(shadow & ~HVM_SHADOW_NMI) && platform_interrupt(v, &i)) {
+    } else if (guest_regs()->rflags & X86_EFLAGS_IF && !(shadow & ~HVM_SHADOW_NMI) && platform_interrupt(v, true, &i)) {
         platform_interrupt_ack(v, &i);
         e.type = HVM_EVENT_INTERRUPT;
         e.vector = i.vector;
@@ -132,7 +132,7 @@ static void deliver(struct vcpu *v)
 
     if (v->nmi_pending)
         hvm->request_window(v, HVM_WINDOW_NMI);
-    if (upcall ? platform_device_interrupt(v, &i) : platform_interrupt(v, &i))
+    if (platform_interrupt(v, !upcall, &i))
         hvm->request_window(v, HVM_WINDOW_INTERRUPT);
 }
 
@@ -171,5 +171,5 @@ bool arch_event_pending(struct vcpu *v)
     struct hvm_interrupt i;
 
     return v->arch.hvm.event.valid || v->nmi_pending || READ_ONCE(v->arch.hvm.work) & HVM_WORK_RESET ||
-           (regs->rflags & X86_EFLAGS_IF && platform_interrupt(v, &i));
+           (regs->rflags & X86_EFLAGS_IF && platform_interrupt(v, true, &i));
 }

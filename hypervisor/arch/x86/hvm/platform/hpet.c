@@ -100,17 +100,14 @@ static void arm(struct platform *p, unsigned int n, bool set)
     u64 config = h->timers[n].config, mask = timer_mask(config), wait = (h->timers[n].cmp - h->mc64) & mask;
     u64 period = config & T_32BIT ? 1UL << 32 : 0; /* it wraps, and matches again */
 
-    if (!(h->config & HPET_CONFIG_ENABLE) || !(config & T_ENABLE)) {
-        vtimer_stop(&p->timers[TIMER_HPET + n]);
-        return;
-    }
     /* Just missed: software that looks afterwards finds it out; one that does not would wait for the counter to come
      * round. Fires now. */
     if (set && mask - wait < SECONDS(1) / TICK_NS)
         wait = 0;
     if (is_periodic(h, n))
         period = min(h->period[n], WAIT_MAX);
-    vtimer_start(&p->timers[TIMER_HPET + n], now() + min(wait, WAIT_MAX) * TICK_NS, period * TICK_NS);
+    vtimer_arm(&p->timers[TIMER_HPET + n], h->config & HPET_CONFIG_ENABLE && config & T_ENABLE,
+               now() + min(wait, WAIT_MAX) * TICK_NS, period * TICK_NS);
 }
 
 /* ---- registers ---- */
@@ -174,7 +171,7 @@ void vhpet_init(struct platform *p)
     for (unsigned int n = 0; n < HPET_TIMER_NUM; n++) {
         p->hpet.hw.timers[n].config = T_CAPABLE;
         p->hpet.hw.timers[n].cmp = ~0UL;
-        vtimer_stop(&p->timers[TIMER_HPET + n]);
+        arm(p, n, false);
     }
 }
 

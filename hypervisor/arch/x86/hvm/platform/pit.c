@@ -55,18 +55,17 @@ static bool output(const struct platform *p, unsigned int n)
     }
 }
 
-/* Channel 0 began to count. */
-static void arm(struct platform *p)
+/* The count was loaded, or the gate starts it anew. */
+static void begin(struct platform *p, unsigned int n)
 {
-    const struct hvm_hw_pit_channel *c = &p->pit.hw.channels[0];
-    s_time_t length = ticks_to_ns(c->count, PIT_HZ), due = p->pit.loaded[0] + length;
+    const struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+    s_time_t length = ticks_to_ns(c->count, PIT_HZ);
 
-    if (is_periodic(c))
-        vtimer_start(&p->timers[TIMER_PIT], due, length);
-    else if (c->mode == MODE_TERMINAL || c->mode == MODE_STROBE)
-        vtimer_start(&p->timers[TIMER_PIT], due, 0);
-    else
-        vtimer_stop(&p->timers[TIMER_PIT]);
+    p->pit.loaded[n] = now();
+    p->pit.stopped[n] = 0;
+    if (n == 0)
+        vtimer_arm(&p->timers[TIMER_PIT], is_periodic(c) || c->mode == MODE_TERMINAL || c->mode == MODE_STROBE,
+                   now() + length, is_periodic(c) ? length : 0);
 }
 
 void vpit_fired(struct vtimer *t)
@@ -77,42 +76,20 @@ void vpit_fired(struct vtimer *t)
         own_line_pulse(p, 0);
 }
 
-static void count_anew(struct platform *p, unsigned int n)
-{
-    p->pit.loaded[n] = now();
-    p->pit.stopped[n] = 0;
-}
-
-static void load(struct platform *p, unsigned int n, u16 value)
-{
-    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
-
-    c->count = value ?: 65536;
-    count_anew(p, n);
-    if (n == 0)
-        arm(p);
-}
-
 /* ---- registers ---- */
 
-static void latch_count(struct platform *p, unsigned int n)
+static void latch(struct platform *p, unsigned int n, bool count, bool status)
 {
     struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
 
-    if (c->count_latched)
-        return;
-    c->latched_count = counter(p, n);
-    c->count_latched = c->rw_mode;
-}
-
-static void latch_status(struct platform *p, unsigned int n)
-{
-    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
-
-    if (c->status_latched)
-        return;
-    c->status = output(p, n) << 7 | c->rw_mode << 4 | (c->mode & 7) << 1 | c->bcd;
-    c->status_latched = 1;
+    if (count && !c->count_latched) {
+        c->latched_count = counter(p, n);
+        c->count_latched = c->rw_mode;
+    }
+    if (status && !c->status_latched) {
+        c->status = output(p, n) << 7 | c->rw_mode << 4 | (c->mode & 7) << 1 | c->bcd;
+        c->status_latched = 1;
+    }
 }
 
 static void write_control(struct platform *p, u8 value)
@@ -121,18 +98,13 @@ static void write_control(struct platform *p, u8 value)
     struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
 
     if (n == 3) { /* read-back command */
-        for (n = 0; n < 3; n++) {
-            if (!(value & 2U << n))
-                continue;
-            if (!(value & 0x20))
-                latch_count(p, n);
-            if (!(value & 0x10))
-                latch_status(p, n);
-        }
+        for (n = 0; n < 3; n++)
+            if (value & 2U << n)
+                latch(p, n, !(value & 0x20), !(value & 0x10));
         return;
     }
     if (!access) {
-        latch_count(p, n);
+        latch(p, n, true, false);
         return;
     }
     *c = (struct hvm_hw_pit_channel){
@@ -145,7 +117,7 @@ static void write_control(struct platform *p, u8 value)
         .gate = c->gate,
     };
     if (n == 0)
-        vtimer_stop(&p->timers[TIMER_PIT]); /* until a count is written */
+        vtimer_arm(&p->timers[TIMER_PIT], false, 0, 0); /* until a count is written */
 }
 
 /* One byte of 16 bits as `state` says; ACCESS_WORD: low byte first. Gives the shift, and goes on to the next. */
@@ -158,11 +130,13 @@ static unsigned int next_byte(u8 *state, u8 rw_mode)
     return shift;
 }
 
-static u8 read_channel(struct platform *p, unsigned int n)
+u64 vpit_read(struct platform *p, unsigned int port)
 {
+    unsigned int n = port & 3, shift;
     struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
-    unsigned int shift;
 
+    if (n == 3)
+        return 0xff;
     if (c->status_latched) {
         c->status_latched = 0;
         return c->status;
@@ -175,27 +149,22 @@ static u8 read_channel(struct platform *p, unsigned int n)
     return c->latched_count >> shift;
 }
 
-static void write_channel(struct platform *p, unsigned int n, u8 value)
-{
-    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
-    unsigned int shift = next_byte(&c->write_state, c->rw_mode);
-
-    if (c->rw_mode != ACCESS_WORD)
-        load(p, n, value << shift);
-    else if (shift)
-        load(p, n, c->write_latch | value << 8);
-    else
-        c->write_latch = value;
-}
-
-u64 vpit_read(struct platform *p, unsigned int port) { return port == 0x43 ? 0xff : read_channel(p, port & 3); }
-
 void vpit_write(struct platform *p, unsigned int port, u64 value, u64 mask __unused)
 {
-    if (port == 0x43)
+    unsigned int n = port & 3, shift;
+    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+
+    if (n == 3) {
         write_control(p, value);
-    else
-        write_channel(p, port & 3, value);
+        return;
+    }
+    shift = next_byte(&c->write_state, c->rw_mode);
+    if (c->rw_mode == ACCESS_WORD && !shift) {
+        c->write_latch = value;
+        return;
+    }
+    c->count = (value << shift | (c->rw_mode == ACCESS_WORD ? c->write_latch : 0)) ?: 65536;
+    begin(p, n);
 }
 
 /* ---- port 0x61 ---- */
@@ -231,7 +200,6 @@ void vspeaker_write(struct platform *p, unsigned int port __unused, u64 value, u
 
 void vpit_init(struct platform *p)
 {
-    vtimer_stop(&p->timers[TIMER_PIT]);
     p->pit.hw = (struct hvm_hw_pit){};
     for (unsigned int n = 0; n < 3; n++) {
         p->pit.hw.channels[n] = (struct hvm_hw_pit_channel){
@@ -242,7 +210,7 @@ void vpit_init(struct platform *p)
             .write_state = ACCESS_WORD,
             .gate = n != 2,
         };
-        count_anew(p, n);
+        begin(p, n);
     }
 }
 
@@ -257,7 +225,6 @@ int vpit_resume(struct platform *p, unsigned int instance __unused)
     }
     p->pit.hw.speaker_data_on &= 1;
     for (unsigned int n = 0; n < 3; n++)
-        count_anew(p, n);
-    arm(p);
+        begin(p, n);
     return 0;
 }

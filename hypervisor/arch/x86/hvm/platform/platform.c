@@ -93,31 +93,20 @@ hvm_io_access_t *platform_mmio(const struct vcpu *v, u64 gpa)
 
 /* ---- on the way into the guest ---- */
 
-bool platform_interrupt(struct vcpu *v, struct hvm_interrupt *out)
-{
-    const struct hvm_domain *h = v->domain->arch.hvm;
-
-    if (h->callback_vector && !v->arch.hvm.upcall_vector && READ_ONCE(v->info->evtchn_upcall_pending)) {
-        *out = (struct hvm_interrupt){HVM_INTERRUPT_UPCALL, h->callback_vector};
-        return true;
-    }
-    return platform_device_interrupt(v, out);
-}
-
-bool platform_device_interrupt(struct vcpu *v, struct hvm_interrupt *out)
+bool platform_interrupt(struct vcpu *v, bool upcalls, struct hvm_interrupt *out)
 {
     struct vlapic *l = v->arch.hvm.vlapic;
     const struct hvm_domain *h = v->domain->arch.hvm;
-    int vector;
+    int vector = h->callback_vector;
 
-    if (READ_ONCE(h->platform->pic[0].int_output) && vlapic_extint(l)) {
+    if (upcalls && vector && !v->arch.hvm.upcall_vector && READ_ONCE(v->info->evtchn_upcall_pending))
+        *out = (struct hvm_interrupt){HVM_INTERRUPT_UPCALL, vector};
+    else if (READ_ONCE(h->platform->pic[0].int_output) && vlapic_extint(l))
         *out = (struct hvm_interrupt){HVM_INTERRUPT_PIC, 0};
-        return true;
-    }
-    vector = vlapic_pending(l);
-    if (vector < 0)
+    else if ((vector = vlapic_pending(l)) >= 0)
+        *out = (struct hvm_interrupt){HVM_INTERRUPT_LAPIC, vector};
+    else
         return false;
-    *out = (struct hvm_interrupt){HVM_INTERRUPT_LAPIC, vector};
     return true;
 }
 
@@ -164,8 +153,11 @@ int hvm_msi(struct domain *d, u64 address, u32 data)
 
 /* ---- life ---- */
 
-static void devices_init(struct platform *p)
+void platform_domain_reset(struct domain *d)
 {
+    struct platform *p = d->arch.hvm->platform;
+    spin_guard_irqsave(&p->lock);
+
     p->own_wires = 0;
     lines_update(p);
     vioapic_init(p);
@@ -193,8 +185,7 @@ int platform_domain_create(struct domain *d, u32 emulation_flags)
     d->arch.hvm->platform = p;
     for (unsigned int i = 0; i < NR_TIMERS; i++)
         vtimer_init(&p->timers[i], d, NULL, &p->lock, fired[i]);
-    spin_guard_irqsave(&p->lock);
-    devices_init(p);
+    platform_domain_reset(d);
     return 0;
 }
 
@@ -241,14 +232,6 @@ void platform_vcpu_reset(struct vcpu *v)
     l->hw.apic_base_msr = APIC_BASE_ADDR | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
     l->start = 0;
     vlapic_init_regs(l);
-}
-
-void platform_domain_reset(struct domain *d)
-{
-    struct platform *p = d->arch.hvm->platform;
-    spin_guard_irqsave(&p->lock);
-
-    devices_init(p);
 }
 
 /* ---- context ---- */

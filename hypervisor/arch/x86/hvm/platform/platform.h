@@ -53,12 +53,10 @@ struct hvm_interrupt {
 };
 
 /*
- * Is there an external interrupt for v that its priority registers let through? EFLAGS.IF and shadows are the caller's
- * business. v is current or does not run; interrupts on or off.
+ * Is there an external interrupt for v that its priority registers let through, or an upcall if those are asked for?
+ * EFLAGS.IF and shadows are the caller's business. v is current or does not run; interrupts on or off.
  */
-bool platform_interrupt(struct vcpu *v, struct hvm_interrupt *out);
-/* The same but for upcalls. */
-bool platform_device_interrupt(struct vcpu *v, struct hvm_interrupt *out);
+bool platform_interrupt(struct vcpu *v, bool upcalls, struct hvm_interrupt *out);
 /* The CPU takes it: i->vector is what to inject, now for certain. v is current. */
 void platform_interrupt_ack(struct vcpu *v, struct hvm_interrupt *i);
 

@@ -36,7 +36,7 @@ static void arm(struct platform *p)
 {
     u32 left = 0x80000000U - (vpm_state(p)->tmr_val & 0x7fffffff);
 
-    vtimer_start(&p->timers[TIMER_PM], ticks_to_ns(p->pm.at + left, PM_TIMER_HZ) + 1000, 0);
+    vtimer_arm(&p->timers[TIMER_PM], true, ticks_to_ns(p->pm.at + left, PM_TIMER_HZ) + 1000, 0);
 }
 
 void vpm_fired(struct vtimer *t)

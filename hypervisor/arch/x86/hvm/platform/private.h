@@ -42,9 +42,8 @@ struct vtimer {
 void vtimer_init(struct vtimer *t, struct domain *d, struct vcpu *v, struct spinlock *lock,
                  void (*fired)(struct vtimer *t));
 /* On the CPU where the vCPU is (vCPU 0, if it is for all) fires at `due`, then every `period` (0: not again), which is
- * raised to VTIMER_MIN_PERIOD. Under its lock. */
-void vtimer_start(struct vtimer *t, s_time_t due, s_time_t period);
-void vtimer_stop(struct vtimer *t);
+ * raised to VTIMER_MIN_PERIOD; or not any more, if it is not wanted. Under its lock. */
+void vtimer_arm(struct vtimer *t, bool wanted, s_time_t due, s_time_t period);
 /* One for whom it is has got a CPU: goes on if it rested. Behind a full barrier after is_running was set. */
 void vtimer_resume(struct vtimer *t);
 

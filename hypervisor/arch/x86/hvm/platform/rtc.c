@@ -42,13 +42,16 @@ enum {
 #define SECOND_NS 1000000000
 #define UIP_NS    244000 /* it is announced so long before the update */
 
-/* The host's time of day, moved by the domain's offset: seconds and ns. */
-static s64 host_seconds(const struct platform *p, u32 *ns)
+/* The host's time of day, moved by the domain's offset. */
+static struct time_of_day {
+    s64 seconds;
+    u32 ns;
+} host_time(const struct platform *p)
 {
-    u64 base = arch_wallclock_base(ns), since = now() + *ns;
+    u32 ns;
+    u64 base = arch_wallclock_base(&ns), since = now() + ns;
 
-    *ns = since % SECOND_NS;
-    return base + since / SECOND_NS + p->d->time_offset_seconds;
+    return (struct time_of_day){base + since / SECOND_NS + p->d->time_offset_seconds, since % SECOND_NS};
 }
 
 static u8 encode(const u8 *c, unsigned int x) { return c[REG_B] & B_BINARY ? x : x / 10 << 4 | x % 10; }
@@ -59,11 +62,10 @@ struct hvm_hw_rtc *vrtc_state(struct platform *p)
 {
     u8 *c = p->rtc.hw.cmos_data;
     struct date t;
-    u32 ns;
 
     if (c[REG_B] & B_SET)
         return &p->rtc.hw;
-    t = date_from_seconds(max(host_seconds(p, &ns) + p->rtc.hw.rtc_offset, 0L));
+    t = date_from_seconds(max(host_time(p).seconds + p->rtc.hw.rtc_offset, 0L));
     c[SECONDS] = encode(c, t.second);
     c[MINUTES] = encode(c, t.minute);
     if (c[REG_B] & B_24H)
@@ -90,9 +92,8 @@ static void commit(struct platform *p)
         .minute = decode(c, c[MINUTES]),
         .second = decode(c, c[SECONDS]),
     };
-    u32 ns;
 
-    p->rtc.hw.rtc_offset = date_to_seconds(&t) - host_seconds(p, &ns);
+    p->rtc.hw.rtc_offset = date_to_seconds(&t) - host_time(p).seconds;
 }
 
 /* ---- interrupts ---- */
@@ -135,33 +136,22 @@ void vrtc_update_fired(struct vtimer *t)
 /* Timers run only for interrupts; without them the flags are found out when they are read. */
 static void arm(struct platform *p)
 {
-    struct vtimer *periodic = &p->timers[TIMER_RTC_PERIODIC], *each_second = &p->timers[TIMER_RTC_UPDATE];
     s_time_t period = periodic_ns(p), t = now();
     u8 b = p->rtc.hw.cmos_data[REG_B];
-    u32 ns;
 
-    if (!(b & C_PERIODIC) || !period)
-        vtimer_stop(periodic);
-    else if (!periodic->armed || periodic->period != max(period, VTIMER_MIN_PERIOD))
-        vtimer_start(periodic, t - t % period + period, period);
-    if (b & B_SET || !(b & (C_ALARM | C_UPDATE))) {
-        vtimer_stop(each_second);
-    } else if (!each_second->armed) {
-        host_seconds(p, &ns);
-        vtimer_start(each_second, t + SECOND_NS - ns, SECOND_NS);
-    }
+    vtimer_arm(&p->timers[TIMER_RTC_PERIODIC], b & C_PERIODIC && period, period ? t - t % period + period : 0, period);
+    vtimer_arm(&p->timers[TIMER_RTC_UPDATE], !(b & B_SET) && b & (C_ALARM | C_UPDATE), t + SECOND_NS - host_time(p).ns,
+               SECOND_NS);
 }
 
 static u8 read_c(struct platform *p)
 {
     u8 *c = p->rtc.hw.cmos_data, value;
     s_time_t period = periodic_ns(p), t = now();
-    u32 ns;
 
-    host_seconds(p, &ns);
     if (period && t / period != p->rtc.read_c / period)
         c[REG_C] |= C_PERIODIC;
-    if (!(c[REG_B] & B_SET) && t - p->rtc.read_c >= ns)
+    if (!(c[REG_B] & B_SET) && t - p->rtc.read_c >= host_time(p).ns)
         c[REG_C] |= C_UPDATE;
     value = c[REG_C];
     c[REG_C] = 0;
@@ -176,44 +166,27 @@ u64 vrtc_read(struct platform *p, unsigned int port)
 {
     const u8 *c = p->rtc.hw.cmos_data;
     unsigned int reg = p->rtc.hw.cmos_index;
-    u32 ns;
 
     if (!(port & 1) || reg >= RTC_CMOS_SIZE)
         return 0xff; /* the index cannot be read */
     if (reg == REG_C)
         return read_c(p);
     vrtc_state(p);
-    host_seconds(p, &ns);
-    return c[reg] | (reg == REG_A && !(c[REG_B] & B_SET) && ns >= SECOND_NS - UIP_NS ? A_UIP : 0);
+    return c[reg] | (reg == REG_A && !(c[REG_B] & B_SET) && host_time(p).ns >= SECOND_NS - UIP_NS ? A_UIP : 0);
 }
 
 static void write_reg(struct platform *p, unsigned int reg, u8 value)
 {
-    u8 *c = p->rtc.hw.cmos_data, old = c[reg];
+    u8 *c = vrtc_state(p)->cmos_data; /* when SET comes, they hold the time of this moment */
+    bool was_set = c[REG_B] & B_SET, is_alarm = reg == SECONDS_ALARM || reg == MINUTES_ALARM || reg == HOURS_ALARM;
 
-    switch (reg) {
-    case REG_A:
-        c[REG_A] = value & ~A_UIP;
-        arm(p);
+    if (reg > REG_B)
         return;
-    case REG_B:
-        vrtc_state(p); /* when SET comes, they hold the time of this moment */
-        c[REG_B] = value;
-        if (old & B_SET && !(value & B_SET))
-            commit(p);
-        set_flags(p, 0);
-        arm(p);
-        return;
-    case REG_C:
-    case REG_D: return;
-    case SECONDS_ALARM:
-    case MINUTES_ALARM:
-    case HOURS_ALARM: c[reg] = value; return;
-    }
-    vrtc_state(p);
-    c[reg] = value;
-    if (!(c[REG_B] & B_SET))
+    c[reg] = reg == REG_A ? value & ~A_UIP : value;
+    if (!(c[REG_B] & B_SET) && (was_set || (reg < REG_A && !is_alarm)))
         commit(p);
+    set_flags(p, 0);
+    arm(p);
 }
 
 void vrtc_write(struct platform *p, unsigned int port, u64 value, u64 mask __unused)

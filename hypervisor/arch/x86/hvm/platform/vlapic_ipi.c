@@ -102,8 +102,11 @@ static void vlapic_deliver(struct vlapic *l, const struct apic_message *m)
     }
 }
 
-/* The one of those meant that does the least important work; of equals, the next in turn. */
-static int deliver_lowest(struct domain *d, const struct apic_message *m)
+/*
+ * To all that are meant but one. Lowest priority: to the one of them that does the least important work; of equals, the
+ * next in turn.
+ */
+static int deliver(struct domain *d, const struct apic_message *m, const struct vlapic *but)
 {
     struct platform *p = d->arch.hvm->platform;
     unsigned int turn = READ_ONCE(p->lowest_turn), best_priority = ~0U;
@@ -111,45 +114,33 @@ static int deliver_lowest(struct domain *d, const struct apic_message *m)
 
     for (unsigned int i = 0; i < d->max_vcpus; i++) {
         struct vcpu *v = d->vcpu[(turn + i) % d->max_vcpus];
-        unsigned int priority;
+        struct vlapic *l = v ? v->arch.hvm.vlapic : NULL;
 
-        if (!v || !vlapic_meant(v->arch.hvm.vlapic, m) || !vlapic_sw_enabled(v->arch.hvm.vlapic))
+        if (!l || l == but || !vlapic_meant(l, m))
             continue;
-        priority = vlapic_reg(v->arch.hvm.vlapic, APIC_PPR) >> 4;
-        if (priority < best_priority) {
-            best = v->arch.hvm.vlapic;
-            best_priority = priority;
+        if (m->mode != AM_LOWEST) {
+            vlapic_deliver(l, m);
+        } else if (vlapic_sw_enabled(l) && vlapic_reg(l, APIC_PPR) >> 4 < best_priority) {
+            best = l;
+            best_priority = vlapic_reg(l, APIC_PPR) >> 4;
         }
     }
     if (!best)
-        return -ESRCH;
+        return m->mode == AM_LOWEST ? -ESRCH : 0;
     WRITE_ONCE(p->lowest_turn, best->v->id + 1);
     vlapic_accept(best, m->vector, m->level);
     return 0;
-}
-
-static void deliver_to_all(struct domain *d, const struct apic_message *m, const struct vlapic *but)
-{
-    struct vcpu *v;
-
-    for_each_vcpu (d, v)
-        if (v->arch.hvm.vlapic != but && vlapic_meant(v->arch.hvm.vlapic, m))
-            vlapic_deliver(v->arch.hvm.vlapic, m);
 }
 
 int platform_message(struct domain *d, const struct apic_message *m)
 {
     struct vcpu *v;
 
-    if (m->mode == AM_LOWEST)
-        return deliver_lowest(d, m);
-    if (m->logical || m->dest == APIC_DEST_ALL) {
-        deliver_to_all(d, m, NULL);
-    } else if (!(m->dest & 1)) { /* ids are even */
-        v = domain_vcpu(d, m->dest / 2);
-        if (v && vlapic_meant(v->arch.hvm.vlapic, m))
-            vlapic_deliver(v->arch.hvm.vlapic, m);
-    }
+    if (m->mode == AM_LOWEST || m->logical || m->dest == APIC_DEST_ALL)
+        return deliver(d, m, NULL);
+    v = m->dest & 1 ? NULL : domain_vcpu(d, m->dest / 2); /* ids are even */
+    if (v && vlapic_meant(v->arch.hvm.vlapic, m))
+        vlapic_deliver(v->arch.hvm.vlapic, m);
     return 0;
 }
 
@@ -173,6 +164,6 @@ void vlapic_icr_written(struct vlapic *l, u32 low, u32 dest)
         platform_message(l->v->domain, &m);
     } else {
         m.dest = APIC_DEST_ALL;
-        deliver_to_all(l->v->domain, &m, to == TO_OTHERS ? l : NULL);
+        deliver(l->v->domain, &m, to == TO_OTHERS ? l : NULL);
     }
 }

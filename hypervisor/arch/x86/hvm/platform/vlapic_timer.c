@@ -54,23 +54,15 @@ static void timer_continue(struct vlapic *l, u32 left)
     u64 tick = tick_ns(l);
 
     l->timer_began = now() - (init - left) * tick;
-    if (left)
-        vtimer_start(&l->timer, l->timer_began + init * tick, timer_mode(l) == PERIODIC ? init * tick : 0);
-    else
-        vtimer_stop(&l->timer);
+    vtimer_arm(&l->timer, left, l->timer_began + init * tick, timer_mode(l) == PERIODIC ? init * tick : 0);
 }
 
 static void deadline_arm(struct vlapic *l)
 {
-    u64 tsc = hvm_guest_tsc(l->v), khz = l->v->domain->arch.tsc_khz, wait;
+    u64 tsc = hvm_guest_tsc(l->v), khz = l->v->domain->arch.tsc_khz, wait = max(l->hw.tdt_msr, tsc) - tsc;
 
-    if (!l->hw.tdt_msr) {
-        vtimer_stop(&l->timer);
-        return;
-    }
-    wait = l->hw.tdt_msr > tsc ? l->hw.tdt_msr - tsc : 0;
     wait = min(wait / khz, (u64)1 << 40) * 1000000 + wait % khz * 1000000 / khz; /* 35 years are enough */
-    vtimer_start(&l->timer, now() + wait, 0);
+    vtimer_arm(&l->timer, l->hw.tdt_msr, now() + wait, 0);
 }
 
 void vlapic_timer_write(struct vlapic *l, unsigned int reg, u32 value)
@@ -107,7 +99,7 @@ void vlapic_timer_stop(struct vlapic *l)
 {
     l->hw.tdt_msr = 0;
     l->regs[APIC_TIMER_INIT / 4] = 0;
-    vtimer_stop(&l->timer);
+    vtimer_arm(&l->timer, false, 0, 0);
 }
 
 void vlapic_timer_resume(struct vlapic *l)

@@ -63,18 +63,16 @@ void vtimer_init(struct vtimer *t, struct domain *d, struct vcpu *v, struct spin
     timer_init(&t->timer, vtimer_softirq, t, smp_processor_id());
 }
 
-void vtimer_start(struct vtimer *t, s_time_t due, s_time_t period)
+void vtimer_arm(struct vtimer *t, bool wanted, s_time_t due, s_time_t period)
 {
-    t->armed = true;
+    t->armed = wanted;
     t->due = due;
     t->period = period ? max(period, VTIMER_MIN_PERIOD) : 0;
-    vtimer_set(t);
-}
-
-void vtimer_stop(struct vtimer *t)
-{
-    t->armed = t->resting = false;
-    timer_stop(&t->timer);
+    t->resting = false;
+    if (wanted)
+        vtimer_set(t);
+    else
+        timer_stop(&t->timer);
 }
 
 void vtimer_resume(struct vtimer *t)
