@@ -11,6 +11,7 @@ MODES = {
     "pv64-dom0": "bench",
     "pv64-pair": "bench-pairs",
     "pvh64": "bench-pvh",
+    "pvh64-pair": "bench-pairs-pvh",
 }
 
 

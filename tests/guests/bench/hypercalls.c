@@ -2,6 +2,8 @@
 /* Costs of plain hypercalls: the null call, multicalls, timers, vCPUs, events, CPU state. */
 #include "bench.h"
 
+#define TIMER_AHEAD 200000ul /* ns */
+
 static struct multicall_entry calls[32];
 
 static void multicalls(void)
@@ -62,18 +64,24 @@ static void upcall_handler(char *handler)
 #endif
 }
 
+/* Upcalls for this port go to a handler of handlers.S or hvm-handlers.S. */
+static void upcalls_on(evtchn_port_t port, char *handler)
+{
+    bench_upcall_pending = &vcpu_info()->evtchn_upcall_pending;
+    bench_pending_sel = &vcpu_info()->evtchn_pending_sel;
+    bench_pending_word = &guest.shared->evtchn_pending[port / 64];
+    bench_pending_mask = ~(1ul << port % 64);
+    upcall_handler(handler);
+    reset_port(port);
+    event_unmask(port);
+    events_mask_set(false);
+}
+
 static void upcalls(evtchn_port_t from, evtchn_port_t to)
 {
     struct evtchn_send send = {.port = from};
 
-    bench_upcall_pending = &vcpu_info()->evtchn_upcall_pending;
-    bench_pending_sel = &vcpu_info()->evtchn_pending_sel;
-    bench_pending_word = &guest.shared->evtchn_pending[to / 64];
-    bench_pending_mask = ~(1ul << to % 64);
-    upcall_handler(bench_upcall);
-    reset_port(to);
-    event_unmask(to);
-    events_mask_set(false);
+    upcalls_on(to, bench_upcall);
     BENCH("evtchn_self_upcall_rt", hc_event_channel_op(EVTCHNOP_send, &send));
     upcall_handler(bench_upcall_stamp);
     for (int run = -BENCH_WARM; run < BENCH_RUNS; run++) {
@@ -86,6 +94,30 @@ static void upcalls(evtchn_port_t from, evtchn_port_t to)
     bench_report("evtchn_self_upcall_entry", 1);
     events_mask_set(true);
     upcall_handler(NULL);
+}
+
+/* How long after its moment the timer's event is at the handler of a vCPU that runs. */
+static void timer_event(void)
+{
+    evtchn_port_t port;
+
+    check_eq(event_bind_virq(VIRQ_TIMER, 0, &port), 0);
+    upcalls_on(port, bench_upcall_stamp);
+    for (int run = -BENCH_WARM; run < BENCH_RUNS; run++) {
+        uint64_t begin;
+
+        bench_entry_ticks = 0;
+        begin = ticks();
+        hc_set_timer(now() + TIMER_AHEAD);
+        while (!bench_entry_ticks)
+            barrier();
+        if (run >= 0)
+            bench_samples[run] = bench_entry_ticks - begin - TIMER_AHEAD;
+    }
+    bench_report("timer_virq_late", 1);
+    events_mask_set(true);
+    upcall_handler(NULL);
+    check_eq(event_close(port), 0);
 }
 
 static void events(void)
@@ -114,6 +146,7 @@ static void events(void)
         hc_event_channel_op(EVTCHNOP_close, &close);
     });
     upcalls(from, to);
+    timer_event();
     event_close(from);
     event_close(to);
 }

@@ -3,16 +3,16 @@
  * The micro-benchmark of what passes between two vCPUs and between two domains, in instructions.
  *
  * One CPU: a message to the other and its answer, each side asleep while the other works; grants of
- * the other domain mapped, unmapped and copied, one and 32 at a time. The module is peer, which
- * dom0, this guest, makes a domain of.
+ * the other domain mapped, unmapped and copied, one and 32 at a time. As PV guest it is dom0, and makes a
+ * domain of its module, which is peer; as PVH guest it is both domains, which "host" makes: the one that
+ * "offer=DOM" is said to is the peer of the one that is told "peer=DOM port=N".
  */
 #include "bench.h"
 
 const char test_title[] = "cost between vCPUs and domains in instructions";
 
-#define AREA    0x60000000ul
-#define REF_RUN 16
-#define RUN     32
+#define AREA 0x60000000ul
+#define RUN  OFFER_RUN_PAGES
 
 static evtchn_port_t to_second, to_first;
 static volatile bool got_answer;
@@ -34,8 +34,8 @@ static void sleep_until_answer(void)
 {
     while (!got_answer) {
         events_off();
-        if (!got_answer && !vcpu_info()->evtchn_upcall_pending)
-            hc_sched_op(SCHEDOP_block, 0);
+        if (!got_answer)
+            events_wait();
         events_on();
     }
     got_answer = false;
@@ -47,9 +47,7 @@ static void second_vcpu(void *arg)
     hc_vcpu_op(VCPUOP_stop_periodic_timer, 1, 0);
     for (;;) {
         events_off();
-        if (!vcpu_info()->evtchn_upcall_pending)
-            hc_sched_op(SCHEDOP_block, 0);
-        events_on();
+        events_wait();
     }
 }
 
@@ -71,26 +69,6 @@ static void pingpong_vcpus(void)
     });
     check_eq(event_close(to_second), 0);
     check_eq(event_close(to_first), 0);
-}
-
-static evtchn_port_t meet(struct built_domain *d)
-{
-    evtchn_port_t port = 0, mine = 0;
-    uint64_t end = now() + 20000000000ul;
-    char line[256];
-
-    check_eq(domain_unpause(d), 0);
-    while (!port && now() < end) {
-        struct sched_poll poll = {.timeout = now() + 10000000};
-
-        hc_sched_op(SCHEDOP_poll, &poll);
-        while (domain_console_line(d, line, sizeof(line)))
-            if (!strncmp(line, "port ", 5))
-                for (unsigned int i = 5; line[i]; i++)
-                    port = port * 10 + line[i] - '0';
-    }
-    check_eq(event_bind_interdomain(d->id, port, &mine), 0);
-    return mine;
 }
 
 static void pingpong_domains(evtchn_port_t mine)
@@ -121,7 +99,7 @@ static void peer_maps(domid_t dom)
 {
     for (unsigned int i = 0; i < RUN; i++)
         maps[i] = (struct gnttab_map_grant_ref){
-            .host_addr = AREA + i * PAGE_SIZE, .flags = GNTMAP_host_map, .ref = REF_RUN + i, .dom = dom};
+            .host_addr = AREA + i * PAGE_SIZE, .flags = GNTMAP_host_map, .ref = OFFER_RUN + i, .dom = dom};
     map(1);
     check_eq(maps[0].status, GNTST_okay);
     BENCH_PREPARED("peer_grant_map_1", 1, unmap(1), map(1));
@@ -153,7 +131,7 @@ static void peer_copies(domid_t dom)
     for (unsigned int i = 0; i < RUN; i++) {
         copies[i] = (struct gnttab_copy){.len = 4096, .flags = GNTCOPY_source_gref};
         copies[i].source.domid = dom;
-        copies[i].source.u.ref = REF_RUN + i;
+        copies[i].source.u.ref = OFFER_RUN + i;
         copies[i].dest.domid = DOMID_SELF;
         copies[i].dest.u.gmfn = virt_to_mfn(page_alloc());
     }
@@ -162,11 +140,42 @@ static void peer_copies(domid_t dom)
     check_eq(copies[RUN - 1].status, GNTST_okay);
 }
 
+static void with_peer(domid_t dom, evtchn_port_t port)
+{
+    evtchn_port_t mine = 0;
+
+    check_eq(event_bind_interdomain(dom, port, &mine), 0);
+    pingpong_domains(mine);
+    peer_maps(dom);
+    peer_copies(dom);
+    check_eq(event_close(mine), 0);
+}
+
+#ifdef GUEST_PV
+/* Let it run; gives the port that it prints. */
+static evtchn_port_t start(struct built_domain *d)
+{
+    evtchn_port_t port = 0;
+    uint64_t end = now() + 20000000000ul;
+    char line[256];
+
+    check_eq(domain_unpause(d), 0);
+    while (!port && now() < end) {
+        struct sched_poll poll = {.timeout = now() + 10000000};
+
+        hc_sched_op(SCHEDOP_poll, &poll);
+        while (domain_console_line(d, line, sizeof(line)))
+            if (!strncmp(line, "port ", 5))
+                for (unsigned int i = 5; line[i]; i++)
+                    port = port * 10 + line[i] - '0';
+    }
+    return port;
+}
+
 void test_main(void)
 {
     struct domain_plan plan = {.pages = 2048, .vcpus = 1, .args = "grant", .tsc_mode = 2};
     struct built_domain d;
-    evtchn_port_t mine;
 
     hc_vcpu_op(VCPUOP_stop_periodic_timer, 0, 0);
     plan.elf = module_find(&plan.elf_size);
@@ -178,10 +187,16 @@ void test_main(void)
     pingpong_vcpus();
     if (domain_build(&plan, &d))
         test_error("the domain could not be built");
-    mine = meet(&d);
-    pingpong_domains(mine);
-    peer_maps(d.id);
-    peer_copies(d.id);
+    with_peer(d.id, start(&d));
     check(domain_destroy(&d));
-    check_eq(event_close(mine), 0);
 }
+#else
+void test_main(void)
+{
+    if (arg_present("offer"))
+        offer_to((domid_t)arg_number("offer", 0));
+    bench_begin();
+    pingpong_vcpus();
+    with_peer((domid_t)arg_number("peer", 0), (evtchn_port_t)arg_number("port", 0));
+}
+#endif

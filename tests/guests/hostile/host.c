@@ -133,6 +133,43 @@ static bool run_domain(struct domain_plan *plan)
     return true;
 }
 
+/*
+ * A domain of the same guest that offers pages and a port to the next one; writes the next one's words that tell
+ * about it. Domains are numbered one after the other.
+ */
+static void start_peer(const struct domain_plan *like, struct built_domain *peer, char *args, size_t size)
+{
+    struct domain_plan plan = *like;
+    uint64_t end = now() + CASE_SECONDS * 1000000000ul;
+    const char *port = NULL;
+    char line[256];
+
+    plan.args = "domu offer=2";
+    if (domain_build(&plan, peer) || peer->id != 1)
+        test_error("the peer could not be built, or is not the first domain");
+    check_eq(domain_unpause(peer), 0);
+    while (!port && now() < end) {
+        wait_for(peer);
+        while (!port && domain_console_line(peer, line, sizeof(line)))
+            port = strstr(line, "port ");
+    }
+    if (!port)
+        test_error("the peer offers nothing");
+    format(args, size, "domu peer=%u port=%s", peer->id, port + 5);
+}
+
+static void run_pair(struct domain_plan *plan)
+{
+    struct built_domain peer;
+    char args[64];
+
+    start_peer(plan, &peer, args, sizeof(args));
+    plan->args = args;
+    free_before = free_pages();
+    run_domain(plan);
+    check(domain_destroy(&peer));
+}
+
 void test_main(void)
 {
     char args[64];
@@ -155,6 +192,10 @@ void test_main(void)
     hc_vcpu_op(VCPUOP_stop_periodic_timer, 0, 0);
     events_on();
     free_before = free_pages();
+    if (arg_present("pair")) {
+        run_pair(&plan);
+        return;
+    }
     for (unsigned int i = first;; i++) {
         format(args, sizeof(args), "domu%s", arg_present("e9") ? " e9" : "");
         if (!arg_present("once"))

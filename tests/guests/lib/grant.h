@@ -21,4 +21,9 @@ long grant_map(struct gnttab_map_grant_ref *op);
 long grant_unmap(uint64_t host_addr, grant_handle_t handle);
 long grant_copy(struct gnttab_copy *op);
 
+/* What offer_to() offers: a page to write, one to read, and a run. */
+enum { OFFER_RW = 8, OFFER_RO = 9, OFFER_RUN = 16, OFFER_RUN_PAGES = 32 };
+/* Offer them to dom, print "port N", and answer each event that comes to that port, for ever. */
+void offer_to(domid_t dom) __attribute__((noreturn));
+
 #endif

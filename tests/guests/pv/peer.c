@@ -10,38 +10,6 @@
 
 const char test_title[] = "peer of two-domains";
 
-/* References that dom0 knows: a page to write, one to read, and a run of 32. */
-enum { REF_RW = 8, REF_RO = 9, REF_RUN = 16 };
-
-static void answer(evtchn_port_t port) { event_send(port); }
-
-static void offer(void)
-{
-    uint64_t *rw = page_alloc(), *ro = page_alloc();
-    evtchn_port_t port;
-
-    grant_init();
-    rw[0] = 0x1111;
-    ro[0] = 0x2222;
-    grant_access(REF_RW, 0, virt_to_mfn(rw), 0);
-    grant_access(REF_RO, 0, virt_to_mfn(ro), GTF_readonly);
-    for (unsigned int i = 0; i < 32; i++) {
-        uint64_t *page = page_alloc();
-
-        page[0] = i;
-        grant_access(REF_RUN + i, 0, virt_to_mfn(page), 0);
-    }
-    check_eq(event_alloc(DOMID_SELF, 0, &port), 0);
-    event_handler(port, answer);
-    check_eq(event_unmask(port), 0);
-    events_on();
-    printk("port %u\n", port);
-    for (;;) {
-        events_off();
-        events_wait();
-    }
-}
-
 #ifdef GUEST_HVM
 /* dom0's page under reference 8, of which 9 is for reading only, at guest frames where nothing is. */
 static void map_dom0(void)
@@ -129,7 +97,7 @@ void test_main(void)
     if (arg_present("end"))
         guest_stop((unsigned int)arg_number("end", 0));
     if (arg_present("grant"))
-        offer();
+        offer_to(0);
     if (arg_present("map"))
         map_dom0();
     if (arg_present("touch"))
