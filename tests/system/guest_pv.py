@@ -20,7 +20,7 @@ cmp /tmp/wrote /tmp/read && echo "disk: good $(cut -c1-64 /tmp/read)"
 
 NET_TASK = """
 ping -c 5 -W 5 10.77.0.1 && echo "ping: good"
-dd if=/dev/urandom of=/tmp/data bs=1M count={megabytes} 2>/dev/null
+dd if=/dev/urandom of=/tmp/data bs=1M count={megabytes} 2>/dev/null || echo "net: no room for the data"
 sha256sum /tmp/data | cut -c1-64 | sed 's/^/sent: /'
 nc 10.77.0.1 7001 </tmp/data
 rm /tmp/data
@@ -79,7 +79,8 @@ def exercise(context, dom0, name, vcpus, extra=(), sizes=(64, 16)):
     disk_size, net_size = (1024, 100) if context.long else sizes
     task = DISK_TASK.format(megabytes=disk_size) + NET_TASK.format(megabytes=net_size) + LOG_TASK
     disk = context.make_disk(dom0, "/tmp/disk.img" if not context.long else "/disk.img", disk_size)
-    config = context.guest(name, task=task, addr="10.77.0.2", memory=256, vcpus=vcpus, disks=[disk], extra=extra)
+    config = context.guest(name, task=task, addr="10.77.0.2", memory=512 if context.long else 256, vcpus=vcpus,
+                           disks=[disk], extra=extra)
     dom0.put(f"/etc/xen/{name}.cfg", config)
     start_sinks(dom0, net_size)
     dom0.run(f"{context.tool} create /etc/xen/{name}.cfg", 180)
@@ -88,6 +89,7 @@ def exercise(context, dom0, name, vcpus, extra=(), sizes=(64, 16)):
     log = context.guest_log(dom0, name)
     check_kernel_log(context, log, f"{name}-dmesg")
     context.require("ping: good" in log, "the guest's ping of dom0 failed")
+    context.require("net: no room" not in log, f"the guest has no room for {net_size} MB")
     said(log, "disk")
     context.require(said(log, "sent") == dom0.run("cat /tmp/got").strip(), "TCP from the guest changed its data")
     wanted = dom0.run("sha256sum /tmp/out").split()[0]
