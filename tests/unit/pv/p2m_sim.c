@@ -293,8 +293,8 @@ static void op_decrease(void)
 
 static void op_change_type(void)
 {
-    static const enum p2m_type types[] = {P2M_RAM, P2M_RAM_RO, P2M_LOGDIRTY, P2M_MMIO_DM, P2M_IOREQ_SERVER};
-    enum p2m_type from = types[rnd(5)], to = types[rnd(5)];
+    static const enum p2m_type types[] = {P2M_RAM, P2M_RAM_RO, P2M_LOGDIRTY, P2M_MMIO_DM};
+    enum p2m_type from = types[rnd(4)], to = types[rnd(4)];
     unsigned int i = some_gfn();
     int rc = p2m_change_type(d, _gfn(gfn_of(i)), from, to), want = model[i].type == from ? 0 : -EBUSY;
 
@@ -454,7 +454,7 @@ static void op_fault(void)
         want = P2M_FAULT_MMIO;
     else if (access == PFEC_FETCH && !own(t))
         want = P2M_FAULT_VIOLATION;
-    else if (access == PFEC_WRITE && (t == P2M_RAM_RO || t == P2M_GRANT_RO || t == P2M_IOREQ_SERVER))
+    else if (access == PFEC_WRITE && (t == P2M_RAM_RO || t == P2M_GRANT_RO))
         want = P2M_FAULT_MMIO;
     CHECK(got == want, "index %u, type %u, access %u: %u", i, t, access, got);
     if (t != P2M_LOGDIRTY || access != PFEC_WRITE)

@@ -24,70 +24,13 @@ struct dm_call {
     struct xen_dm_op op;
     unsigned int nr_bufs;
     struct xen_dm_op_buf buf[BUFS_MAX];
+    unsigned int steps;
 };
 
-/* Time to let others run, after so many steps of a loop? */
-static bool pause_due(unsigned int *steps) { return ++*steps % 256 == 0 && hypercall_preempt_check(); }
+/* Time to let others run, after so many steps? */
+static bool pause_due(struct dm_call *c) { return ++c->steps % 256 == 0 && hypercall_preempt_check(); }
 
-/* ---- servers ---- */
-
-static long create_server(struct dm_call *c)
-{
-    struct xen_dm_op_create_ioreq_server *o = &c->op.u.create_ioreq_server;
-
-    if (o->pad[0] | o->pad[1] | o->pad[2])
-        return -EINVAL;
-    return ioreq_server_create(c->d, current->domain->id, o->handle_bufioreq, &o->id);
-}
-
-static long server_info(struct dm_call *c) { return ioreq_server_info(c->d, &c->op.u.get_ioreq_server_info); }
-
-static long map_range(struct dm_call *c)
-{
-    const struct xen_dm_op_ioreq_server_range *o = &c->op.u.map_io_range_to_ioreq_server;
-
-    if (o->pad)
-        return -EINVAL;
-    return ioreq_server_map_range(c->d, o, c->op.op == XEN_DMOP_map_io_range_to_ioreq_server);
-}
-
-static long set_state(struct dm_call *c)
-{
-    const struct xen_dm_op_set_ioreq_server_state *o = &c->op.u.set_ioreq_server_state;
-
-    return o->pad ? -EINVAL : ioreq_server_set_state(c->d, o->id, o->enabled);
-}
-
-static long destroy_server(struct dm_call *c)
-{
-    const struct xen_dm_op_destroy_ioreq_server *o = &c->op.u.destroy_ioreq_server;
-
-    return o->pad ? -EINVAL : ioreq_server_destroy(c->d, o->id);
-}
-
-/* No server: the pages that were its own become plain memory; opaque is the next to be looked at. */
-static long map_mem_type(struct dm_call *c)
-{
-    struct xen_dm_op_map_mem_type_to_ioreq_server *o = &c->op.u.map_mem_type_to_ioreq_server;
-    unsigned int steps = 0;
-    enum p2m_type type;
-    long rc;
-
-    if (o->type != HVMMEM_ioreq_server || o->flags & ~XEN_DMOP_IOREQ_MEM_ACCESS_WRITE)
-        return -EINVAL;
-    rc = o->opaque ? 0 : ioreq_server_map_mem_type(c->d, o->id, o->flags);
-    if (rc || o->flags)
-        return rc;
-    for (; o->opaque < p2m_max_gfn(c->d); o->opaque++) {
-        p2m_lookup(c->d, _gfn(o->opaque), &type, NULL);
-        if (type == P2M_IOREQ_SERVER)
-            p2m_change_type(c->d, _gfn(o->opaque), P2M_IOREQ_SERVER, P2M_RAM);
-        if (pause_due(&steps))
-            return -ERESTART;
-    }
-    o->opaque = 0;
-    return 0;
-}
+static long server(struct dm_call *c) { return ioreq_dm_op(c->d, &c->op); }
 
 /* ---- interrupts ---- */
 
@@ -125,7 +68,7 @@ static long inject_msi(struct dm_call *c)
 {
     const struct xen_dm_op_inject_msi *o = &c->op.u.inject_msi;
 
-    return o->pad ? -EINVAL : hvm_msi(c->d, o->addr, o->data);
+    return hvm_msi(c->d, o->addr, o->data);
 }
 
 static long inject_event(struct dm_call *c)
@@ -166,8 +109,7 @@ static long track_vram(struct dm_call *c)
     u8 *bitmap;
     long rc = 0;
 
-    if (c->nr_bufs < 2 || o->pad || o->nr > 1UL << P2M_ORDER_1G || c->buf[1].size < bytes ||
-        o->first_pfn + o->nr < o->first_pfn)
+    if (c->nr_bufs < 2 || o->nr > 1UL << P2M_ORDER_1G || c->buf[1].size < bytes || o->first_pfn + o->nr < o->first_pfn)
         return -EINVAL;
     if (h->nr_vram && (h->first_vram != o->first_pfn || h->nr_vram != o->nr))
         rc = p2m_dirty_scan(c->d, _gfn(h->first_vram), h->nr_vram, P2M_DIRTY_STOP, NULL);
@@ -187,16 +129,14 @@ static long track_vram(struct dm_call *c)
 }
 
 /* One extent that the device model wrote to; it is shortened as it is worked off. */
-static long mark_modified(struct domain *d, struct xen_dm_op_modified_memory_extent *e)
+static long mark_modified(struct dm_call *c, struct xen_dm_op_modified_memory_extent *e)
 {
-    unsigned int steps = 0;
-
     if (e->pad || e->first_pfn + e->nr < e->first_pfn)
         return -EINVAL;
-    for (; e->nr && e->first_pfn < p2m_max_gfn(d); e->nr--, e->first_pfn++) {
-        if (pause_due(&steps))
+    for (; e->nr && e->first_pfn < p2m_max_gfn(c->d); e->nr--, e->first_pfn++) {
+        if (pause_due(c))
             return -ERESTART;
-        p2m_mark_dirty(d, _gfn(e->first_pfn));
+        p2m_mark_dirty(c->d, _gfn(e->first_pfn));
     }
     return 0;
 }
@@ -215,7 +155,7 @@ static long modified_memory(struct dm_call *c)
 
         if (copy_from_guest(&e, list + o->opaque, sizeof(e)))
             return -EFAULT;
-        rc = mark_modified(c->d, &e);
+        rc = mark_modified(c, &e);
         if (rc == -ERESTART && copy_to_guest(list + o->opaque, &e, sizeof(e)))
             return -EFAULT;
     }
@@ -231,35 +171,26 @@ static const enum p2m_type types[] = {
     [HVMMEM_ram_ro] = P2M_RAM_RO,
     [HVMMEM_mmio_dm] = P2M_MMIO_DM,
     [HVMMEM_unused] = P2M_NONE,
-    [HVMMEM_ioreq_server] = P2M_IOREQ_SERVER,
 };
-
-/* Between plain memory and a server's there is no other way. */
-static bool type_allowed(enum p2m_type from, enum p2m_type to)
-{
-    if (from == P2M_IOREQ_SERVER || to == P2M_IOREQ_SERVER)
-        return from == P2M_RAM || from == P2M_LOGDIRTY || to == P2M_RAM || from == to;
-    return from == P2M_RAM || from == P2M_LOGDIRTY || from == P2M_RAM_RO || from == P2M_MMIO_DM || from == P2M_NONE;
-}
 
 static long set_mem_type(struct dm_call *c)
 {
+    const u32 settable = P2M_BIT(RAM) | P2M_BIT(LOGDIRTY) | P2M_BIT(RAM_RO) | P2M_BIT(MMIO_DM) | P2M_BIT(NONE);
     struct xen_dm_op_set_mem_type *o = &c->op.u.set_mem_type;
     enum p2m_type from, to;
-    unsigned int steps = 0;
     long rc = 0;
 
-    if (o->pad || o->mem_type >= ARRAY_SIZE(types) || !o->nr || o->first_pfn + o->nr < o->first_pfn ||
+    if (o->mem_type >= ARRAY_SIZE(types) || !o->nr || o->first_pfn + o->nr < o->first_pfn ||
         o->first_pfn + o->nr > p2m_max_gfn(c->d))
         return -EINVAL;
     to = types[o->mem_type];
-    if (to == P2M_NONE || (to == P2M_IOREQ_SERVER && !ioreq_server_has_mem_type(c->d)))
+    if (to == P2M_NONE)
         return -EINVAL;
     for (; o->nr && !rc; o->nr--, o->first_pfn++) {
-        if (pause_due(&steps))
+        if (pause_due(c))
             return -ERESTART;
         p2m_lookup(c->d, _gfn(o->first_pfn), &from, NULL);
-        if (!type_allowed(from, to))
+        if (!(settable >> from & 1))
             return -EINVAL;
         if (from != to && (from != P2M_NONE || to == P2M_MMIO_DM))
             rc = p2m_change_type(c->d, _gfn(o->first_pfn), from, to);
@@ -270,13 +201,10 @@ static long set_mem_type(struct dm_call *c)
 static long relocate(struct dm_call *c)
 {
     struct xen_dm_op_relocate_memory *o = &c->op.u.relocate_memory;
-    unsigned int steps = 0;
     long rc = 0;
 
-    if (o->pad)
-        return -EINVAL;
     for (; o->size && !rc; o->size--, o->src_gfn++, o->dst_gfn++) {
-        if (pause_due(&steps))
+        if (pause_due(c))
             return -ERESTART;
         rc = physmap_relocate(c->d, o->src_gfn, o->dst_gfn);
     }
@@ -291,7 +219,7 @@ static long pin_cacheattr(struct dm_call *c)
     bool known = o->type == XEN_DMOP_DELETE_MEM_CACHEATTR ||
                  (o->type <= XEN_DMOP_MEM_CACHEATTR_UCM && o->type != 2 && o->type != 3);
 
-    return o->pad || o->end < o->start || !known ? -EINVAL : 0;
+    return o->end < o->start || !known ? -EINVAL : 0;
 }
 
 /* ---- the domain ---- */
@@ -310,32 +238,38 @@ static long nr_vcpus(struct dm_call *c)
 
 /* ---- dispatch ---- */
 
-#define OUT                           1 /* the operation goes back to the caller */
-#define PIC                           2 /* for domains that have the board's wires */
-#define ROW(name, handler, row_flags) [XEN_DMOP_##name] = {handler, sizeof(((struct xen_dm_op *)0)->u.name), row_flags}
+#define OUT 1 /* the operation goes back to the caller */
+#define PIC 2 /* for domains that have the board's wires */
+
+#define OPERATION ((struct xen_dm_op *)0)
+#define ROW(name, handler, row_flags) \
+    [XEN_DMOP_##name] = {.fn = handler, .size = sizeof(OPERATION->u.name), .flags = row_flags}
+/* One with a field that has to be 0. */
+#define PADDED(name, handler, row_flags)                                                               \
+    [XEN_DMOP_##name] = {handler, sizeof(OPERATION->u.name), row_flags, sizeof(OPERATION->u.name.pad), \
+                         offsetof(struct xen_dm_op, u.name.pad)}
 
 static const struct {
     long (*fn)(struct dm_call *c);
-    u8 size, flags;
+    u8 size, flags, pad_bytes, pad_at;
 } operations[] = {
-    ROW(create_ioreq_server, create_server, OUT),
-    ROW(get_ioreq_server_info, server_info, OUT),
-    ROW(map_io_range_to_ioreq_server, map_range, 0),
-    ROW(unmap_io_range_from_ioreq_server, map_range, 0),
-    ROW(set_ioreq_server_state, set_state, 0),
-    ROW(destroy_ioreq_server, destroy_server, 0),
-    ROW(track_dirty_vram, track_vram, 0),
+    PADDED(create_ioreq_server, server, OUT),
+    ROW(get_ioreq_server_info, server, OUT),
+    PADDED(map_io_range_to_ioreq_server, server, 0),
+    PADDED(unmap_io_range_from_ioreq_server, server, 0),
+    PADDED(set_ioreq_server_state, server, 0),
+    PADDED(destroy_ioreq_server, server, 0),
+    PADDED(track_dirty_vram, track_vram, 0),
     ROW(set_pci_intx_level, set_intx, PIC),
     ROW(set_isa_irq_level, set_isa_irq, PIC),
     ROW(set_pci_link_route, set_link, PIC),
     ROW(modified_memory, modified_memory, OUT),
-    ROW(set_mem_type, set_mem_type, OUT),
+    PADDED(set_mem_type, set_mem_type, OUT),
     ROW(inject_event, inject_event, 0),
-    ROW(inject_msi, inject_msi, 0),
-    ROW(map_mem_type_to_ioreq_server, map_mem_type, OUT),
+    PADDED(inject_msi, inject_msi, 0),
     ROW(remote_shutdown, remote_shutdown, 0),
-    ROW(relocate_memory, relocate, OUT),
-    ROW(pin_memory_cacheattr, pin_cacheattr, 0),
+    PADDED(relocate_memory, relocate, OUT),
+    PADDED(pin_memory_cacheattr, pin_cacheattr, 0),
     ROW(nr_vcpus, nr_vcpus, OUT),
 };
 #define HEAD offsetof(struct xen_dm_op, u)
@@ -356,6 +290,9 @@ static long call(struct dm_call *c)
         return -EINVAL;
     if (c->buf[0].size < size || copy_from_guest(&c->op, op, size))
         return -EFAULT;
+    for (unsigned int i = 0; i < operations[nr].pad_bytes; i++)
+        if (((u8 *)&c->op)[operations[nr].pad_at + i])
+            return -EINVAL;
     if (operations[nr].flags & PIC && !(c->d->arch.hvm->emulation_flags & XEN_X86_EMU_PIC))
         return -EINVAL;
     rc = operations[nr].fn(c);

@@ -223,7 +223,7 @@ static long op_get_mem_type(void __guest *arg)
 {
     static const u8 mem_type[P2M_TYPES] = {
         [P2M_NONE] = HVMMEM_mmio_dm,        [P2M_RAM_RO] = HVMMEM_ram_ro,   [P2M_MMIO_DM] = HVMMEM_mmio_dm,
-        [P2M_MMIO_DIRECT] = HVMMEM_mmio_dm, [P2M_GRANT_RO] = HVMMEM_ram_ro, [P2M_IOREQ_SERVER] = HVMMEM_ioreq_server,
+        [P2M_MMIO_DIRECT] = HVMMEM_mmio_dm, [P2M_GRANT_RO] = HVMMEM_ram_ro,
     }; /* the others: HVMMEM_ram_rw */
     struct xen_hvm_get_mem_type a;
     enum p2m_type type;

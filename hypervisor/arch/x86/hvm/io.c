@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where an access of an HVM guest to a port or to memory that is none goes: to a device of the virtual platform, to an
- * ioreq server, or to nobody; and the end of instructions that had to wait for an answer (io.h). Instructions other
- * than IN and OUT are in mmio.c.
+ * The one way of an access of an HVM guest to a port, or to memory that is none: to a device of the virtual platform,
+ * else to an ioreq server (ioreq.c), else to nobody. Instructions come here from IN and OUT exits and from the
+ * emulator's callbacks (mmio.c).
+ *
+ * A server's answer takes time. The access is noted as the next of those that the instruction has done, the vCPU
+ * waits, and hvm_io_resume() lets the emulator carry out the instruction (the element, under REP) from its start; what
+ * it did to devices before is answered from the notes, so it happens once.
  */
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/io_private.h>
 #include <arch/x86/hvm/ioreq.h>
 #include <arch/x86/hvm/platform/platform.h>
-#include <arch/x86/mm/p2m.h>
 #include <core/console.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
@@ -31,134 +34,122 @@ void hvm_io_vcpu_free(struct vcpu *v)
     v->arch.hvm.io = NULL;
 }
 
-/* ---- single accesses ---- */
+/* ---- accesses ---- */
 
 static u64 ones(unsigned int bytes) { return ~0ULL >> (64 - 8 * bytes); }
 
-/* What a server says of a single access, or nobody. */
-static enum hvm_io_result ask_servers(struct vcpu *v, struct ioreq *r, bool mem_type)
+/* A port that no device has. What a server is asked: by PCI configuration mechanism #1, the address written before
+ * says which device's register is meant. */
+static enum hvm_io_result port_request(struct vcpu *v, struct ioreq r)
 {
-    enum hvm_io_result result = ioreq_send(v, r, mem_type);
+    u32 *cf8 = &v->domain->arch.pci_cf8;
+    char c = r.data;
 
-    if (result == HVM_IO_NOBODY && r->dir == IOREQ_READ)
-        r->data = ones(r->size);
-    return result == HVM_IO_RETRY ? HVM_IO_RETRY : HVM_IO_DONE;
-}
-
-/* PCI configuration mechanism #1: the address written before says which device's register is meant. */
-static void port_request(const struct vcpu *v, struct ioreq *r)
-{
-    u32 cf8 = v->domain->arch.pci_cf8;
-
-    if ((r->addr & ~3ULL) != PORT_CFC || !(cf8 & CF8_ENABLED))
-        return;
-    r->type = IOREQ_TYPE_PCI_CONFIG;
-    r->addr = (u64)(cf8 >> 8 & 0xffff) << 32 | (cf8 & 0xfc) | (r->addr & 3);
-}
-
-enum hvm_io_result hvm_port_io(struct vcpu *v, u16 port, unsigned int bytes, bool write, u32 *value)
-{
-    hvm_io_access_t *device = platform_port(v, port);
-    struct ioreq r = {.type = IOREQ_TYPE_PIO, .addr = port, .size = bytes, .count = 1};
-    enum hvm_io_result result;
-
-    r.dir = write ? IOREQ_WRITE : IOREQ_READ;
-    r.data = write ? *value & ones(bytes) : 0;
-    result = device ? device(v, port, bytes, write, &r.data) : HVM_IO_NOBODY;
-    if (result == HVM_IO_NOBODY && write && port == PORT_CONSOLE && bytes == 1) {
-        char c = r.data;
-
+    if (r.dir == IOREQ_WRITE && r.addr == PORT_CONSOLE && r.size == 1) {
         console_write_guest(v->domain, &c, 1);
         return HVM_IO_DONE;
     }
-    if (result == HVM_IO_NOBODY) {
-        if (write && port == PORT_CF8 && bytes == 4)
-            v->domain->arch.pci_cf8 = r.data;
-        port_request(v, &r);
-        result = ask_servers(v, &r, false);
+    if (r.dir == IOREQ_WRITE && r.addr == PORT_CF8 && r.size == 4)
+        *cf8 = r.data;
+    if ((r.addr & ~3ULL) == PORT_CFC && *cf8 & CF8_ENABLED) {
+        r.type = IOREQ_TYPE_PCI_CONFIG;
+        r.addr = (u64)(*cf8 >> 8 & 0xffff) << 32 | (*cf8 & 0xfc) | (r.addr & 3);
     }
-    if (!write)
-        *value = r.data & ones(bytes);
-    return result;
+    return ioreq_send(v, &r);
 }
 
-enum hvm_io_result hvm_mmio(struct vcpu *v, u64 gpa, unsigned int bytes, bool write, u64 *value)
+/* NOBODY: a row that cannot be had at once. */
+static enum hvm_io_result access(struct vcpu *v, struct ioreq *r)
 {
-    hvm_io_access_t *device = platform_mmio(v, gpa);
-    struct ioreq r = {.type = IOREQ_TYPE_COPY, .addr = gpa, .size = bytes, .count = 1};
-    enum hvm_io_result result;
-    enum p2m_type type;
+    struct hvm_vcpu_io *io = v->arch.hvm.io;
+    bool port = r->type == IOREQ_TYPE_PIO;
+    hvm_io_access_t *device = port ? platform_port(v, r->addr) : platform_mmio(v, r->addr);
+    enum hvm_io_result result = HVM_IO_NOBODY;
 
-    r.dir = write ? IOREQ_WRITE : IOREQ_READ;
-    r.data = write ? *value & ones(bytes) : 0;
-    result = device ? device(v, gpa, bytes, write, &r.data) : HVM_IO_NOBODY;
-    if (result == HVM_IO_NOBODY) {
-        p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT), &type, NULL);
-        result = ask_servers(v, &r, type == P2M_IOREQ_SERVER);
+    if (device && r->count > 1)
+        return HVM_IO_NOBODY;
+    if (device)
+        result = device(v, r->addr, r->size, r->dir == IOREQ_WRITE, &r->data);
+    if (result == HVM_IO_NOBODY)
+        result = port && r->count == 1 ? port_request(v, *r) : ioreq_send(v, r);
+    if (result == HVM_IO_RETRY) {
+        io->done[io->nr_done] = *r;
+        io->unfinished = true;
     }
-    if (!write)
-        *value = r.data & ones(bytes);
-    return result;
+    if (result == HVM_IO_RETRY || r->count > 1)
+        return result;
+    if (r->dir == IOREQ_READ)
+        r->data = (result == HVM_IO_NOBODY ? ~0ULL : r->data) & ones(r->size);
+    return HVM_IO_DONE;
 }
 
-/* ---- instructions ---- */
+static bool same_access(const struct ioreq *a, const struct ioreq *b)
+{
+    return a->addr == b->addr && a->size == b->size && a->dir == b->dir && a->type == b->type && a->count == b->count;
+}
+
+enum hvm_io_result hvm_insn_access(struct vcpu *v, struct ioreq *r)
+{
+    struct hvm_vcpu_io *io = v->arch.hvm.io;
+    struct ioreq *d = &io->done[io->next];
+    enum hvm_io_result result;
+
+    if (io->next < io->nr_done && same_access(d, r)) {
+        r->data = d->data;
+        io->next++;
+        return HVM_IO_DONE;
+    }
+    io->nr_done = io->next; /* else the guest changed the instruction meanwhile */
+    if (io->next == IO_DONE_MAX)
+        return HVM_IO_NOBODY;
+    result = access(v, r);
+    if (result == HVM_IO_DONE) {
+        *d = *r;
+        io->nr_done = ++io->next;
+    }
+    return result;
+}
 
 /* The answer of an IN goes to RAX: 32 bits clear the upper half, less leaves the rest. */
-static void set_rax(struct cpu_user_regs *regs, unsigned int bytes, u64 value)
+void hvm_port_insn(struct vcpu *v, u16 port, unsigned int bytes, bool write, unsigned int length)
 {
-    regs->rax = bytes == 4 ? (u32)value : (regs->rax & ~ones(bytes)) | (value & ones(bytes));
-}
+    struct cpu_user_regs *regs = guest_regs();
+    struct ioreq r = hvm_io_request(IOREQ_TYPE_PIO, port, bytes, write, write ? regs->rax & ones(bytes) : 0);
 
-static void port_insn_done(struct vcpu *v, unsigned int bytes, bool write, unsigned int length, u64 value)
-{
+    hvm_io_forget(v->arch.hvm.io);
+    if (access(v, &r) == HVM_IO_RETRY)
+        return;
     if (!write)
-        set_rax(guest_regs(), bytes, value);
+        regs->rax = bytes == 4 ? r.data : (regs->rax & ~ones(bytes)) | r.data;
     hvm_insn_retired(v, length);
 }
 
-void hvm_port_insn(struct vcpu *v, u16 port, unsigned int bytes, bool write, unsigned int length)
-{
-    struct hvm_vcpu_io *io = v->arch.hvm.io;
-    u32 value = guest_regs()->rax;
-
-    if (hvm_port_io(v, port, bytes, write, &value) == HVM_IO_DONE) {
-        port_insn_done(v, bytes, write, length, value);
-        return;
-    }
-    io->step = IO_PORT_INSN;
-    io->pending = (struct io_access){.bytes = bytes, .write = write};
-    io->length = length;
-}
+/* ---- answers ---- */
 
 /* What v waited for is there. */
-static void step_finish(struct vcpu *v)
+static void insn_resume(struct vcpu *v)
 {
     struct hvm_vcpu_io *io = v->arch.hvm.io;
-    u8 step = io->step;
+    struct ioreq *r = &io->done[io->nr_done++];
 
-    io->step = IO_NOTHING;
-    if (step == IO_PORT_INSN)
-        port_insn_done(v, io->pending.bytes, io->pending.write, io->length, io->answer);
-    else if (step == IO_EMULATE)
-        hvm_emulate_resume(v);
+    io->unfinished = false;
+    r->data = io->answer & ones(r->size);
+    hvm_emulate_resume(v);
 }
 
 /* What hypercalls and devices left to be told. False: nothing. */
 static bool tell_servers(struct vcpu *v)
 {
-    struct hvm_vcpu_io *io = v->arch.hvm.io;
+    struct ioreq *news = v->arch.hvm.io->news;
 
-    if (io->invalidate) {
-        io->invalidate = false;
-        ioreq_broadcast(v, &(struct ioreq){.type = IOREQ_TYPE_INVALIDATE, .size = 4, .data = ~0ULL});
-        return true;
-    }
-    if (io->timeoffset) {
-        struct ioreq r = {.type = IOREQ_TYPE_TIMEOFFSET, .size = 8, .count = 1, .data = io->timeoffset};
+    for (unsigned int i = 0; i < IO_NR_NEWS; i++) {
+        struct ioreq r = news[i];
 
-        io->timeoffset = 0;
-        ioreq_broadcast(v, &r);
-        return true;
+        news[i].size = 0;
+        if (r.size) {
+            ioreq_broadcast(v, &r);
+            return true;
+        }
     }
     return false;
 }
@@ -179,7 +170,25 @@ bool hvm_io_resume(struct vcpu *v)
             }
         }
         clear_bit(_VPF_IO, &v->pause_flags);
-        step_finish(v);
+        if (io->unfinished)
+            insn_resume(v);
     } while (io->waiting || tell_servers(v));
     return true;
+}
+
+static void leave_news(struct vcpu *v, unsigned int which, struct ioreq r)
+{
+    v->arch.hvm.io->news[which] = r;
+    hvm_set_work(v, HVM_WORK_IO);
+}
+
+void hvm_mapcache_invalidate(struct vcpu *v)
+{
+    if (ioreq_any(v->domain))
+        leave_news(v, IO_NEWS_INVALIDATE, (struct ioreq){.type = IOREQ_TYPE_INVALIDATE, .size = 4, .data = ~0ULL});
+}
+
+void hvm_send_timeoffset(struct domain *d __unused, s64 seconds)
+{
+    leave_news(current, IO_NEWS_TIMEOFFSET, hvm_io_request(IOREQ_TYPE_TIMEOFFSET, 0, sizeof(seconds), true, seconds));
 }

@@ -16,7 +16,7 @@ struct vcpu;
 
 enum hvm_io_result {
     HVM_IO_DONE,   /* a read's value is there */
-    HVM_IO_RETRY,  /* the device model has it: the vCPU waits, the same access is made again afterwards */
+    HVM_IO_RETRY,  /* the device model has it: the vCPU waits for the answer */
     HVM_IO_NOBODY, /* not this device's after all: others are asked, in the end a read gives all ones */
 };
 
@@ -56,10 +56,5 @@ bool hvm_decode(struct vcpu *v, struct insn *insn);
  * waits for its device model, SOFTIRQ_SCHEDULE is raised.
  */
 bool hvm_io_resume(struct vcpu *v);
-
-/* ---- single accesses, for the above and for the emulator's callbacks ---- */
-
-enum hvm_io_result hvm_port_io(struct vcpu *v, u16 port, unsigned int bytes, bool write, u32 *value);
-enum hvm_io_result hvm_mmio(struct vcpu *v, u64 gpa, unsigned int bytes, bool write, u64 *value);
 
 #endif

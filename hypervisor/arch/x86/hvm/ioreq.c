@@ -16,7 +16,6 @@
 #include <lib/lib.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
-#include <sched/softirq.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/memory.h>
 
@@ -40,15 +39,9 @@ struct ioreq_servers {
     struct spinlock lock; /* LOCK_IOREQ: all of it, and the vCPUs' hvm_vcpu_io.waiting */
     unsigned int nr;      /* of servers */
     struct ioreq_server *server[SERVERS_MAX];
-    int mem_type_server; /* -1: none */
 };
 
 static struct ioreq_servers *servers_of(const struct domain *d) { return d->arch.hvm->ioreq; }
-
-static struct ioreq_server *server_find(struct ioreq_servers *s, ioservid_t id)
-{
-    return id < SERVERS_MAX ? s->server[id] : NULL;
-}
 
 /* ---- the state of a slot: one byte (struct ioreq), the rest of which says what the data are ---- */
 
@@ -90,7 +83,6 @@ int ioreq_domain_create(struct domain *d)
     if (!s)
         return -ENOMEM;
     spin_lock_init(&s->lock, LOCK_IOREQ);
-    s->mem_type_server = -1;
     d->arch.hvm->ioreq = s;
     return 0;
 }
@@ -158,35 +150,33 @@ static int server_open(struct domain *d, struct ioreq_server *srv)
     return rc;
 }
 
-int ioreq_server_create(struct domain *d, domid_t emulator, u8 bufioreq, ioservid_t *id)
+static int server_create(struct domain *d, struct ioreq_servers *s, struct xen_dm_op_create_ioreq_server *o)
 {
-    struct ioreq_servers *s = servers_of(d);
     struct ioreq_server *srv;
-    unsigned int i = 0;
     int rc;
 
-    if (bufioreq > HVM_IOREQSRV_BUFIOREQ_ATOMIC)
+    if (o->handle_bufioreq > HVM_IOREQSRV_BUFIOREQ_ATOMIC)
         return -EINVAL;
+    for (o->id = 0; o->id < SERVERS_MAX && s->server[o->id];)
+        o->id++;
+    if (o->id == SERVERS_MAX)
+        return -ENOSPC;
     srv = mem_alloc(sizeof(*srv) + d->max_vcpus * sizeof(srv->port[0]));
     if (!srv)
         return -ENOMEM;
-    srv->emulator = emulator;
-    srv->bufioreq = bufioreq;
-    spin_guard(&s->lock);
-    while (i < SERVERS_MAX && s->server[i])
-        i++;
-    rc = i == SERVERS_MAX ? -ENOSPC : server_open(d, srv);
+    srv->emulator = current->domain->id;
+    srv->bufioreq = o->handle_bufioreq;
+    rc = server_open(d, srv);
     if (rc) {
         server_free(d, srv);
         return rc;
     }
-    s->server[i] = srv;
+    s->server[o->id] = srv;
     s->nr++;
-    *id = i;
     return 0;
 }
 
-/* Whoever waits for server id has waited in vain: reads give all ones. Servers locked. */
+/* Whoever waits for server id has waited in vain: reads give all ones. */
 static void server_abandon(struct domain *d, ioservid_t id)
 {
     struct vcpu *v;
@@ -202,58 +192,61 @@ static void server_abandon(struct domain *d, ioservid_t id)
     }
 }
 
-static int set_state(struct domain *d, ioservid_t id, bool enabled)
+static int set_state(struct domain *d, ioservid_t id, struct ioreq_server *srv, bool enabled)
 {
-    struct ioreq_server *srv = server_find(servers_of(d), id);
-
-    if (!srv)
-        return -ENOENT;
-    if (srv->enabled == enabled)
-        return 0;
-    srv->enabled = enabled;
-    if (!enabled)
+    if (srv->enabled && !enabled)
         server_abandon(d, id);
+    srv->enabled = enabled;
     ports_show(d, srv);
     return 0;
 }
 
-int ioreq_server_set_state(struct domain *d, ioservid_t id, bool enabled)
-{
-    spin_guard(&servers_of(d)->lock);
-    return set_state(d, id, enabled);
-}
-
-int ioreq_server_destroy(struct domain *d, ioservid_t id)
-{
-    struct ioreq_servers *s = servers_of(d);
-    int rc;
-
-    spin_guard(&s->lock);
-    rc = set_state(d, id, false);
-    if (rc)
-        return rc;
-    if (s->mem_type_server == id)
-        s->mem_type_server = -1;
-    server_free(d, s->server[id]);
-    s->server[id] = NULL;
-    s->nr--;
-    return 0;
-}
-
 /* Without XEN_DMOP_no_gfns it is frames of the guest that are asked for. */
-int ioreq_server_info(struct domain *d, struct xen_dm_op_get_ioreq_server_info *info)
+static int server_info(const struct ioreq_server *srv, struct xen_dm_op_get_ioreq_server_info *info)
+{
+    info->bufioreq_port = srv->buf_port;
+    return info->flags == XEN_DMOP_no_gfns ? 0 : info->flags ? -EINVAL : -EOPNOTSUPP;
+}
+
+static int map_range(struct ioreq_server *srv, const struct xen_dm_op_ioreq_server_range *r, bool map)
+{
+    struct rangeset *set;
+
+    if (r->start > r->end || r->type >= NR_KINDS)
+        return -EINVAL;
+    set = srv->range[r->type];
+    if (!map)
+        return rangeset_contains(set, r->start, r->end) ? rangeset_remove(set, r->start, r->end) : -ENOENT;
+    if (rangeset_overlaps(set, r->start, r->end))
+        return -EEXIST;
+    return rangeset_count(set) >= RANGES_MAX ? -ENOMEM : rangeset_add(set, r->start, r->end);
+}
+
+long ioreq_dm_op(struct domain *d, struct xen_dm_op *op)
 {
     struct ioreq_servers *s = servers_of(d);
+    ioservid_t id = op->u.destroy_ioreq_server.id; /* at the same place in all that have one */
     struct ioreq_server *srv;
 
-    if (info->flags & ~XEN_DMOP_no_gfns)
-        return -EINVAL;
     spin_guard(&s->lock);
-    srv = server_find(s, info->id);
-    if (!srv || !info->flags)
-        return srv ? -EOPNOTSUPP : -ENOENT;
-    info->bufioreq_port = srv->buf_port;
-    return 0;
+    if (op->op == XEN_DMOP_create_ioreq_server)
+        return server_create(d, s, &op->u.create_ioreq_server);
+    srv = id < SERVERS_MAX ? s->server[id] : NULL;
+    if (!srv)
+        return -ENOENT;
+    switch (op->op) {
+    case XEN_DMOP_get_ioreq_server_info: return server_info(srv, &op->u.get_ioreq_server_info);
+    case XEN_DMOP_map_io_range_to_ioreq_server: return map_range(srv, &op->u.map_io_range_to_ioreq_server, true);
+    case XEN_DMOP_unmap_io_range_from_ioreq_server:
+        return map_range(srv, &op->u.unmap_io_range_from_ioreq_server, false);
+    case XEN_DMOP_set_ioreq_server_state: return set_state(d, id, srv, op->u.set_ioreq_server_state.enabled);
+    default: /* XEN_DMOP_destroy_ioreq_server */
+        set_state(d, id, srv, false);
+        server_free(d, srv);
+        s->server[id] = NULL;
+        s->nr--;
+        return 0;
+    }
 }
 
 int ioreq_server_frame(struct domain *d, ioservid_t id, unsigned long frame, mfn_t *mfn)
@@ -263,7 +256,7 @@ int ioreq_server_frame(struct domain *d, ioservid_t id, unsigned long frame, mfn
     void **page;
 
     spin_guard(&s->lock);
-    srv = server_find(s, id);
+    srv = id < SERVERS_MAX ? s->server[id] : NULL;
     if (!srv)
         return -ENOENT;
     if (frame >= NR_PAGES || (frame == PAGE_BUFIOREQ && srv->bufioreq == HVM_IOREQSRV_BUFIOREQ_OFF))
@@ -277,49 +270,6 @@ int ioreq_server_frame(struct domain *d, ioservid_t id, unsigned long frame, mfn
     *mfn = virt_to_mfn(*page);
     return 0;
 }
-
-int ioreq_server_map_range(struct domain *d, const struct xen_dm_op_ioreq_server_range *r, bool map)
-{
-    struct ioreq_servers *s = servers_of(d);
-    struct ioreq_server *srv;
-    struct rangeset *set;
-
-    if (r->start > r->end)
-        return -EINVAL;
-    spin_guard(&s->lock);
-    srv = server_find(s, r->id);
-    if (!srv)
-        return -ENOENT;
-    if (r->type >= NR_KINDS)
-        return -EINVAL;
-    set = srv->range[r->type];
-    if (!map)
-        return rangeset_contains(set, r->start, r->end) ? rangeset_remove(set, r->start, r->end) : -ENOENT;
-    if (rangeset_overlaps(set, r->start, r->end))
-        return -EEXIST;
-    return rangeset_count(set) >= RANGES_MAX ? -ENOMEM : rangeset_add(set, r->start, r->end);
-}
-
-int ioreq_server_map_mem_type(struct domain *d, ioservid_t id, bool write)
-{
-    struct ioreq_servers *s = servers_of(d);
-
-    spin_guard(&s->lock);
-    if (!server_find(s, id))
-        return -ENOENT;
-    if (!write) {
-        if (s->mem_type_server != id)
-            return -EINVAL;
-        s->mem_type_server = -1;
-        return 0;
-    }
-    if (s->mem_type_server >= 0)
-        return -EBUSY;
-    s->mem_type_server = id;
-    return 0;
-}
-
-bool ioreq_server_has_mem_type(struct domain *d) { return READ_ONCE(servers_of(d)->mem_type_server) >= 0; }
 
 /* ---- requests ---- */
 
@@ -342,10 +292,8 @@ static bool server_claims(struct ioreq_server *srv, const struct ioreq *r)
 }
 
 /* Servers of higher numbers come later, for what they know better than the first. -1: nobody's. */
-static int server_select(struct ioreq_servers *s, const struct ioreq *r, bool mem_type)
+static int server_select(struct ioreq_servers *s, const struct ioreq *r)
 {
-    if (mem_type)
-        return s->mem_type_server;
     for (int i = SERVERS_MAX - 1; i >= 0; i--)
         if (s->server[i] && s->server[i]->enabled && server_claims(s->server[i], r))
             return i;
@@ -367,13 +315,10 @@ static void post(struct vcpu *v, struct ioreq_servers *s, unsigned int id, const
     request.state = STATE_IOREQ_NONE;
     *slot = request;
     v->arch.hvm.io->waiting |= 1U << id;
-    /* The device model may answer at once: what wakes v comes after this. */
-    set_bit(_VPF_IO, &v->pause_flags);
     request.state = STATE_IOREQ_READY;
     slot_set_flags(slot, ((u8 *)&request)[SLOT_FLAGS]);
     evtchn_send_internal(v->domain, srv->port[v->id]);
     hvm_set_work(v, HVM_WORK_IO);
-    softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
 /*
@@ -414,13 +359,13 @@ static bool may_be_buffered(const struct ioreq_server *srv, const struct ioreq *
     return r->type == IOREQ_TYPE_TIMEOFFSET || (r->type == IOREQ_TYPE_COPY && r->addr >> 17 == 0xa0000 >> 17);
 }
 
-enum hvm_io_result ioreq_send(struct vcpu *v, const struct ioreq *r, bool mem_type)
+enum hvm_io_result ioreq_send(struct vcpu *v, const struct ioreq *r)
 {
     struct ioreq_servers *s = servers_of(v->domain);
     int id;
 
     spin_guard(&s->lock);
-    id = server_select(s, r, mem_type);
+    id = server_select(s, r);
     if (id < 0 || !server_ready(s->server[id], v))
         return HVM_IO_NOBODY;
     if (may_be_buffered(s->server[id], r) && ring_put(s->server[id], r)) {
@@ -431,7 +376,7 @@ enum hvm_io_result ioreq_send(struct vcpu *v, const struct ioreq *r, bool mem_ty
     return HVM_IO_RETRY;
 }
 
-bool ioreq_broadcast(struct vcpu *v, const struct ioreq *r)
+void ioreq_broadcast(struct vcpu *v, const struct ioreq *r)
 {
     struct ioreq_servers *s = servers_of(v->domain);
 
@@ -444,58 +389,44 @@ bool ioreq_broadcast(struct vcpu *v, const struct ioreq *r)
         else if (ring_put(s->server[i], r))
             evtchn_send_internal(v->domain, s->server[i]->buf_port);
     }
-    return v->arch.hvm.io->waiting;
-}
-
-/* One server's slot. False: not yet. *bad: a state that a slot in our hands cannot have. */
-static bool slot_collect(struct ioreq *slot, u64 *answer, u8 *bad)
-{
-    u8 flags = slot_flags(slot), state = flags & 15;
-
-    if (state == STATE_IOREQ_READY || state == STATE_IOREQ_INPROCESS)
-        return false;
-    if (state == STATE_IORESP_READY)
-        *answer = READ_ONCE(slot->data);
-    else
-        *bad = state + 1;
-    slot_set_flags(slot, STATE_IOREQ_NONE);
-    return true;
 }
 
 bool ioreq_answered(struct vcpu *v)
 {
     struct ioreq_servers *s = servers_of(v->domain);
     struct hvm_vcpu_io *io = v->arch.hvm.io;
-    u8 bad = 0, left;
+    u8 bad = STATE_IORESP_READY, left;
 
     spin_lock(&s->lock);
-    for (unsigned int i = 0; i < SERVERS_MAX; i++)
-        if (io->waiting & 1U << i && slot_collect(slot_of(s->server[i], v), &io->answer, &bad))
-            io->waiting &= ~(1U << i);
+    for (unsigned int i = 0; i < SERVERS_MAX; i++) {
+        struct ioreq *slot;
+        u8 state;
+
+        if (!(io->waiting & 1U << i))
+            continue;
+        slot = slot_of(s->server[i], v);
+        state = slot_flags(slot) & 15;
+        if (state == STATE_IOREQ_READY || state == STATE_IOREQ_INPROCESS)
+            continue;
+        if (state == STATE_IORESP_READY)
+            io->answer = READ_ONCE(slot->data);
+        else
+            bad = state; /* one that a slot in our hands cannot have */
+        slot_set_flags(slot, STATE_IOREQ_NONE);
+        io->waiting &= ~(1U << i);
+    }
     left = io->waiting;
     spin_unlock(&s->lock);
-    if (bad)
-        domain_crash(v->domain, "vCPU %u: its device model left a request in state %u", v->id, bad - 1);
+    if (bad != STATE_IORESP_READY)
+        domain_crash(v->domain, "vCPU %u: its device model left a request in state %u", v->id, bad);
     return !left;
 }
+
+bool ioreq_any(const struct domain *d) { return READ_ONCE(servers_of(d)->nr); }
 
 /* Any context. */
 void arch_internal_event(struct vcpu *v)
 {
     if (test_and_clear_bit(_VPF_IO, &v->pause_flags))
         vcpu_wake(v);
-}
-
-void hvm_mapcache_invalidate(struct vcpu *v)
-{
-    if (!READ_ONCE(servers_of(v->domain)->nr))
-        return;
-    v->arch.hvm.io->invalidate = true;
-    hvm_set_work(v, HVM_WORK_IO);
-}
-
-void hvm_send_timeoffset(struct domain *d __unused, s64 seconds)
-{
-    current->arch.hvm.io->timeoffset = seconds;
-    hvm_set_work(current, HVM_WORK_IO);
 }

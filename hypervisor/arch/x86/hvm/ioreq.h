@@ -27,19 +27,22 @@ int ioreq_vcpu_create(struct vcpu *v);
 /* ---- requests; v is current, no locks ---- */
 
 /*
- * Gives r (type, addr, data, count, size, dir, df, data_is_ptr) to the server that has its range, or (mem_type) to that
- * of pages that the device model owns (XEN_DMOP_map_mem_type_to_ioreq_server). DONE: it went by the
- * ring; RETRY: v waits (VPF_IO, SOFTIRQ_SCHEDULE is raised); NOBODY: there is no such server.
+ * Gives r (type, addr, data, count, size, dir, df, data_is_ptr) to the server that has its range. DONE: it went by the
+ * ring; RETRY: v has to wait (HVM_WORK_IO is set); NOBODY: there is no such server.
  */
-enum hvm_io_result ioreq_send(struct vcpu *v, const struct ioreq *r, bool mem_type);
-/* To every server, for v to wait until all have answered. False: there is none. */
-bool ioreq_broadcast(struct vcpu *v, const struct ioreq *r);
+enum hvm_io_result ioreq_send(struct vcpu *v, const struct ioreq *r);
+/* To every server, for v to wait until all have answered. */
+void ioreq_broadcast(struct vcpu *v, const struct ioreq *r);
+/* Has d a server? */
+bool ioreq_any(const struct domain *d);
 /* Have all that v waits for answered? What the last one said is in hvm_vcpu_io.answer. */
 bool ioreq_answered(struct vcpu *v);
 
+/* ---- news; they are sent before the guest runs on: io.c ---- */
+
 /*
  * From decrease_reservation and the like: the device models have to let go of what they mapped of the current vCPU's
- * domain (IOREQ_TYPE_INVALIDATE), before its guest runs on.
+ * domain (IOREQ_TYPE_INVALIDATE).
  */
 void hvm_mapcache_invalidate(struct vcpu *v);
 /* The current vCPU of d set the clock: the device models are told how many seconds it is ahead of before
@@ -54,14 +57,7 @@ void hvm_send_timeoffset(struct domain *d, s64 seconds);
  */
 int ioreq_server_frame(struct domain *d, ioservid_t id, unsigned long frame, mfn_t *mfn);
 
-int ioreq_server_create(struct domain *d, domid_t emulator, u8 bufioreq, ioservid_t *id);
-int ioreq_server_destroy(struct domain *d, ioservid_t id);
-int ioreq_server_info(struct domain *d, struct xen_dm_op_get_ioreq_server_info *info);
-int ioreq_server_set_state(struct domain *d, ioservid_t id, bool enabled);
-int ioreq_server_map_range(struct domain *d, const struct xen_dm_op_ioreq_server_range *r, bool map);
-/* Writes to pages of P2M_IOREQ_SERVER go to server id from now on; write false: to none. */
-int ioreq_server_map_mem_type(struct domain *d, ioservid_t id, bool write);
-/* Has d such a server? */
-bool ioreq_server_has_mem_type(struct domain *d);
+/* XEN_DMOP_{create,destroy}_ioreq_server, _get_ioreq_server_info, _set_ioreq_server_state, _{map,unmap}_io_range_*. */
+long ioreq_dm_op(struct domain *d, struct xen_dm_op *op);
 
 #endif

@@ -19,60 +19,35 @@
 #include <lib/lib.h>
 #include <sched/softirq.h>
 
-/* ---- what the instruction has done already ---- */
+/* ---- devices ---- */
 
-static void forget(struct hvm_vcpu_io *io) { io->nr_done = io->next = io->nr_bytes = 0; }
-
-/* The next access of this run, if an earlier run of the instruction made it: its value. */
-static bool remembered(struct hvm_vcpu_io *io, struct io_access *a)
+/* Answers are in r->data. */
+static int device_access(struct ioreq *r)
 {
-    const struct io_access *d = &io->done[io->next];
-
-    if (io->next == io->nr_done)
-        return false;
-    if (d->address != a->address || d->bytes != a->bytes || d->write != a->write || d->port != a->port ||
-        d->count != a->count) {
-        io->nr_done = io->next; /* the guest changed the instruction meanwhile */
-        return false;
+    switch (hvm_insn_access(current, r)) {
+    case HVM_IO_DONE: return EMU_DONE;
+    case HVM_IO_RETRY: return EMU_RETRY;
+    default: return EMU_UNHANDLEABLE;
     }
-    a->value = d->value;
-    io->next++;
-    return true;
 }
 
-static int remember(struct hvm_vcpu_io *io, const struct io_access *a)
+static int port_access(u16 port, unsigned int bytes, bool write, u32 *value)
 {
-    if (io->nr_done == IO_DONE_MAX)
-        return EMU_UNHANDLEABLE;
-    io->done[io->nr_done++] = *a;
-    io->next = io->nr_done;
-    return EMU_DONE;
+    struct ioreq r = hvm_io_request(IOREQ_TYPE_PIO, port, bytes, write, *value);
+    int rc = device_access(&r);
+
+    *value = r.data;
+    return rc;
 }
 
-static int wait_for(struct hvm_vcpu_io *io, const struct io_access *a)
+static int op_in(struct emulation *e __unused, u16 port, unsigned int bytes, u32 *val)
 {
-    io->pending = *a;
-    io->step = IO_EMULATE;
-    return EMU_RETRY;
+    return port_access(port, bytes, false, val);
 }
 
-/* One access to a device, of 1, 2, 4 or 8 bytes. */
-static int device_access(struct io_access *a)
+static int op_out(struct emulation *e __unused, u16 port, unsigned int bytes, u32 val)
 {
-    struct vcpu *v = current;
-    struct hvm_vcpu_io *io = v->arch.hvm.io;
-    enum hvm_io_result result;
-    u32 value = a->value;
-
-    if (remembered(io, a))
-        return EMU_DONE;
-    if (a->port) {
-        result = hvm_port_io(v, a->address, a->bytes, a->write, &value);
-        a->value = value;
-    } else {
-        result = hvm_mmio(v, a->address, a->bytes, a->write, &a->value);
-    }
-    return result == HVM_IO_RETRY ? wait_for(io, a) : remember(io, a);
+    return port_access(port, bytes, true, &val);
 }
 
 /* ---- memory ---- */
@@ -91,12 +66,13 @@ static int translate(struct emulation *e, u64 linear, unsigned int access, paddr
 
 static unsigned int user_access(const struct emulation *e) { return e->cpl == 3 ? PFEC_USER : 0; }
 
-static bool drops_writes(paddr_t gpa)
+/* Is gpa of one of the types (P2M_BIT) now? */
+static bool type_in(paddr_t gpa, unsigned int types)
 {
     enum p2m_type type;
 
     p2m_lookup(current->domain, _gfn(gpa >> PAGE_SHIFT), &type, NULL);
-    return type == P2M_RAM_RO || type == P2M_GRANT_RO;
+    return types >> type & 1;
 }
 
 /* Within a page; what is no memory is accessed in pieces that devices know. */
@@ -105,18 +81,19 @@ static int physical_access(paddr_t gpa, void *buf, unsigned int bytes, bool writ
     struct domain *d = current->domain;
     int rc = write ? hvm_copy_to_phys(d, gpa, buf, bytes) : hvm_copy_from_phys(d, buf, gpa, bytes);
 
-    if (!rc || (write && drops_writes(gpa)))
+    if (!rc || (write && type_in(gpa, P2M_BIT(RAM_RO) | P2M_BIT(GRANT_RO)))) /* dropped */
         return EMU_DONE;
     rc = EMU_DONE;
     for (unsigned int n; bytes && rc == EMU_DONE; bytes -= n, gpa += n, buf = (u8 *)buf + n) {
-        struct io_access a = {.address = gpa, .write = write};
+        struct ioreq r;
 
-        n = a.bytes = bytes >= 8 ? 8 : bytes >= 4 ? 4 : bytes >= 2 ? 2 : 1;
+        n = bytes >= 8 ? 8 : bytes >= 4 ? 4 : bytes >= 2 ? 2 : 1;
+        r = hvm_io_request(IOREQ_TYPE_COPY, gpa, n, write, 0);
         if (write)
-            memcpy(&a.value, buf, n);
-        rc = device_access(&a);
+            memcpy(&r.data, buf, n);
+        rc = device_access(&r);
         if (!write)
-            memcpy(buf, &a.value, n);
+            memcpy(buf, &r.data, n);
     }
     return rc;
 }
@@ -162,33 +139,19 @@ static int op_write(struct emulation *e, u64 linear, const void *buf, unsigned i
     return linear_access(e, linear, (void *)buf, bytes, true, PFEC_WRITE | user_access(e));
 }
 
-#define EXCHANGE(type, p, old, new)                                                                       \
-    ({                                                                                                    \
-        type _old = *(const type *)(old), _new = *(const type *)(new);                                    \
-        __atomic_compare_exchange_n((type *)(p), &_old, _new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); \
-    })
-
-static bool exchange16(void *p, const u64 old[2], const u64 new[2])
+__attribute__((target("cx16"))) static bool exchange(void *p, const void *old, const void *new, unsigned int bytes)
 {
-    u64 low = old[0], high = old[1];
-    bool done;
-
-    __asm__ __volatile__("lock cmpxchg16b %1"
-                         : "=@ccz"(done), "+m"(*(u8(*)[16])p), "+a"(low), "+d"(high)
-                         : "b"(new[0]), "c"(new[1])
-                         : "memory");
-    return done;
-}
-
-static bool exchange(void *p, const void *old, const void *new, unsigned int bytes)
-{
+#define EXCHANGE(type) \
+    case sizeof(type): return __sync_bool_compare_and_swap((type *)p, *(const type *)old, *(const type *)new)
     switch (bytes) {
-    case 1: return EXCHANGE(u8, p, old, new);
-    case 2: return EXCHANGE(u16, p, old, new);
-    case 4: return EXCHANGE(u32, p, old, new);
-    case 8: return EXCHANGE(u64, p, old, new);
-    default: return exchange16(p, old, new);
+        EXCHANGE(u8);
+        EXCHANGE(u16);
+        EXCHANGE(u32);
+        EXCHANGE(u64);
+        EXCHANGE(unsigned __int128);
     }
+#undef EXCHANGE
+    return false;
 }
 
 /* What crosses pages, or must be aligned and is not, is written as if unlocked. */
@@ -215,23 +178,6 @@ static int op_cmpxchg(struct emulation *e, u64 linear, const void *old, const vo
 
 /* ---- rows of string elements ---- */
 
-/* Memory that a device model may be told to read or write itself. */
-static bool is_ram(paddr_t gpa)
-{
-    enum p2m_type type;
-
-    p2m_lookup(current->domain, _gfn(gpa >> PAGE_SHIFT), &type, NULL);
-    return type == P2M_RAM || type == P2M_LOGDIRTY;
-}
-
-static bool is_servers(paddr_t gpa)
-{
-    enum p2m_type type;
-
-    p2m_lookup(current->domain, _gfn(gpa >> PAGE_SHIFT), &type, NULL);
-    return (type == P2M_NONE || type == P2M_MMIO_DM) && !platform_mmio(current, gpa);
-}
-
 /* How many elements from here on are within the page. */
 static u64 in_page(u64 linear, const struct emu_rep *r)
 {
@@ -252,57 +198,44 @@ static bool row_side(struct emulation *e, const struct emu_rep *r, u64 linear, u
     return *count > 1 && !hvm_translate(current, linear, access | user_access(e), gpa, &error);
 }
 
-/* The row as one request. False: it cannot be. */
+/* The row as one request, between a device (a port, or what no memory is) and memory. False: it cannot be. */
 static bool row_request(struct emulation *e, const struct emu_rep *r, struct ioreq *q, u64 *count)
 {
-    bool port = r->op == OP_INS || r->op == OP_OUTS;
+    bool port = r->op == OP_INS || r->op == OP_OUTS, write;
+    u32 devices = P2M_BIT(NONE) | P2M_BIT(MMIO_DM), memory = P2M_BIT(RAM) | P2M_BIT(LOGDIRTY);
     paddr_t src = 0, dst = 0;
 
     if ((r->op == OP_MOVS || r->op == OP_OUTS) && !row_side(e, r, r->src, 0, &src, count))
         return false;
     if (r->op != OP_OUTS && !row_side(e, r, r->dst, PFEC_WRITE, &dst, count))
         return false;
-    *q = (struct ioreq){.type = port ? IOREQ_TYPE_PIO : IOREQ_TYPE_COPY, .size = r->bytes, .df = r->down};
+    write = port ? r->op == OP_OUTS : type_in(dst, devices);
+    *q = hvm_io_request(port ? IOREQ_TYPE_PIO : IOREQ_TYPE_COPY,
+                        port    ? r->port
+                        : write ? dst
+                                : src,
+                        r->bytes, write,
+                        r->op == OP_STOS ? r->value
+                        : write          ? src
+                                         : dst);
     q->count = *count;
+    q->df = r->down;
     q->data_is_ptr = r->op != OP_STOS;
-    if (port) {
-        q->addr = r->port;
-        q->dir = r->op == OP_INS ? IOREQ_READ : IOREQ_WRITE;
-        q->data = r->op == OP_INS ? dst : src;
-        return is_ram(q->data) && !platform_port(current, r->port);
-    }
-    q->dir = is_servers(dst) ? IOREQ_WRITE : IOREQ_READ;
-    q->addr = q->dir == IOREQ_WRITE ? dst : src;
-    if (r->op == OP_STOS) {
-        q->data = r->value;
-        return q->dir == IOREQ_WRITE;
-    }
-    q->data = q->dir == IOREQ_WRITE ? src : dst;
-    return is_servers(q->addr) && is_ram(q->data);
+    if (r->op == OP_STOS)
+        return write;
+    return (port || type_in(q->addr, devices)) && type_in(q->data, memory);
 }
 
 /* A page's worth of elements goes to the device model at once. */
 static int op_rep(struct emulation *e, const struct emu_rep *r, u64 *count)
 {
-    struct hvm_vcpu_io *io = current->arch.hvm.io;
-    struct io_access a = {.bytes = r->bytes};
     struct ioreq q;
     u64 n = *count;
+    int rc = n > 1 && row_request(e, r, &q, &n) ? device_access(&q) : EMU_UNHANDLEABLE;
 
-    if (n < 2 || !row_request(e, r, &q, &n))
-        return EMU_UNHANDLEABLE;
-    a.address = q.addr;
-    a.write = q.dir == IOREQ_WRITE;
-    a.port = q.type == IOREQ_TYPE_PIO;
-    a.count = n;
-    if (!remembered(io, &a))
-        switch (ioreq_send(current, &q, false)) {
-        case HVM_IO_RETRY: return wait_for(io, &a);
-        case HVM_IO_NOBODY: return EMU_UNHANDLEABLE;
-        case HVM_IO_DONE: break;
-        }
-    *count = n;
-    return EMU_DONE;
+    if (rc == EMU_DONE)
+        *count = n;
+    return rc;
 }
 
 static bool op_again(struct emulation *e __unused)
@@ -313,23 +246,7 @@ static bool op_again(struct emulation *e __unused)
     return !softirq_pending() && !READ_ONCE(current->arch.hvm.work);
 }
 
-/* ---- registers and ports ---- */
-
-static int op_in(struct emulation *e __unused, u16 port, unsigned int bytes, u32 *val)
-{
-    struct io_access a = {.address = port, .bytes = bytes, .port = true};
-    int rc = device_access(&a);
-
-    *val = a.value;
-    return rc;
-}
-
-static int op_out(struct emulation *e __unused, u16 port, unsigned int bytes, u32 val)
-{
-    struct io_access a = {.address = port, .bytes = bytes, .port = true, .write = true, .value = val};
-
-    return device_access(&a);
-}
+/* ---- registers ---- */
 
 static void op_segment(struct emulation *e __unused, enum insn_seg seg, struct emu_segment *out)
 {
@@ -347,11 +264,7 @@ static int op_read_cr(struct emulation *e __unused, unsigned int n, u64 *val)
 
 static int op_write_cr(struct emulation *e, unsigned int n, u64 val)
 {
-    if (n == 8 && val < 16) {
-        vlapic_set_cr8(current, val);
-        return EMU_DONE;
-    }
-    return n == 8 || hvm_set_cr(current, n, val) ? emulate_raise(e, TRAP_GP, 0) : EMU_DONE;
+    return hvm_set_cr(current, n, val) ? emulate_raise(e, TRAP_GP, 0) : EMU_DONE;
 }
 
 static int op_invlpg(struct emulation *e __unused, u64 linear __unused)
@@ -376,7 +289,7 @@ static int sse_usable(struct emulation *e)
     return cr0 & X86_CR0_TS ? emulate_raise(e, TRAP_NM, 0) : EMU_DONE;
 }
 
-static int op_read_xmm(struct emulation *e, unsigned int n, u64 val[2])
+static int move_xmm(struct emulation *e, unsigned int n, u64 *val, bool write)
 {
     struct fxsave_image image;
     int rc = sse_usable(e);
@@ -384,21 +297,17 @@ static int op_read_xmm(struct emulation *e, unsigned int n, u64 val[2])
     if (rc != EMU_DONE)
         return rc;
     __asm__ __volatile__("fxsaveq %0" : "=m"(image));
-    memcpy(val, image.xmm[n], 16);
+    memcpy(write ? image.xmm[n] : val, write ? val : image.xmm[n], sizeof(image.xmm[n]));
+    if (write)
+        __asm__ __volatile__("fxrstorq %0" ::"m"(image));
     return EMU_DONE;
 }
 
+static int op_read_xmm(struct emulation *e, unsigned int n, u64 val[2]) { return move_xmm(e, n, val, false); }
+
 static int op_write_xmm(struct emulation *e, unsigned int n, const u64 val[2])
 {
-    struct fxsave_image image;
-    int rc = sse_usable(e);
-
-    if (rc != EMU_DONE)
-        return rc;
-    __asm__ __volatile__("fxsaveq %0" : "=m"(image));
-    memcpy(image.xmm[n], val, 16);
-    __asm__ __volatile__("fxrstorq %0" ::"m"(image));
-    return EMU_DONE;
+    return move_xmm(e, n, (u64 *)val, true);
 }
 
 static const struct emulation_ops ops = {
@@ -449,7 +358,7 @@ bool hvm_decode(struct vcpu *v, struct insn *insn)
     return true;
 }
 
-static void run(struct vcpu *v)
+void hvm_emulate_resume(struct vcpu *v)
 {
     struct hvm_vcpu_io *io = v->arch.hvm.io;
     struct cpu_user_regs *regs = guest_regs();
@@ -462,12 +371,12 @@ static void run(struct vcpu *v)
     memcpy(e.insn.bytes, io->bytes, sizeof(io->bytes));
     io->next = 0;
     rc = emulate(&e);
-    if (rc == EMU_RETRY && io->step == IO_EMULATE) {
+    if (io->unfinished) {
         io->nr_bytes = e.insn.fetched;
         memcpy(io->bytes, e.insn.bytes, sizeof(io->bytes));
         return;
     }
-    forget(io);
+    hvm_io_forget(io);
     if (rc == EMU_UNHANDLEABLE)
         unhandleable(v, &e);
     else if (rc == EMU_EXCEPTION && e.exception.vector == TRAP_PF)
@@ -482,22 +391,10 @@ void hvm_emulate(struct vcpu *v, const u8 *insn, unsigned int n)
 {
     struct hvm_vcpu_io *io = v->arch.hvm.io;
 
-    forget(io);
+    hvm_io_forget(io);
     if (insn) {
         io->nr_bytes = min(n, (unsigned int)sizeof(io->bytes));
         memcpy(io->bytes, insn, io->nr_bytes);
     }
-    run(v);
-}
-
-void hvm_emulate_resume(struct vcpu *v)
-{
-    struct hvm_vcpu_io *io = v->arch.hvm.io;
-
-    io->pending.value = io->answer & ~0ULL >> (64 - 8 * io->pending.bytes);
-    io->next = io->nr_done;
-    if (remember(io, &io->pending) == EMU_DONE)
-        run(v);
-    else
-        forget(io);
+    hvm_emulate_resume(v);
 }

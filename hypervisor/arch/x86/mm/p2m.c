@@ -53,7 +53,6 @@ const struct p2m_format p2m_npt = {
             [P2M_GRANT_RW] = NPT_RW | PTE_NX,
             [P2M_GRANT_RO] = NPT_RO | PTE_NX,
             [P2M_FOREIGN] = NPT_RW | PTE_NX,
-            [P2M_IOREQ_SERVER] = NPT_RO,
         },
 };
 
@@ -75,7 +74,6 @@ const struct p2m_format p2m_ept = {
             [P2M_GRANT_RW] = EPT_R | EPT_W | EPT_WB,
             [P2M_GRANT_RO] = EPT_R | EPT_WB,
             [P2M_FOREIGN] = EPT_R | EPT_W | EPT_WB,
-            [P2M_IOREQ_SERVER] = EPT_R | EPT_X | EPT_WB,
         },
 };
 
@@ -427,7 +425,7 @@ enum p2m_fault p2m_fault(struct domain *d, paddr_t gpa, unsigned int access)
         return P2M_FAULT_RETRY;
     if (type == P2M_LOGDIRTY)
         p2m_mark_dirty(d, gfn);
-    return type == P2M_RAM_RO || type == P2M_GRANT_RO || type == P2M_IOREQ_SERVER ? P2M_FAULT_MMIO : P2M_FAULT_RETRY;
+    return type == P2M_RAM_RO || type == P2M_GRANT_RO ? P2M_FAULT_MMIO : P2M_FAULT_RETRY;
 }
 
 /* ---- life ---- */

@@ -22,18 +22,16 @@ enum p2m_type {
     P2M_MMIO_DIRECT, /* a device's frame, no RAM */
     P2M_GRANT_RW,    /* a frame that another domain granted */
     P2M_GRANT_RO,
-    P2M_FOREIGN,      /* another domain's frame */
-    P2M_IOREQ_SERVER, /* RAM whose writes go to a device model */
+    P2M_FOREIGN, /* another domain's frame */
     P2M_TYPES,
     P2M_TABLE = 15 /* in an entry: not a guest frame's, but a table of the next level */
 };
 
 /* Sets of types, a bit each: what may be read and written as memory, by the guest or by us for it. */
-#define P2M_BIT(t) (1U << P2M_##t)
-#define P2M_WRITE_TYPES \
-    (P2M_BIT(RAM) | P2M_BIT(GRANT_RW) | P2M_BIT(FOREIGN) | P2M_BIT(IOREQ_SERVER)) /* P2M_LOGDIRTY: mark it first */
+#define P2M_BIT(t)      (1U << P2M_##t)
+#define P2M_WRITE_TYPES (P2M_BIT(RAM) | P2M_BIT(GRANT_RW) | P2M_BIT(FOREIGN)) /* P2M_LOGDIRTY: mark it first */
 /* d's own memory */
-#define P2M_OWN_TYPES  (P2M_BIT(RAM) | P2M_BIT(RAM_RO) | P2M_BIT(LOGDIRTY) | P2M_BIT(IOREQ_SERVER))
+#define P2M_OWN_TYPES  (P2M_BIT(RAM) | P2M_BIT(RAM_RO) | P2M_BIT(LOGDIRTY))
 #define P2M_READ_TYPES (P2M_WRITE_TYPES | P2M_BIT(LOGDIRTY) | P2M_BIT(RAM_RO) | P2M_BIT(GRANT_RO))
 
 /* How a vendor's entries say it. A/D bits are set in advance: the CPU never writes to our tables. */
@@ -119,7 +117,7 @@ int p2m_remove(struct domain *d, gfn_t gfn, unsigned int order, struct p2m_gone 
 void p2m_settle(struct domain *d, struct p2m_gone *gone);
 
 /*
- * One frame changes from a type to another, with what it holds: both of RAM, RAM_RO, LOGDIRTY, MMIO_DM, IOREQ_SERVER
+ * One frame changes from a type to another, with what it holds: both of RAM, RAM_RO, LOGDIRTY, MMIO_DM
  * (or from NONE to MMIO_DM and back, where there is no frame). -EBUSY: it is not of the old type; -ENOMEM; -EINVAL.
  * Flushed if rights were lost.
  */
