@@ -23,7 +23,7 @@ void hvm_inject_exception(struct vcpu *v, unsigned int vector, u32 error_code)
 
     if (e->valid && e->type == HVM_EVENT_EXCEPTION) {
         if (e->vector == TRAP_DF) {
-            hvm_exit_triple_fault(v);
+            hvm_exit_triple_fault(v, guest_regs());
             return;
         }
         if ((is_contributory(e->vector) && is_contributory(vector)) ||
@@ -44,6 +44,34 @@ void hvm_inject_page_fault(struct vcpu *v, u64 cr2, u32 error_code)
 {
     hvm->set_cr(v, 2, cr2);
     hvm_inject_exception(v, TRAP_PF, error_code);
+}
+
+struct hvm_event hvm_event_unpack(u32 info, u32 error)
+{
+    bool has_error = info & HVM_EVENT_INFO_ERROR;
+
+    return (struct hvm_event){.valid = true,
+                              .vector = info,
+                              .type = HVM_EVENT_INFO_TYPE(info),
+                              .has_error = has_error,
+                              .error = has_error ? error : 0};
+}
+
+/* AMD-V calls INT3 and INTO exceptions like any other. */
+bool hvm_event_by_software(u32 info)
+{
+    unsigned int type = HVM_EVENT_INFO_TYPE(info), vector = (u8)info;
+
+    return type >= HVM_EVENT_SOFT_INTERRUPT ||
+           (type == HVM_EVENT_EXCEPTION && (vector == TRAP_BP || vector == TRAP_OF));
+}
+
+void hvm_event_interrupted(struct vcpu *v, u32 info, u32 error)
+{
+    if (hvm_event_by_software(info))
+        return;
+    v->arch.hvm.event = hvm_event_unpack(info, error);
+    hvm_set_work(v, HVM_WORK_EVENT);
 }
 
 /* ---- single steps ---- */

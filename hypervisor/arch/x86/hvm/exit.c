@@ -94,21 +94,35 @@ bool hvm_exit_xsetbv(struct vcpu *v, struct cpu_user_regs *regs)
     return true;
 }
 
-bool hvm_exit_rdtsc(struct vcpu *v, struct cpu_user_regs *regs, bool rdtscp)
+bool hvm_exit_rdtsc(struct vcpu *v, struct cpu_user_regs *regs)
 {
     if (hvm_get_cr(v, 4) & X86_CR4_TSD && hvm->cpl(v))
         return general_protection(v);
     set_pair(regs, hvm_guest_tsc(v));
-    if (rdtscp)
-        regs->rcx = v->arch.tsc_aux;
+    return true;
+}
+
+bool hvm_exit_rdtscp(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (!hvm_exit_rdtsc(v, regs))
+        return false;
+    regs->rcx = v->arch.tsc_aux;
     return true;
 }
 
 /* There are no performance counters. */
-bool hvm_exit_rdpmc(struct vcpu *v) { return general_protection(v); }
+bool hvm_exit_rdpmc(struct vcpu *v, struct cpu_user_regs *regs __unused) { return general_protection(v); }
 
 /* Memory of a guest is cached coherently, and it has no device that is not. */
-bool hvm_exit_wbinvd(struct vcpu *v __unused) { return true; }
+bool hvm_exit_wbinvd(struct vcpu *v __unused, struct cpu_user_regs *regs __unused) { return true; }
+
+bool hvm_exit_undefined(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    hvm_inject_exception(v, TRAP_UD, 0);
+    return false;
+}
+
+bool hvm_exit_nothing(struct vcpu *v __unused, struct cpu_user_regs *regs __unused) { return false; }
 
 bool hvm_exit_cr(struct vcpu *v, struct cpu_user_regs *regs, unsigned int n, unsigned int gpr, bool write)
 {
@@ -137,7 +151,7 @@ void hvm_exit_nested_fault(struct vcpu *v, paddr_t gpa, unsigned int access, con
 }
 
 /* What a CPU that shuts itself down means to its domain is the toolstack's choice (HVM_PARAM_TRIPLE_FAULT_REASON). */
-void hvm_exit_triple_fault(struct vcpu *v)
+bool hvm_exit_triple_fault(struct vcpu *v, struct cpu_user_regs *regs __unused)
 {
     struct domain *d = v->domain;
     u64 reason = d->arch.hvm->params[HVM_PARAM_TRIPLE_FAULT_REASON];
@@ -145,4 +159,5 @@ void hvm_exit_triple_fault(struct vcpu *v)
     log_info("d%dv%u: triple fault\n", d->id, v->id);
     arch_dump_guest(v);
     domain_shutdown(d, reason);
+    return false;
 }

@@ -42,6 +42,17 @@ int hvm_cpu_load(struct vcpu *v, const struct hvm_hw_cpu *in);
 void hvm_inject_exception(struct vcpu *v, unsigned int vector, u32 error_code);
 /* The same for #PF: CR2 is set. */
 void hvm_inject_page_fault(struct vcpu *v, u64 cr2, u32 error_code);
+/*
+ * An event in the form that both vendors note it in (Intel SDM vol. 3, 25.9.3; AMD APM vol. 2, 15.20), its error code
+ * apart. INT n, INT3, INTO and ICEBP are by software: their instruction can be executed again.
+ */
+#define HVM_EVENT_INFO_TYPE(info) ((info) >> 8 & 7)
+#define HVM_EVENT_INFO_ERROR      (1U << 11)
+#define HVM_EVENT_INFO_VALID      (1U << 31)
+struct hvm_event hvm_event_unpack(u32 info, u32 error);
+bool hvm_event_by_software(u32 info);
+/* This one was on its way to the guest when it exited: delivered again, unless by software. */
+void hvm_event_interrupted(struct vcpu *v, u32 info, u32 error);
 /* Something may be deliverable to v now, which may wait in HLT: wakes it, or makes it look. Any context. */
 void hvm_wake(struct vcpu *v);
 
@@ -57,23 +68,24 @@ void hvm_entry_work(struct vcpu *v, u8 work);
 
 /* ---- exit.c: what a guest exits for, from the vendor ---- */
 
-/* Instructions: true: done, the vendor retires it (RIP, shadow, hvm_insn_stepped); false: an exception is under way, or
- * the guest executes it again. */
-bool hvm_exit_cpuid(struct vcpu *v, struct cpu_user_regs *regs);
-bool hvm_exit_hlt(struct vcpu *v, struct cpu_user_regs *regs);
-bool hvm_exit_rdmsr(struct vcpu *v, struct cpu_user_regs *regs);
-bool hvm_exit_wrmsr(struct vcpu *v, struct cpu_user_regs *regs);
-bool hvm_exit_xsetbv(struct vcpu *v, struct cpu_user_regs *regs);
-bool hvm_exit_rdtsc(struct vcpu *v, struct cpu_user_regs *regs, bool rdtscp);
-bool hvm_exit_rdpmc(struct vcpu *v);
-bool hvm_exit_wbinvd(struct vcpu *v);
+/* True: an instruction that is done, the vendor retires it (RIP, shadow, hvm_insn_stepped); false: an exception is
+ * under way, the guest executes it again, or it was no instruction. */
+typedef bool hvm_exit_handler_t(struct vcpu *v, struct cpu_user_regs *regs);
+hvm_exit_handler_t hvm_exit_cpuid, hvm_exit_hlt, hvm_exit_rdmsr, hvm_exit_wrmsr, hvm_exit_xsetbv, hvm_exit_rdtsc,
+    hvm_exit_rdtscp, hvm_exit_rdpmc;
+/* INVD and WBINVD. */
+hvm_exit_handler_t hvm_exit_wbinvd;
+/* What guests do not have: #UD. */
+hvm_exit_handler_t hvm_exit_undefined;
+/* An interrupt of the machine, which has come to us meanwhile. */
+hvm_exit_handler_t hvm_exit_nothing;
+hvm_exit_handler_t hvm_exit_triple_fault;
 /* MOV to or from CR n and general register gpr, as instructions number them. */
 bool hvm_exit_cr(struct vcpu *v, struct cpu_user_regs *regs, unsigned int n, unsigned int gpr, bool write);
 /* hypercall.c; code64: the caller's code is 64-bit. */
 bool hvm_exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs, bool code64);
 /* Fills the page at gpa with entry n making hypercall n, 32 bytes each. 0 or -EFAULT. */
 int hvm_hypercall_page(struct domain *d, paddr_t gpa);
-void hvm_exit_triple_fault(struct vcpu *v);
 /* Guest physical gpa was accessed and the nested tables did not allow it. access: PFEC_*. insn: its n bytes, if known.
  */
 void hvm_exit_nested_fault(struct vcpu *v, paddr_t gpa, unsigned int access, const u8 *insn, unsigned int n);

@@ -2,32 +2,67 @@
 /*
  * Why the guest came out: each exit code of AMD-V to the neutral handler that means the same (hvm/exit.c). AMD APM
  * vol. 2, 15.7 to 15.13 and appendix C.
+ *
+ * How long is the instruction that exited, on CPUs that do not say (15.7.1)? It is decoded, and its page remembered
+ * with CR3: if the opcode that the next exit tells stands at RIP there, that is the answer. A guest that changes its
+ * tables meanwhile can make nothing wrong but the length of its own instruction. A few pages are kept: code that exits,
+ * and the handlers of what is delivered then.
  */
 #include <arch/x86/cpu/features.h>
+#include <arch/x86/emulate/decode.h>
+#include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/io.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/hvm/svm/svm.h>
+#include <arch/x86/mm/p2m.h>
 #include <asm/trapnr.h>
 #include <lib/lib.h>
 #include <sched/sched.h>
 
-typedef void (*exit_handler)(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b);
+static struct svm_vmcb *vmcb_of(const struct vcpu *v) { return v->arch.hvm.svm.vmcb; }
 
 /* ---- instructions ---- */
 
-/* Opcodes as they stand in memory, and their lengths. */
-#define INSN_CPUID   0xa20f, 2
-#define INSN_HLT     0xf4, 1
-#define INSN_INVD    0x080f, 2
-#define INSN_PAUSE   0x90, 1
-#define INSN_RDMSR   0x320f, 2
-#define INSN_RDPMC   0x330f, 2
-#define INSN_RDTSC   0x310f, 2
-#define INSN_RDTSCP  0xf9010f, 3
-#define INSN_VMMCALL 0xd9010f, 3
-#define INSN_WBINVD  0x090f, 2
-#define INSN_WRMSR   0x300f, 2
-#define INSN_XSETBV  0xd1010f, 3
+static bool code64(const struct svm_vmcb *b) { return b->efer & EFER_LMA && b->segment[HVM_CS].attr & HVM_ATTR_L; }
+
+static inline struct hvm_code *code_place(struct hvm_vcpu *h, u64 rip)
+{
+    return (void *)h->code + (rip / (PAGE_SIZE / sizeof(*h->code)) & sizeof(*h->code) * (HVM_CODE_PAGES - 1));
+}
+
+void svm_code_forget(struct vcpu *v)
+{
+    for (unsigned int n = 0; n < HVM_CODE_PAGES; n++)
+        v->arch.hvm.code[n].cr3 = HVM_CODE_NONE;
+}
+
+/* 64-bit code only: RIP is the linear address. */
+static void remember_page(struct vcpu *v, const struct svm_vmcb *b, u64 rip)
+{
+    struct hvm_code *c = code_place(&v->arch.hvm, rip);
+    enum p2m_type type;
+    paddr_t gpa;
+    u32 error;
+    mfn_t mfn;
+
+    c->cr3 = HVM_CODE_NONE;
+    if (!code64(b) || hvm_translate(v, rip, PFEC_FETCH | (b->cpl == 3 ? PFEC_USER : 0), &gpa, &error))
+        return;
+    mfn = p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT), &type, NULL);
+    if (type != P2M_RAM && type != P2M_LOGDIRTY)
+        return;
+    *c = (struct hvm_code){mfn_to_virt(mfn), rip & PAGE_MASK, b->cr3, 0};
+}
+
+/* 0: it cannot be read, or is none. */
+static __noinline unsigned int decoded_length(struct vcpu *v, const struct cpu_user_regs *regs,
+                                              const struct svm_vmcb *b)
+{
+    struct insn insn;
+
+    remember_page(v, b, regs->rip);
+    return hvm_decode(v, &insn) ? insn.length : 0;
+}
 
 /*
  * Length of the instruction that exited. Where the CPU does not tell, mostly a page that is remembered has the opcode
@@ -44,16 +79,17 @@ static __always_inline unsigned int insn_length(struct vcpu *v, const struct cpu
 
     if (likely(svm_has(SVM_NRIPS)))
         return b->next_rip - regs->rip;
-    c = svm_code_place(h, regs->rip);
+    c = code_place(h, regs->rip);
     offset = regs->rip - c->address;
     if (likely(offset <= PAGE_SIZE - sizeof(u32) && c->cr3 == b->cr3 && b->segment[HVM_CS].attr & HVM_ATTR_L)) {
         irq_disable();
-        known = svm_code_valid(h) && !((*(const u32 *)(c->page + offset) ^ opcode) & ((1U << n * 8) - 1));
+        known = !(READ_ONCE(h->work) & HVM_WORK_TLB) &&
+                !((*(const u32 *)(c->page + offset) ^ opcode) & ((1U << n * 8) - 1));
         irq_enable();
         if (likely(known))
             return n;
     }
-    return svm_fetch_length(v, regs);
+    return decoded_length(v, regs, b);
 }
 
 static __always_inline void retire(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b, unsigned int length)
@@ -66,47 +102,53 @@ static __always_inline void retire(struct vcpu *v, struct cpu_user_regs *regs, s
         hvm_insn_stepped(v, regs);
 }
 
-/* An instruction that a neutral handler carries out: true when it is done. If its length cannot be had (its page went
- * away meanwhile), the guest executes it again and finds out. */
-#define INSN_EXIT(name, insn, action)                                                       \
-    static void exit_##name(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b) \
-    {                                                                                       \
-        unsigned int length = insn_length(v, regs, b, insn);                                \
-                                                                                            \
-        if (likely(length) && action)                                                       \
-            retire(v, regs, b, length);                                                     \
+/* The vendor's part of an instruction of n bytes. Nothing happens if it cannot be read, as its page went away
+ * meanwhile: the guest executes it again and finds out. */
+static __always_inline bool exit_insn(struct vcpu *v, struct cpu_user_regs *regs, hvm_exit_handler_t *handle,
+                                      u32 opcode, unsigned int n)
+{
+    struct svm_vmcb *b = vmcb_of(v);
+    unsigned int length = insn_length(v, regs, b, opcode, n);
+
+    if (likely(length) && handle(v, regs))
+        retire(v, regs, b, length);
+    return false;
+}
+
+/* Opcodes as they stand in memory. */
+#define INSN_EXIT(name, handle, n, opcode)                              \
+    static bool exit_##name(struct vcpu *v, struct cpu_user_regs *regs) \
+    {                                                                   \
+        return exit_insn(v, regs, handle, opcode, n);                   \
     }
 
-INSN_EXIT(cpuid, INSN_CPUID, hvm_exit_cpuid(v, regs))
-INSN_EXIT(hlt, INSN_HLT, hvm_exit_hlt(v, regs))
-INSN_EXIT(invd, INSN_INVD, hvm_exit_wbinvd(v))
-INSN_EXIT(wbinvd, INSN_WBINVD, hvm_exit_wbinvd(v))
-INSN_EXIT(rdpmc, INSN_RDPMC, hvm_exit_rdpmc(v))
-INSN_EXIT(rdtsc, INSN_RDTSC, hvm_exit_rdtsc(v, regs, false))
-INSN_EXIT(rdtscp, INSN_RDTSCP, hvm_exit_rdtsc(v, regs, true))
-INSN_EXIT(rdmsr, INSN_RDMSR, hvm_exit_rdmsr(v, regs))
-INSN_EXIT(wrmsr, INSN_WRMSR, hvm_exit_wrmsr(v, regs))
-INSN_EXIT(xsetbv, INSN_XSETBV, hvm_exit_xsetbv(v, regs))
-INSN_EXIT(vmmcall, INSN_VMMCALL, hvm_exit_hypercall(v, regs, svm_code64(b)))
-
-static void exit_msr(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
+static bool hypercall(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    if (b->exit_info1)
-        exit_wrmsr(v, regs, b);
-    else
-        exit_rdmsr(v, regs, b);
+    return hvm_exit_hypercall(v, regs, code64(vmcb_of(v)));
+}
+
+INSN_EXIT(cpuid, hvm_exit_cpuid, 2, 0xa20f)
+INSN_EXIT(hlt, hvm_exit_hlt, 1, 0xf4)
+INSN_EXIT(invd, hvm_exit_wbinvd, 2, 0x080f)
+INSN_EXIT(wbinvd, hvm_exit_wbinvd, 2, 0x090f)
+INSN_EXIT(rdpmc, hvm_exit_rdpmc, 2, 0x330f)
+INSN_EXIT(rdtsc, hvm_exit_rdtsc, 2, 0x310f)
+INSN_EXIT(rdtscp, hvm_exit_rdtscp, 3, 0xf9010f)
+INSN_EXIT(rdmsr, hvm_exit_rdmsr, 2, 0x320f)
+INSN_EXIT(wrmsr, hvm_exit_wrmsr, 2, 0x300f)
+INSN_EXIT(xsetbv, hvm_exit_xsetbv, 3, 0xd1010f)
+INSN_EXIT(vmmcall, hypercall, 3, 0xd9010f)
+
+static bool exit_msr(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    return vmcb_of(v)->exit_info1 ? exit_wrmsr(v, regs) : exit_rdmsr(v, regs);
 }
 
 /* It may be carried out twice: it does nothing. */
-static void exit_pause(struct vcpu *v __unused, struct cpu_user_regs *regs __unused, struct svm_vmcb *b __unused)
+static bool exit_pause(struct vcpu *v __unused, struct cpu_user_regs *regs __unused)
 {
     vcpu_yield();
-}
-
-/* Not for guests: they have no SVM, and no MONITOR. */
-static void exit_undefined(struct vcpu *v, struct cpu_user_regs *regs __unused, struct svm_vmcb *b __unused)
-{
-    hvm_inject_exception(v, TRAP_UD, 0);
+    return false;
 }
 
 /* ---- control and debug registers ---- */
@@ -114,19 +156,31 @@ static void exit_undefined(struct vcpu *v, struct cpu_user_regs *regs __unused, 
 #define INFO_MOV_CR (1UL << 63) /* decode assist: MOV, the general register is in bits 3:0 */
 
 /* MOV; all else (LMSW, or behind odd prefixes) is the emulator's. */
-static void exit_cr(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
+static bool exit_cr(struct vcpu *v, struct cpu_user_regs *regs)
 {
+    struct svm_vmcb *b = vmcb_of(v);
     bool write = b->exit_code >= EXIT_WRITE_CR(0);
-    unsigned int n = b->exit_code & 15, gpr = b->exit_info1 & 15, length;
+    unsigned int n = b->exit_code & 15, gpr = b->exit_info1 & 15, length = 0;
+    struct insn insn;
 
-    if (svm_has(SVM_DECODE) && svm_has(SVM_NRIPS))
+    if (svm_has(SVM_DECODE) && svm_has(SVM_NRIPS)) {
         length = b->exit_info1 & INFO_MOV_CR ? b->next_rip - regs->rip : 0;
-    else
-        length = svm_fetch_mov_cr(v, &gpr);
+    } else if (hvm_decode(v, &insn) && (insn.op == OP_READ_CR || insn.op == OP_WRITE_CR)) {
+        length = insn.length;
+        gpr = insn.rm;
+    }
     if (!length)
         hvm_emulate(v, NULL, 0);
     else if (hvm_exit_cr(v, regs, n, gpr, write))
         retire(v, regs, b, length);
+    return false;
+}
+
+/* The first use of a debug register since the vCPU came to this CPU: from now on they are its own. */
+static bool exit_dr(struct vcpu *v, struct cpu_user_regs *regs __unused)
+{
+    svm_debug_load(v);
+    return false;
 }
 
 /* ---- ports and memory ---- */
@@ -135,72 +189,73 @@ static void exit_cr(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb 
 #define IOIO_IN     1
 #define IOIO_STRING 4
 
-static void exit_ioio(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
+static bool exit_ioio(struct vcpu *v, struct cpu_user_regs *regs)
 {
+    const struct svm_vmcb *b = vmcb_of(v);
     u32 info = b->exit_info1;
 
     if (info & IOIO_STRING)
         hvm_emulate(v, NULL, 0);
     else
         hvm_port_insn(v, info >> 16, info >> 4 & 7, !(info & IOIO_IN), b->exit_info2 - regs->rip);
+    return false;
 }
 
 /* EXITINFO1 is the error code of a page fault (15.25.6). */
-static void exit_npf(struct vcpu *v, struct cpu_user_regs *regs __unused, struct svm_vmcb *b)
+static void exit_npf(struct vcpu *v, const struct svm_vmcb *b)
 {
     hvm_exit_nested_fault(v, b->exit_info2, b->exit_info1, b->insn, svm_has(SVM_DECODE) ? b->insn_count & 15 : 0);
 }
 
 /* ---- events ---- */
 
-/* EXITINTINFO: INT n, INT3, INTO. */
-static bool by_software(u64 e)
-{
-    return EVENT_TYPE(e) == HVM_EVENT_SOFT_INTERRUPT ||
-           (EVENT_TYPE(e) == HVM_EVENT_EXCEPTION && ((u8)e == TRAP_BP || (u8)e == TRAP_OF));
-}
-
-/* Interrupts and NMIs of the machine have come to us when GIF was set. */
-static void exit_nothing(struct vcpu *v __unused, struct cpu_user_regs *regs __unused, struct svm_vmcb *b __unused) {}
-
 /* The step that was asked for to reach a moment when an NMI can be taken, or the guest's own. DR6 is right already
  * (15.12.2). */
-static void exit_db(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
+static bool exit_db(struct vcpu *v, struct cpu_user_regs *regs)
 {
+    struct svm_vmcb *b = vmcb_of(v);
+
     if (hvm_step_over(v, regs)) {
         b->dr6 &= ~(u64)HVM_DR6_STEP;
         if (!(b->dr6 & HVM_DR6_CAUSES))
-            return;
+            return false;
     }
     hvm_inject_exception(v, TRAP_DB, 0);
+    return false;
 }
 
-static void exit_ac(struct vcpu *v, struct cpu_user_regs *regs __unused, struct svm_vmcb *b)
+static bool exit_ac(struct vcpu *v, struct cpu_user_regs *regs __unused)
 {
-    hvm_inject_exception(v, TRAP_AC, b->exit_info1);
+    hvm_inject_exception(v, TRAP_AC, vmcb_of(v)->exit_info1);
+    return false;
 }
 
 /* The machine's, not the guest's: our own handler has it as if it had come now. */
-static void exit_mc(struct vcpu *v __unused, struct cpu_user_regs *regs __unused, struct svm_vmcb *b __unused)
+static bool exit_mc(struct vcpu *v __unused, struct cpu_user_regs *regs __unused)
 {
-    __asm__ __volatile__("int $18" ::: "memory");
+    __asm__ __volatile__("int %0" ::"i"(TRAP_MC) : "memory");
+    return false;
 }
 
-static void exit_vintr(struct vcpu *v, struct cpu_user_regs *regs __unused, struct svm_vmcb *b)
+static bool exit_vintr(struct vcpu *v, struct cpu_user_regs *regs __unused)
 {
+    struct svm_vmcb *b = vmcb_of(v);
+
     b->vintr &= ~VINTR_WINDOW;
     b->clean &= ~CLEAN_VINTR;
     svm_intercept(b, EXIT_VINTR, false);
     hvm_set_work(v, HVM_WORK_EVENT);
+    return false;
 }
 
 /* NMIs are free after this IRET, which is still to be carried out: one step. */
-static void exit_iret(struct vcpu *v, struct cpu_user_regs *regs __unused, struct svm_vmcb *b)
+static bool exit_iret(struct vcpu *v, struct cpu_user_regs *regs __unused)
 {
-    svm_intercept(b, EXIT_IRET, false);
+    svm_intercept(vmcb_of(v), EXIT_IRET, false);
     v->arch.hvm.svm.nmi_masked = false;
     if (v->nmi_pending)
         svm_vendor.request_window(v, HVM_WINDOW_NMI);
+    return false;
 }
 
 /* EXITINFO2 (15.14.1). */
@@ -214,39 +269,32 @@ static enum hvm_switch_reason switch_reason(const struct svm_vmcb *b)
         return HVM_SWITCH_IRET;
     if (b->exit_info2 & SWITCH_JMP)
         return HVM_SWITCH_JMP;
-    if (!(b->exit_int_info & EVENT_VALID))
+    if (!(b->exit_int_info & HVM_EVENT_INFO_VALID))
         return HVM_SWITCH_CALL;
-    return by_software(b->exit_int_info) ? HVM_SWITCH_INT : HVM_SWITCH_EVENT;
+    return hvm_event_by_software(b->exit_int_info) ? HVM_SWITCH_INT : HVM_SWITCH_EVENT;
 }
 
-static void exit_task_switch(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
+static bool exit_task_switch(struct vcpu *v, struct cpu_user_regs *regs)
 {
+    const struct svm_vmcb *b = vmcb_of(v);
+
     hvm_task_switch(v, regs, b->exit_info1, switch_reason(b), b->exit_info2 & SWITCH_HAS_ERROR, b->exit_info2, 0);
+    return false;
 }
 
-static void exit_shutdown(struct vcpu *v, struct cpu_user_regs *regs __unused, struct svm_vmcb *b __unused)
-{
-    hvm_exit_triple_fault(v);
-}
-
-/* The first use of a debug register since the vCPU came to this CPU: from now on they are its own. */
-static void exit_dr(struct vcpu *v, struct cpu_user_regs *regs __unused, struct svm_vmcb *b __unused)
-{
-    svm_debug_load(v);
-}
-
-static const exit_handler handlers[EXIT_NR] = {
+/* Undefined: guests have no SVM, and no MONITOR. */
+static hvm_exit_handler_t *const handlers[EXIT_NR] = {
     [EXIT_READ_CR(8)] = exit_cr,
     [EXIT_WRITE_CR(0)] = exit_cr,
     [EXIT_WRITE_CR(4)] = exit_cr,
     [EXIT_WRITE_CR(8)] = exit_cr,
     [EXIT_READ_DR(0)... EXIT_WRITE_DR(15)] = exit_dr,
-    [EXIT_EXCEPTION(TRAP_DB)] = exit_db,
+    [EXIT_EXCEPTION(TRAP_DB)] = exit_db, /* these two can repeat within one instruction for ever */
     [EXIT_EXCEPTION(TRAP_AC)] = exit_ac,
     [EXIT_EXCEPTION(TRAP_MC)] = exit_mc,
-    [EXIT_INTR] = exit_nothing,
-    [EXIT_NMI] = exit_nothing,
-    [EXIT_INIT] = exit_nothing,
+    [EXIT_INTR] = hvm_exit_nothing,
+    [EXIT_NMI] = hvm_exit_nothing,
+    [EXIT_INIT] = hvm_exit_nothing,
     [EXIT_VINTR] = exit_vintr,
     [EXIT_RDTSC] = exit_rdtsc,
     [EXIT_RDPMC] = exit_rdpmc,
@@ -255,62 +303,54 @@ static const exit_handler handlers[EXIT_NR] = {
     [EXIT_INVD] = exit_invd,
     [EXIT_PAUSE] = exit_pause,
     [EXIT_HLT] = exit_hlt,
-    [EXIT_INVLPGA] = exit_undefined,
+    [EXIT_INVLPGA] = hvm_exit_undefined,
     [EXIT_IOIO] = exit_ioio,
     [EXIT_MSR] = exit_msr,
     [EXIT_TASK_SWITCH] = exit_task_switch,
-    [EXIT_FERR] = exit_nothing,
-    [EXIT_SHUTDOWN] = exit_shutdown,
-    [EXIT_VMRUN] = exit_undefined,
+    [EXIT_FERR] = hvm_exit_nothing,
+    [EXIT_SHUTDOWN] = hvm_exit_triple_fault,
+    [EXIT_VMRUN] = hvm_exit_undefined,
     [EXIT_VMMCALL] = exit_vmmcall,
-    [EXIT_VMLOAD... EXIT_SKINIT] = exit_undefined,
+    [EXIT_VMLOAD... EXIT_SKINIT] = hvm_exit_undefined,
     [EXIT_RDTSCP] = exit_rdtscp,
     [EXIT_WBINVD] = exit_wbinvd,
-    [EXIT_MONITOR] = exit_undefined,
-    [EXIT_MWAIT] = exit_undefined,
-    [EXIT_MWAIT_ARMED] = exit_undefined,
+    [EXIT_MONITOR... EXIT_MWAIT_ARMED] = hvm_exit_undefined,
     [EXIT_XSETBV] = exit_xsetbv,
-    [EXIT_RDPRU] = exit_undefined,
-    [EXIT_INVLPGB] = exit_undefined,
-    [EXIT_MCOMMIT] = exit_undefined,
+    [EXIT_RDPRU] = hvm_exit_undefined,
+    [EXIT_INVLPGB] = hvm_exit_undefined,
+    [EXIT_MCOMMIT] = hvm_exit_undefined,
 };
+
+/* Those that are asked for from time to time are not, yet. */
+void svm_intercept_all(struct svm_vmcb *b)
+{
+    for (unsigned int code = 0; code < EXIT_NR; code++)
+        svm_intercept(b, code, handlers[code] && code != EXIT_VINTR && code != EXIT_IRET);
+}
 
 static __always_inline void dispatch(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
 {
     if (likely(b->exit_code < EXIT_NR) && likely(handlers[b->exit_code]))
-        handlers[b->exit_code](v, regs, b);
+        handlers[b->exit_code](v, regs);
     else if (b->exit_code == EXIT_NPF)
-        exit_npf(v, regs, b);
+        exit_npf(v, b);
     else
         domain_crash(v->domain, "VMEXIT %#lx, %#lx %#lx: not one that was asked for", (long)b->exit_code,
                      (long)b->exit_info1, (long)b->exit_info2);
 }
 
-/* An event was on its way into the guest: it is delivered again, except the software's own, whose instruction is
- * executed again. */
-static __noinline void exit_in_delivery(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
+static __noinline void exit_interrupted(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
 {
-    u64 e = b->exit_int_info;
-
     svm_take_back_interrupt(v);
-    if (!by_software(e)) {
-        v->arch.hvm.event = (struct hvm_event){.valid = true,
-                                               .vector = e,
-                                               .type = EVENT_TYPE(e),
-                                               .has_error = e & EVENT_ERROR,
-                                               .error = e & EVENT_ERROR ? e >> 32 : 0};
-        hvm_set_work(v, HVM_WORK_EVENT);
-    }
+    hvm_event_interrupted(v, b->exit_int_info, b->exit_int_info >> 32);
     dispatch(v, regs, b);
 }
 
-void svm_exit(struct vcpu *v, struct cpu_user_regs *regs)
+void svm_exit(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
 {
-    struct svm_vmcb *b = v->arch.hvm.svm.vmcb;
-
     b->clean = svm_clean;
-    if (unlikely(b->exit_int_info & EVENT_VALID))
-        exit_in_delivery(v, regs, b);
+    if (unlikely(b->exit_int_info & HVM_EVENT_INFO_VALID))
+        exit_interrupted(v, regs, b);
     else
         dispatch(v, regs, b);
 }

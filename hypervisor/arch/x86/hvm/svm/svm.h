@@ -39,7 +39,7 @@ void svm_load_tsc_ratio(const struct vcpu *v);
 /* enter.S */
 void svm_resume(void) __noreturn;
 /* From enter.S: the guest came out; regs are complete, GIF is set. */
-void svm_exit(struct vcpu *v, struct cpu_user_regs *regs);
+void svm_exit(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b);
 /* From enter.S: hvm_vcpu.work has bits set or upcalls are pending. */
 void svm_entry_work(struct vcpu *v);
 
@@ -52,20 +52,9 @@ void svm_debug_load(struct vcpu *v);
 /* The interrupt that was given to the CPU and not delivered, if any, is the neutral part's again. */
 void svm_take_back_interrupt(struct vcpu *v);
 
-/* May what hvm_vcpu.code leads to be read? Interrupts off. */
-static inline bool svm_code_valid(const struct hvm_vcpu *h) { return !(READ_ONCE(h->work) & HVM_WORK_TLB); }
-static inline struct hvm_code *svm_code_place(struct hvm_vcpu *h, u64 rip)
-{
-    return (void *)h->code + (rip / (PAGE_SIZE / sizeof(*h->code)) & sizeof(*h->code) * (HVM_CODE_PAGES - 1));
-}
-
-/* insn.c. All pages of code are forgotten. */
+/* exit.c: the guest exits for what there is a handler for. */
+void svm_intercept_all(struct svm_vmcb *b);
+/* All pages of code that are remembered. */
 void svm_code_forget(struct vcpu *v);
-/* Does CS say 64-bit code? */
-bool svm_code64(const struct svm_vmcb *b);
-/* Length of the instruction at RIP, for CPUs that do not save the next RIP. 0: it cannot be read, or is none. */
-unsigned int svm_fetch_length(struct vcpu *v, const struct cpu_user_regs *regs);
-/* The same for MOV to or from CR, with the number of its general register. 0: not that. */
-unsigned int svm_fetch_mov_cr(struct vcpu *v, unsigned int *gpr);
 
 #endif

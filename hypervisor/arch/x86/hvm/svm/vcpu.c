@@ -16,45 +16,6 @@
 
 #define EFER_SVME (1UL << 12)
 
-/* One bit an exit code: what every guest exits for. */
-static const u8 always[] = {
-    EXIT_READ_CR(8),
-    EXIT_WRITE_CR(0),
-    EXIT_WRITE_CR(4),
-    EXIT_WRITE_CR(8),
-    EXIT_EXCEPTION(TRAP_DB), /* these two can repeat within one instruction for ever */
-    EXIT_EXCEPTION(TRAP_AC),
-    EXIT_EXCEPTION(TRAP_MC),
-    EXIT_INTR,
-    EXIT_NMI,
-    EXIT_INIT,
-    EXIT_RDPMC,
-    EXIT_CPUID,
-    EXIT_INVD,
-    EXIT_HLT,
-    EXIT_INVLPGA,
-    EXIT_IOIO,
-    EXIT_MSR,
-    EXIT_TASK_SWITCH,
-    EXIT_FERR,
-    EXIT_SHUTDOWN,
-    EXIT_VMRUN,
-    EXIT_VMMCALL,
-    EXIT_VMLOAD,
-    EXIT_VMSAVE,
-    EXIT_STGI,
-    EXIT_CLGI,
-    EXIT_SKINIT,
-    EXIT_WBINVD,
-    EXIT_MONITOR,
-    EXIT_MWAIT,
-    EXIT_MWAIT_ARMED,
-    EXIT_XSETBV,
-    EXIT_RDPRU,
-    EXIT_INVLPGB,
-    EXIT_MCOMMIT,
-};
-
 static struct svm_vmcb *vmcb_of(const struct vcpu *v) { return v->arch.hvm.svm.vmcb; }
 
 void svm_vmload(paddr_t vmcb) { __asm__ __volatile__("vmload %0" ::"a"(vmcb) : "memory"); }
@@ -89,9 +50,7 @@ static int create(struct vcpu *v)
     v->arch.hvm.svm.vmcb = b;
     v->arch.hvm.svm.vmcb_pa = virt_to_paddr(b);
     svm_code_forget(v);
-    for (unsigned int i = 0; i < ARRAY_SIZE(always); i++)
-        svm_intercept(b, always[i], true);
-    intercept_debug(b, true);
+    svm_intercept_all(b);
     svm_intercept(b, EXIT_PAUSE, svm_has(SVM_PAUSE_FILTER));
     b->pause_count = 3000;
     b->iopm_pa = svm_iopm;
@@ -308,8 +267,8 @@ void svm_take_back_interrupt(struct vcpu *v)
 /* The one that waits goes first, so that V_IRQ is free for another or for a window. */
 static void deliver_waiting(struct svm_vmcb *b)
 {
-    if (interrupt_waits(b) && !(b->event & EVENT_VALID))
-        b->event = (u8)(b->vintr >> VINTR_VECTOR_SHIFT) | EVENT_VALID;
+    if (interrupt_waits(b) && !(b->event & HVM_EVENT_INFO_VALID))
+        b->event = (u8)(b->vintr >> VINTR_VECTOR_SHIFT) | HVM_EVENT_INFO_VALID;
 }
 
 /*
@@ -335,7 +294,8 @@ static void inject(struct vcpu *v, const struct hvm_event *e)
         v->arch.hvm.svm.nmi_masked = true;
         svm_intercept(vmcb_of(v), EXIT_IRET, true);
     }
-    vmcb_of(v)->event = e->vector | type << 8 | (e->has_error ? EVENT_ERROR : 0) | EVENT_VALID | (u64)e->error << 32;
+    vmcb_of(v)->event =
+        e->vector | type << 8 | (e->has_error ? HVM_EVENT_INFO_ERROR : 0) | HVM_EVENT_INFO_VALID | (u64)e->error << 32;
 }
 
 static unsigned int get_shadow(struct vcpu *v)

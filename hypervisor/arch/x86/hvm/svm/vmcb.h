@@ -20,10 +20,10 @@ struct svm_vmcb {
     u64 vintr;  /* VINTR_* */
     u64 shadow; /* bit 0: interrupt shadow */
     u64 exit_code, exit_info1, exit_info2;
-    u64 exit_int_info; /* EVENT_* */
+    u64 exit_int_info; /* HVM_EVENT_INFO_*, the error code in the upper half */
     u64 nested;        /* bit 0: nested paging */
     u8 reserved098[0xa8 - 0x98];
-    u64 event; /* EVENT_* */
+    u64 event; /* the same */
     u64 ncr3;
     u64 virt_ext;
     u32 clean, reserved0c4;
@@ -104,11 +104,6 @@ _Static_assert(sizeof(struct svm_vmcb) == 4096, "VMCB: size");
 #define VINTR_IGNORE_TPR (1UL << 20)
 #define VINTR_MASKING    (1UL << 24)
 #define VINTR_WINDOW     (VINTR_IRQ | VINTR_PRIORITY | VINTR_IGNORE_TPR)
-
-/* EVENTINJ, EXITINTINFO: vector, type << 8, error code << 32. */
-#define EVENT_TYPE(e) ((e) >> 8 & 7)
-#define EVENT_ERROR   (1UL << 11)
-#define EVENT_VALID   (1UL << 31)
 
 #define TLB_FLUSH_NOTHING 0
 #define TLB_FLUSH_ALL     1

@@ -17,41 +17,21 @@ void vmx_inject(struct vcpu *v, const struct hvm_event *e)
         vmwrite(VMCS_ENTRY_INSN_LENGTH, e->length);
     if (e->type == HVM_EVENT_NMI)
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(u64)BLOCKED_BY_NMI);
-    vmwrite(VMCS_ENTRY_EVENT, VMX_EVENT_VALID | (error ? VMX_EVENT_ERROR_CODE : 0) | (u32)e->type << 8 | e->vector);
+    vmwrite(VMCS_ENTRY_EVENT,
+            HVM_EVENT_INFO_VALID | (error ? HVM_EVENT_INFO_ERROR : 0) | (u32)e->type << 8 | e->vector);
     (void)v;
 }
 
-/* Delivered next, before anything newer: what an exit or we ourselves, on the way in, came in between of. */
-static void deliver_again(struct vcpu *v, u32 info, u32 error)
-{
-    v->arch.hvm.event = (struct hvm_event){
-        .valid = true,
-        .vector = info & 0xff,
-        .type = info >> 8 & 7,
-        .has_error = info & VMX_EVENT_ERROR_CODE,
-        .error = info & VMX_EVENT_ERROR_CODE ? error : 0,
-        .length = vmread(VMCS_ENTRY_INSN_LENGTH),
-    };
-}
-
-/* The software's own is not delivered again, but its instruction executed again. */
-void vmx_event_interrupted(struct vcpu *v, u32 info)
-{
-    if ((info >> 8 & 7) >= HVM_EVENT_SOFT_INTERRUPT)
-        return;
-    deliver_again(v, info, vmread(VMCS_IDT_ERROR_CODE));
-    hvm_set_work(v, HVM_WORK_EVENT);
-}
-
-/* The neutral part, which comes next, delivers it. */
+/* What was injected and not entered with. The neutral part, which comes next, delivers it. */
 void vmx_take_back(struct vcpu *v)
 {
     u32 info = vmread(VMCS_ENTRY_EVENT);
 
-    if (!(info & VMX_EVENT_VALID))
+    if (!(info & HVM_EVENT_INFO_VALID))
         return;
     vmwrite(VMCS_ENTRY_EVENT, 0);
-    deliver_again(v, info, vmread(VMCS_ENTRY_ERROR_CODE));
+    v->arch.hvm.event = hvm_event_unpack(info, vmread(VMCS_ENTRY_ERROR_CODE));
+    v->arch.hvm.event.length = vmread(VMCS_ENTRY_INSN_LENGTH);
 }
 
 _Static_assert(BLOCKED_BY_STI == HVM_SHADOW_STI && BLOCKED_BY_MOV_SS == HVM_SHADOW_MOV_SS, "HVM_SHADOW_*");
@@ -88,8 +68,8 @@ void vmx_request_window(struct vcpu *v, enum hvm_window w)
     vmx_set_primary(v, v->arch.hvm.vmx->primary | (w == HVM_WINDOW_NMI ? CPU1_NMI_WINDOW : CPU1_INTERRUPT_WINDOW));
 }
 
-void vmx_close_window(struct vcpu *v, u32 control)
+void vmx_close_windows(struct vcpu *v)
 {
-    vmx_set_primary(v, v->arch.hvm.vmx->primary & ~control);
+    vmx_set_primary(v, v->arch.hvm.vmx->primary & ~(CPU1_NMI_WINDOW | CPU1_INTERRUPT_WINDOW));
     hvm_set_work(v, HVM_WORK_EVENT);
 }

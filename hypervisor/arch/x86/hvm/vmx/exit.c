@@ -16,9 +16,6 @@ void vmx_exit(struct vcpu *v, struct cpu_user_regs *regs);
 void vmx_entry_refused(struct vcpu *v);
 void vmx_entry_work(struct vcpu *v);
 
-/* What an exit is handled by. True: the instruction that exited is done. */
-typedef bool (*exit_handler)(struct vcpu *v, struct cpu_user_regs *regs);
-
 #define BLOCKED_SHADOW (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)
 
 /* ---- instructions ---- */
@@ -35,22 +32,7 @@ static void retire(struct vcpu *v, struct cpu_user_regs *regs)
         hvm_insn_stepped(v, regs);
 }
 
-static bool exit_wbinvd(struct vcpu *v, struct cpu_user_regs *regs __unused) { return hvm_exit_wbinvd(v); }
-
-static bool exit_rdpmc(struct vcpu *v, struct cpu_user_regs *regs __unused) { return hvm_exit_rdpmc(v); }
-
-static bool exit_rdtsc(struct vcpu *v, struct cpu_user_regs *regs) { return hvm_exit_rdtsc(v, regs, false); }
-
-static bool exit_rdtscp(struct vcpu *v, struct cpu_user_regs *regs) { return hvm_exit_rdtsc(v, regs, true); }
-
 static bool exit_hypercall(struct vcpu *v, struct cpu_user_regs *regs) { return hvm_exit_hypercall(v, regs, code64()); }
-
-/* Not for guests: they have no VMX, no SMX and no MONITOR. */
-static bool exit_undefined(struct vcpu *v, struct cpu_user_regs *regs __unused)
-{
-    hvm_inject_exception(v, TRAP_UD, 0);
-    return false;
-}
 
 /* ---- instructions with a qualification ---- */
 
@@ -137,24 +119,10 @@ static bool exit_exception(struct vcpu *v, struct cpu_user_regs *regs)
     return false;
 }
 
-/* An interrupt came in as soon as interrupts were on. */
-static bool exit_nothing(struct vcpu *v __unused, struct cpu_user_regs *regs __unused) { return false; }
-
-static bool exit_triple_fault(struct vcpu *v, struct cpu_user_regs *regs __unused)
+/* Of either kind: what still cannot be delivered asks for its window again. */
+static bool exit_window(struct vcpu *v, struct cpu_user_regs *regs __unused)
 {
-    hvm_exit_triple_fault(v);
-    return false;
-}
-
-static bool exit_interrupt_window(struct vcpu *v, struct cpu_user_regs *regs __unused)
-{
-    vmx_close_window(v, CPU1_INTERRUPT_WINDOW);
-    return false;
-}
-
-static bool exit_nmi_window(struct vcpu *v, struct cpu_user_regs *regs __unused)
-{
-    vmx_close_window(v, CPU1_NMI_WINDOW);
+    vmx_close_windows(v);
     return false;
 }
 
@@ -165,11 +133,10 @@ static bool exit_task_switch(struct vcpu *v, struct cpu_user_regs *regs)
     u64 what = vmread(VMCS_EXIT_QUALIFICATION);
     enum hvm_switch_reason reason = reasons[what >> 30 & 3];
     u32 event = vmread(VMCS_IDT_EVENT);
-    bool error = event & VMX_EVENT_VALID && event & VMX_EVENT_ERROR_CODE;
+    bool error = event & HVM_EVENT_INFO_VALID && event & HVM_EVENT_INFO_ERROR;
 
-    if (reason == HVM_SWITCH_EVENT && (event >> 8 & 7) >= HVM_EVENT_SOFT_INTERRUPT)
+    if (reason == HVM_SWITCH_EVENT && hvm_event_by_software(event))
         reason = HVM_SWITCH_INT;
-    v->arch.hvm.event.valid = false;
     hvm_task_switch(v, regs, what, reason, error, error ? vmread(VMCS_IDT_ERROR_CODE) : 0,
                     vmread(VMCS_EXIT_INSN_LENGTH));
     return false;
@@ -183,35 +150,36 @@ static bool exit_bad_state(struct vcpu *v, struct cpu_user_regs *regs __unused)
     return false;
 }
 
-static const exit_handler handlers[VMEXIT_REASONS] = {
+/* Undefined: guests have no VMX, no SMX and no MONITOR. */
+static hvm_exit_handler_t *const handlers[VMEXIT_REASONS] = {
     [VMEXIT_EXCEPTION] = exit_exception,
-    [VMEXIT_INTERRUPT] = exit_nothing,
-    [VMEXIT_TRIPLE_FAULT] = exit_triple_fault,
-    [VMEXIT_INTERRUPT_WINDOW] = exit_interrupt_window,
-    [VMEXIT_NMI_WINDOW] = exit_nmi_window,
+    [VMEXIT_INTERRUPT] = hvm_exit_nothing,
+    [VMEXIT_TRIPLE_FAULT] = hvm_exit_triple_fault,
+    [VMEXIT_INTERRUPT_WINDOW] = exit_window,
+    [VMEXIT_NMI_WINDOW] = exit_window,
     [VMEXIT_TASK_SWITCH] = exit_task_switch,
     [VMEXIT_CPUID] = hvm_exit_cpuid,
-    [VMEXIT_GETSEC] = exit_undefined,
+    [VMEXIT_GETSEC] = hvm_exit_undefined,
     [VMEXIT_HLT] = hvm_exit_hlt,
-    [VMEXIT_INVD] = exit_wbinvd,
-    [VMEXIT_RDPMC] = exit_rdpmc,
-    [VMEXIT_RDTSC] = exit_rdtsc,
+    [VMEXIT_INVD] = hvm_exit_wbinvd,
+    [VMEXIT_RDPMC] = hvm_exit_rdpmc,
+    [VMEXIT_RDTSC] = hvm_exit_rdtsc,
     [VMEXIT_VMCALL] = exit_hypercall,
-    [VMEXIT_VMCLEAR... VMEXIT_VMXON] = exit_undefined,
+    [VMEXIT_VMCLEAR... VMEXIT_VMXON] = hvm_exit_undefined,
     [VMEXIT_CR] = exit_control_register,
     [VMEXIT_DR] = exit_debug_register,
     [VMEXIT_IO] = exit_port,
     [VMEXIT_RDMSR] = hvm_exit_rdmsr,
     [VMEXIT_WRMSR] = hvm_exit_wrmsr,
     [VMEXIT_BAD_STATE] = exit_bad_state,
-    [VMEXIT_MWAIT] = exit_undefined,
-    [VMEXIT_MONITOR] = exit_undefined,
+    [VMEXIT_MWAIT] = hvm_exit_undefined,
+    [VMEXIT_MONITOR] = hvm_exit_undefined,
     [VMEXIT_EPT_VIOLATION] = exit_ept_violation,
     [VMEXIT_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
-    [VMEXIT_INVEPT] = exit_undefined,
-    [VMEXIT_RDTSCP] = exit_rdtscp,
-    [VMEXIT_INVVPID] = exit_undefined,
-    [VMEXIT_WBINVD] = exit_wbinvd,
+    [VMEXIT_INVEPT] = hvm_exit_undefined,
+    [VMEXIT_RDTSCP] = hvm_exit_rdtscp,
+    [VMEXIT_INVVPID] = hvm_exit_undefined,
+    [VMEXIT_WBINVD] = hvm_exit_wbinvd,
     [VMEXIT_XSETBV] = hvm_exit_xsetbv,
 };
 
@@ -234,8 +202,8 @@ void vmx_exit(struct vcpu *v, struct cpu_user_regs *regs)
         raise_own();
     irq_enable();
     v->arch.hvm.vmx->launched |= !(why & ENTRY_FAILED);
-    if (unlikely(interrupted & VMX_EVENT_VALID))
-        vmx_event_interrupted(v, interrupted);
+    if (unlikely(interrupted & HVM_EVENT_INFO_VALID))
+        hvm_event_interrupted(v, interrupted, vmread(VMCS_IDT_ERROR_CODE));
     if (unlikely(reason >= VMEXIT_REASONS || !handlers[reason]))
         domain_crash(v->domain, "vCPU %u: exit for reason %u, which was not asked for", v->id, reason);
     else if (handlers[reason](v, regs))

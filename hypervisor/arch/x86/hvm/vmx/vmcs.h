@@ -138,11 +138,6 @@
 #define RIGHTS_L        (1U << 13)
 #define RIGHTS_UNUSABLE (1U << 16)
 
-/* Event fields (exit, IDT-vectoring, entry): bits 0-7 vector, 8-10 type, then these. */
-#define VMX_EVENT_ERROR_CODE  (1U << 11)
-#define VMX_EVENT_NMI_UNBLOCK (1U << 12) /* exit: an IRET had ended the blocking of NMIs already */
-#define VMX_EVENT_VALID       (1U << 31)
-
 /* Interruptibility. */
 #define BLOCKED_BY_STI    1
 #define BLOCKED_BY_MOV_SS 2

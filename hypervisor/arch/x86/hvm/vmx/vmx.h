@@ -96,9 +96,8 @@ unsigned int vmx_get_shadow(struct vcpu *v);
 void vmx_set_shadow(struct vcpu *v, unsigned int shadow);
 void vmx_request_window(struct vcpu *v, enum hvm_window w);
 void vmx_set_primary(struct vcpu *v, u32 primary); /* v's VMCS is the CPU's */
-void vmx_close_window(struct vcpu *v, u32 control);
-/* What was being delivered when the guest exited, or what was injected and not entered with, is delivered first. */
-void vmx_event_interrupted(struct vcpu *v, u32 info);
+void vmx_close_windows(struct vcpu *v);
+/* What was injected and not entered with is delivered first. */
 void vmx_take_back(struct vcpu *v);
 
 /* dump.c */

@@ -107,7 +107,7 @@ struct hvm_vcpu {
     bool compat; /* in a hypercall of 32-bit code */
     struct hvm_compat_view compat_view;
 
-    struct hvm_code code[HVM_CODE_PAGES]; /* svm/insn.c; a page's place is told by the low bits of its number */
+    struct hvm_code code[HVM_CODE_PAGES]; /* svm/exit.c; a page's place is told by the low bits of its number */
 
     struct hvm_kept_walk kept[2];
 
