@@ -10,12 +10,13 @@
 #include <arch/x86/hvm/io.h>
 #include <lib/lib.h>
 
-/* A 32-bit TSS (Intel SDM vol. 3, figure 8-2). */
+/* A 32-bit TSS (Intel SDM vol. 3, figure 8-2). Registers and selectors as instructions number them, ES to GS. */
 struct tss32 {
-    u32 link, stacks[6], cr3, eip, eflags, gpr[8], es, cs, ss, ds, fs, gs, ldt;
+    u32 link, stacks[6], cr3, eip, eflags, gpr[8], sel[6], ldt;
     u16 trap, iomap;
 };
 _Static_assert(sizeof(struct tss32) == 0x68, "TSS");
+_Static_assert(HVM_ES == 0 && HVM_GS == 5, "order of segments");
 
 #define TYPE_TSS_BUSY 2 /* set in the type of a TSS that is in use */
 #define TYPE_TSS32    9
@@ -33,6 +34,7 @@ struct task_switch {
     struct vcpu *v;
     struct cpu_user_regs *regs;
     enum hvm_switch_reason reason;
+    bool nests; /* IRET leads back */
     bool failed;
 };
 
@@ -65,8 +67,8 @@ static bool access(struct task_switch *t, u64 linear, void *buf, unsigned int n,
     return true;
 }
 
-/* Where a selector's descriptor is; exception `vector` if its table does not reach so far. */
-static bool descriptor_place(struct task_switch *t, u16 sel, unsigned int vector, u64 *linear)
+/* A selector's descriptor and where it is; exception `vector` if its table does not reach so far. */
+static bool descriptor(struct task_switch *t, u16 sel, unsigned int vector, u64 *d, u64 *linear)
 {
     struct hvm_segment table;
 
@@ -74,7 +76,7 @@ static bool descriptor_place(struct task_switch *t, u16 sel, unsigned int vector
     if ((sel | 7U) > table.limit || (sel & 4 && !(table.attr & HVM_ATTR_P)))
         return fail(t, vector, sel & ~3U);
     *linear = table.base + (sel & ~7U);
-    return true;
+    return access(t, *linear, d, sizeof(*d), false);
 }
 
 /* The hidden part that a descriptor gives. */
@@ -94,7 +96,7 @@ static bool mark_busy(struct task_switch *t, u16 sel, bool busy)
 {
     u64 place, d;
 
-    if (!descriptor_place(t, sel, TRAP_TS, &place) || !access(t, place, &d, sizeof(d), false))
+    if (!descriptor(t, sel, TRAP_TS, &d, &place))
         return false;
     d = busy ? d | DESC_BUSY : d & ~DESC_BUSY;
     return access(t, place, &d, sizeof(d), true);
@@ -130,7 +132,7 @@ static bool load_segment(struct task_switch *t, enum hvm_segment_name n, u16 sel
     if (t->regs->rflags & X86_EFLAGS_VM) {
         s = (struct hvm_segment){.sel = sel, .attr = 0xf3, .limit = 0xffff, .base = sel << 4};
     } else if (sel & ~3) {
-        if (!descriptor_place(t, sel, TRAP_TS, &place) || !access(t, place, &d, sizeof(d), false))
+        if (!descriptor(t, sel, TRAP_TS, &d, &place))
             return false;
         s = unpack(sel, d);
         vector = segment_fault(n, &s, cpl);
@@ -147,64 +149,53 @@ static bool load_segment(struct task_switch *t, enum hvm_segment_name n, u16 sel
     return true;
 }
 
-static bool load_ldt(struct task_switch *t, u16 sel)
+/* A descriptor of the system's, in the GDT. */
+static bool system_segment(struct task_switch *t, u16 sel, unsigned int type, unsigned int wrong, unsigned int absent,
+                           struct hvm_segment *s)
 {
-    struct hvm_segment s = {.sel = sel};
     u64 place, d;
 
-    if (sel & ~3) {
-        if (sel & 4)
-            return fail(t, TRAP_TS, sel & ~3U);
-        if (!descriptor_place(t, sel, TRAP_TS, &place) || !access(t, place, &d, sizeof(d), false))
-            return false;
-        s = unpack(sel, d);
-        if ((s.attr & (HVM_ATTR_TYPE | HVM_ATTR_S)) != TYPE_LDT || !(s.attr & HVM_ATTR_P))
-            return fail(t, TRAP_TS, sel & ~3U);
-    }
-    hvm->set_segment(t->v, HVM_LDTR, &s);
-    return true;
+    if (sel & 4 || !(sel & ~3))
+        return fail(t, wrong, sel & ~3U);
+    if (!descriptor(t, sel, wrong, &d, &place))
+        return false;
+    *s = unpack(sel, d);
+    if ((s->attr & (HVM_ATTR_TYPE | HVM_ATTR_S)) != type)
+        return fail(t, wrong, sel & ~3U);
+    return s->attr & HVM_ATTR_P || fail(t, absent, sel & ~3U);
 }
 
 static bool load_segments(struct task_switch *t, const struct tss32 *to)
 {
-    unsigned int cpl = t->regs->rflags & X86_EFLAGS_VM ? 3 : to->cs & 3;
+    static const u8 order[] = {HVM_SS, HVM_CS, HVM_ES, HVM_DS, HVM_FS, HVM_GS};
+    unsigned int cpl = t->regs->rflags & X86_EFLAGS_VM ? 3 : to->sel[HVM_CS] & 3;
+    struct hvm_segment ldt = {.sel = to->ldt};
 
-    return load_ldt(t, to->ldt) && load_segment(t, HVM_SS, to->ss, cpl) && load_segment(t, HVM_CS, to->cs, cpl) &&
-           load_segment(t, HVM_ES, to->es, cpl) && load_segment(t, HVM_DS, to->ds, cpl) &&
-           load_segment(t, HVM_FS, to->fs, cpl) && load_segment(t, HVM_GS, to->gs, cpl);
+    if ((u16)to->ldt & ~3 && !system_segment(t, to->ldt, TYPE_LDT, TRAP_TS, TRAP_TS, &ldt))
+        return false;
+    hvm->set_segment(t->v, HVM_LDTR, &ldt);
+    for (unsigned int i = 0; i < ARRAY_SIZE(order); i++)
+        if (!load_segment(t, order[i], to->sel[order[i]], cpl))
+            return false;
+    return true;
 }
 
 /* ---- registers ---- */
 
-static u16 selector(struct vcpu *v, enum hvm_segment_name n)
-{
-    struct hvm_segment s;
-
-    hvm->get_segment(v, n, &s);
-    return s.sel;
-}
-
 /* The dynamic part, EIP to GS, of the task that is left. */
 static void leave(struct task_switch *t, struct tss32 *from)
 {
-    const struct cpu_user_regs *r = t->regs;
+    struct cpu_user_regs *r = t->regs;
+    struct hvm_segment s;
 
     from->eip = r->rip;
     from->eflags = t->reason == HVM_SWITCH_IRET ? r->rflags & ~(u64)X86_EFLAGS_NT : r->rflags;
-    from->gpr[0] = r->rax;
-    from->gpr[1] = r->rcx;
-    from->gpr[2] = r->rdx;
-    from->gpr[3] = r->rbx;
-    from->gpr[4] = r->rsp;
-    from->gpr[5] = r->rbp;
-    from->gpr[6] = r->rsi;
-    from->gpr[7] = r->rdi;
-    from->es = selector(t->v, HVM_ES);
-    from->cs = selector(t->v, HVM_CS);
-    from->ss = selector(t->v, HVM_SS);
-    from->ds = selector(t->v, HVM_DS);
-    from->fs = selector(t->v, HVM_FS);
-    from->gs = selector(t->v, HVM_GS);
+    for (unsigned int n = 0; n < ARRAY_SIZE(from->gpr); n++)
+        from->gpr[n] = *insn_reg(r, n);
+    for (unsigned int n = HVM_ES; n <= HVM_GS; n++) {
+        hvm->get_segment(t->v, n, &s);
+        from->sel[n] = s.sel;
+    }
 }
 
 static void arrive(struct task_switch *t, const struct tss32 *to)
@@ -213,15 +204,9 @@ static void arrive(struct task_switch *t, const struct tss32 *to)
 
     r->rip = to->eip;
     r->rflags = to->eflags | X86_EFLAGS_MBS;
-    r->rax = to->gpr[0];
-    r->rcx = to->gpr[1];
-    r->rdx = to->gpr[2];
-    r->rbx = to->gpr[3];
-    r->rsp = to->gpr[4];
-    r->rbp = to->gpr[5];
-    r->rsi = to->gpr[6];
-    r->rdi = to->gpr[7];
-    if (t->reason != HVM_SWITCH_JMP && t->reason != HVM_SWITCH_IRET)
+    for (unsigned int n = 0; n < ARRAY_SIZE(to->gpr); n++)
+        *insn_reg(r, n) = to->gpr[n];
+    if (t->nests)
         r->rflags |= X86_EFLAGS_NT;
     hvm->set_dr(t->v, 7, hvm->get_dr(t->v, 7) & ~(u64)DR7_LOCAL);
     hvm->set_cr(t->v, 0, hvm_get_cr(t->v, 0) | X86_CR0_TS);
@@ -233,19 +218,9 @@ static void arrive(struct task_switch *t, const struct tss32 *to)
 static bool find_task(struct task_switch *t, u16 sel, struct hvm_segment *tss)
 {
     bool iret = t->reason == HVM_SWITCH_IRET;
-    unsigned int wrong = iret ? TRAP_TS : TRAP_GP;
-    u64 place, d;
 
-    if (sel & 4 || !(sel & ~3))
-        return fail(t, wrong, sel & ~3U);
-    if (!descriptor_place(t, sel, wrong, &place) || !access(t, place, &d, sizeof(d), false))
-        return false;
-    *tss = unpack(sel, d);
-    if ((tss->attr & (HVM_ATTR_TYPE | HVM_ATTR_S)) != (TYPE_TSS32 | (iret ? TYPE_TSS_BUSY : 0)))
-        return fail(t, wrong, sel & ~3U);
-    if (!(tss->attr & HVM_ATTR_P))
-        return fail(t, TRAP_NP, sel & ~3U);
-    return tss->limit >= sizeof(struct tss32) - 1 || fail(t, TRAP_TS, sel & ~3U);
+    return system_segment(t, sel, TYPE_TSS32 | (iret ? TYPE_TSS_BUSY : 0), iret ? TRAP_TS : TRAP_GP, TRAP_NP, tss) &&
+           (tss->limit >= sizeof(struct tss32) - 1 || fail(t, TRAP_TS, sel & ~3U));
 }
 
 static bool push_error(struct task_switch *t, u32 error)
@@ -266,17 +241,19 @@ static bool push_error(struct task_switch *t, u32 error)
 /* Descriptors and links that say which task runs. */
 static bool link_tasks(struct task_switch *t, u16 old, const struct hvm_segment *tss)
 {
-    bool nests = t->reason != HVM_SWITCH_JMP && t->reason != HVM_SWITCH_IRET;
-    u32 link = old;
-
-    return (nests || mark_busy(t, old, false)) && (t->reason == HVM_SWITCH_IRET || mark_busy(t, tss->sel, true)) &&
-           (!nests || access(t, tss->base, &link, 2, true));
+    return (t->nests || mark_busy(t, old, false)) && (t->reason == HVM_SWITCH_IRET || mark_busy(t, tss->sel, true)) &&
+           (!t->nests || access(t, tss->base, &old, sizeof(old), true));
 }
 
 void hvm_task_switch(struct vcpu *v, struct cpu_user_regs *regs, u16 sel, enum hvm_switch_reason reason, bool has_error,
                      u32 error, unsigned int length)
 {
-    struct task_switch t = {.v = v, .regs = regs, .reason = reason};
+    struct task_switch t = {
+        .v = v,
+        .regs = regs,
+        .reason = reason,
+        .nests = reason != HVM_SWITCH_JMP && reason != HVM_SWITCH_IRET,
+    };
     struct hvm_segment old, tss;
     struct tss32 from, to;
     struct insn insn;
