@@ -154,62 +154,30 @@ static long get_partial(struct domain *d, struct xen_domctl_hvmcontext_partial *
 
 /* ---- loading ---- */
 
-/* The record at *at of a context of `size` bytes, of which *at goes behind it; END: *r is NULL. 0 or -EINVAL. */
-static int record_next(struct domain *d, const u8 *buf, size_t size, size_t *at, descriptor_t *desc,
-                       const struct hvm_record **r)
+/*
+ * All records of a context, looked at or (load) taking effect. -EINVAL also for a device's record that the domain has
+ * not: it would be another machine.
+ */
+static long context_walk(struct domain *d, const u8 *buf, size_t size, bool load)
 {
-    u32 least;
-
-    if (size - *at < sizeof(*desc))
-        return -EINVAL;
-    memcpy(desc, buf + *at, sizeof(*desc));
-    *at += sizeof(*desc);
-    *r = NULL;
-    if (desc->typecode == HVM_SAVE_CODE(END))
-        return 0;
-    *r = record_find(desc->typecode);
-    if (!*r || desc->length > size - *at || !instance_exists(d, *r, desc->instance))
-        return -EINVAL;
-    least = (*r)->min_length ?: (*r)->length;
-    if (desc->length < least || desc->length > (*r)->length)
-        return -EINVAL;
-    *at += desc->length;
-    return 0;
-}
-
-static int context_check(struct domain *d, const u8 *buf, size_t size)
-{
-    const struct hvm_record *r = NULL;
     descriptor_t desc;
-    size_t at = 0;
 
-    do {
+    for (size_t at = 0;; at += desc.length) {
+        const struct hvm_record *r;
         bool first = !at;
-        int rc = record_next(d, buf, size, &at, &desc, &r);
 
-        if (rc || (first && r != &header_record))
+        if (size - at < sizeof(desc))
             return -EINVAL;
-    } while (r);
-    return 0;
-}
-
-/* -EINVAL also for a device's record that the domain has not: it would be another machine. */
-static long context_load(struct domain *d, const u8 *buf, size_t size)
-{
-    const struct hvm_record *r = NULL;
-    descriptor_t desc;
-    size_t at = 0;
-
-    if (context_check(d, buf, size))
-        return -EINVAL;
-    for (;;) {
-        int rc = record_next(d, buf, size, &at, &desc, &r);
-
-        if (rc || !r)
-            return rc;
-        rc = r->load(d, desc.instance, buf + at - desc.length, desc.length);
-        if (rc) {
-            log_debug("d%d: record %u of vCPU or instance %u refused: %d\n", d->id, desc.typecode, desc.instance, rc);
+        memcpy(&desc, buf + at, sizeof(desc));
+        at += sizeof(desc);
+        if (desc.typecode == HVM_SAVE_CODE(END))
+            return first ? -EINVAL : 0;
+        r = record_find(desc.typecode);
+        if (!r || (first && r != &header_record) || !instance_exists(d, r, desc.instance) || desc.length > size - at ||
+            desc.length > r->length || desc.length < (r->min_length ?: r->length))
+            return -EINVAL;
+        if (load && r->load(d, desc.instance, buf + at, desc.length)) {
+            log_debug("d%d: record %u of vCPU or instance %u refused\n", d->id, desc.typecode, desc.instance);
             return -EINVAL;
         }
     }
@@ -219,7 +187,7 @@ static long set_context(struct domain *d, const struct xen_domctl_hvmcontext *c,
 {
     if (copy_from_guest(buf, (const void __guest *)c->buffer.p, c->size))
         return -EFAULT;
-    return context_load(d, buf, c->size);
+    return context_walk(d, buf, c->size, false) ?: context_walk(d, buf, c->size, true);
 }
 
 long hvm_context_op(struct domain *d, struct xen_domctl *op)
