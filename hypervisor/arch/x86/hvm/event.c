@@ -57,6 +57,11 @@ struct hvm_event hvm_event_unpack(u32 info, u32 error)
                               .error = has_error ? error : 0};
 }
 
+u32 hvm_event_pack(const struct hvm_event *e)
+{
+    return e->vector | (u32)e->type << 8 | (e->has_error ? HVM_EVENT_INFO_ERROR : 0) | HVM_EVENT_INFO_VALID;
+}
+
 /* AMD-V calls INT3 and INTO exceptions like any other. */
 bool hvm_event_by_software(u32 info)
 {

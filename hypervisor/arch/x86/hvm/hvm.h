@@ -12,7 +12,6 @@
 #include <core/domain.h>
 
 struct xen_domctl_createdomain;
-struct hvm_hw_cpu;
 struct vcpu_hvm_context;
 
 /* ---- domain.c: life ---- */
@@ -31,9 +30,8 @@ void hvm_vcpu_reset_init(struct vcpu *v);
 void hvm_vcpu_sipi(struct vcpu *v, u8 vector);
 /* VCPUOP_initialise: flat protected or long mode (xen/hvm/hvm_vcpu.h). 0 or -EINVAL. */
 int hvm_set_context(struct vcpu *v, const struct vcpu_hvm_context *c);
-/* The CPU record of DOMCTL_{get,set}hvmcontext. v is paused. load: 0 or -EINVAL (a state that no CPU can have). */
-void hvm_cpu_save(struct vcpu *v, struct hvm_hw_cpu *out);
-int hvm_cpu_load(struct vcpu *v, const struct hvm_hw_cpu *in);
+/* v has all that it begins with: it is no longer down. */
+void hvm_vcpu_started(struct vcpu *v);
 
 /* ---- event.c: what the guest is told ---- */
 
@@ -50,6 +48,7 @@ void hvm_inject_page_fault(struct vcpu *v, u64 cr2, u32 error_code);
 #define HVM_EVENT_INFO_ERROR      (1U << 11)
 #define HVM_EVENT_INFO_VALID      (1U << 31)
 struct hvm_event hvm_event_unpack(u32 info, u32 error);
+u32 hvm_event_pack(const struct hvm_event *e);
 bool hvm_event_by_software(u32 info);
 /* This one was on its way to the guest when it exited: delivered again, unless by software. */
 void hvm_event_interrupted(struct vcpu *v, u32 info, u32 error);
@@ -111,6 +110,7 @@ int hvm_set_cr(struct vcpu *v, unsigned int n, u64 value);
 int hvm_set_efer(struct vcpu *v, u64 value);
 int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value);
 int hvm_msr_write(struct vcpu *v, u32 msr, u64 value);
+#define HVM_MTRR_CAP 0x508 /* write combining, fixed ranges, 8 variable ones */
 /* May CR0, CR4 and EFER have these values together? */
 bool hvm_crs_valid(const struct vcpu *v, u64 cr0, u64 cr4, u64 efer);
 

@@ -36,7 +36,6 @@
 #define MSR_K8_INT_PENDING 0xc0010055
 #define MSR_DE_CFG         0xc0011029
 
-#define MTRR_CAP          0x508 /* write combining, fixed ranges, 8 variable ones */
 #define HWCR_TSC_CONSTANT (1UL << 24)
 #define DE_CFG_LFENCE     2 /* LFENCE waits for what stands before it */
 
@@ -48,11 +47,11 @@ static u64 *kept(struct vcpu *v, u32 msr)
     struct hvm_vcpu *h = &v->arch.hvm;
 
     switch (msr) {
-    case MSR_MTRR_VAR ... MSR_MTRR_VAR + 15: return &h->mtrr_var[msr - MSR_MTRR_VAR];
-    case MSR_MTRR_FIX64K: return &h->mtrr_fixed[0];
-    case MSR_MTRR_FIX16K ... MSR_MTRR_FIX16K + 1: return &h->mtrr_fixed[1 + msr - MSR_MTRR_FIX16K];
-    case MSR_MTRR_FIX4K ... MSR_MTRR_FIX4K + 7: return &h->mtrr_fixed[3 + msr - MSR_MTRR_FIX4K];
-    case MSR_MTRR_DEF: return &h->mtrr_def_type;
+    case MSR_MTRR_VAR ... MSR_MTRR_VAR + 15: return &h->mtrr.msr_mtrr_var[msr - MSR_MTRR_VAR];
+    case MSR_MTRR_FIX64K: return &h->mtrr.msr_mtrr_fixed[0];
+    case MSR_MTRR_FIX16K ... MSR_MTRR_FIX16K + 1: return &h->mtrr.msr_mtrr_fixed[1 + msr - MSR_MTRR_FIX16K];
+    case MSR_MTRR_FIX4K ... MSR_MTRR_FIX4K + 7: return &h->mtrr.msr_mtrr_fixed[3 + msr - MSR_MTRR_FIX4K];
+    case MSR_MTRR_DEF: return &h->mtrr.msr_mtrr_def_type;
     case MSR_DEBUGCTL: return &h->debugctl;
     case MSR_MISC_ENABLE: return vendor_is_amd() ? NULL : &h->misc_enable;
     default: return NULL;
@@ -90,10 +89,10 @@ int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
     switch (msr) {
     case MSR_EFER: *value = v->arch.hvm.efer; return 0;
     case MSR_TSC: *value = hvm_guest_tsc(v); return 0;
-    case MSR_PAT: *value = v->arch.hvm.pat; return 0;
+    case MSR_PAT: *value = v->arch.hvm.mtrr.msr_pat_cr; return 0;
     case MSR_TSC_AUX: *value = v->arch.tsc_aux; return guest_cpu_has(v->domain, RDTSCP) ? 0 : -EINVAL;
     case MSR_TSC_ADJUST: *value = v->arch.hvm.tsc_adjust; return 0;
-    case MSR_MTRR_CAP: *value = MTRR_CAP; return guest_cpu_has(v->domain, MTRR) ? 0 : -EINVAL;
+    case MSR_MTRR_CAP: *value = HVM_MTRR_CAP; return guest_cpu_has(v->domain, MTRR) ? 0 : -EINVAL;
     case MSR_SPEC_CTRL: *value = v->arch.hvm.spec_ctrl; return has_spec_ctrl(v->domain) ? 0 : -EINVAL;
     case MSR_APIC_BASE:
     case MSR_TSC_DEADLINE:
@@ -120,7 +119,7 @@ static int set_pat(struct vcpu *v, u64 value)
 {
     if (!types_valid(value, 7))
         return -EINVAL;
-    v->arch.hvm.pat = value;
+    v->arch.hvm.mtrr.msr_pat_cr = value;
     hvm->set_msr(v, MSR_PAT, value);
     return 0;
 }

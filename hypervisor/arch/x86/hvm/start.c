@@ -69,11 +69,19 @@ void hvm_vcpu_reset_init(struct vcpu *v)
     memset(v->arch.dr, 0, sizeof(v->arch.dr));
     hvm->set_dr(v, 6, DR6_RESET);
     hvm->set_dr(v, 7, DR7_RESET);
-    v->arch.hvm.pat = PAT_RESET;
+    v->arch.hvm.mtrr.msr_pat_cr = PAT_RESET;
+    v->arch.hvm.mtrr.msr_mtrr_cap = HVM_MTRR_CAP;
     hvm->set_msr(v, MSR_PAT, PAT_RESET);
     forget_events(v);
     v->nmi_pending = false;
     v->arch.initialised = false;
+}
+
+void hvm_vcpu_started(struct vcpu *v)
+{
+    v->arch.initialised = true;
+    if (test_and_clear_bit(_VPF_DOWN, &v->pause_flags))
+        vcpu_wake(v);
 }
 
 void hvm_vcpu_sipi(struct vcpu *v, u8 vector)
@@ -82,9 +90,7 @@ void hvm_vcpu_sipi(struct vcpu *v, u8 vector)
 
     hvm->set_segment(v, HVM_CS, &code);
     regs_of(v)->rip = 0;
-    v->arch.initialised = true;
-    if (test_and_clear_bit(_VPF_DOWN, &v->pause_flags))
-        vcpu_wake(v);
+    hvm_vcpu_started(v);
 }
 
 /* ---- VCPUOP_initialise ---- */
@@ -124,28 +130,32 @@ static bool segments_valid(const struct vcpu_hvm_x86_32 *c)
 #define SEGMENT(c, name) \
     ((struct hvm_segment){.attr = (c)->name##_ar, .limit = (c)->name##_limit, .base = (c)->name##_base})
 
+/* Both forms of a context have these. */
+static void set_registers(struct vcpu *v, const struct vcpu_hvm_x86_64 *c)
+{
+    hvm_vcpu_reset_init(v);
+    v->arch.regs = (struct cpu_user_regs){.rax = c->rax,
+                                          .rcx = c->rcx,
+                                          .rdx = c->rdx,
+                                          .rbx = c->rbx,
+                                          .rsp = c->rsp,
+                                          .rbp = c->rbp,
+                                          .rsi = c->rsi,
+                                          .rdi = c->rdi,
+                                          .rip = c->rip,
+                                          .rflags = c->rflags | X86_EFLAGS_MBS};
+    set_control(v, c->cr0, c->cr3, c->cr4, c->efer);
+}
+
 static int set_context32(struct vcpu *v, const struct vcpu_hvm_x86_32 *c)
 {
-    struct cpu_user_regs *regs = &v->arch.regs;
-    u64 efer = c->efer;
+    u64 efer = c->efer | (c->efer & EFER_LME && c->cr0 & X86_CR0_PG ? EFER_LMA : 0);
 
-    if (efer & EFER_LME && c->cr0 & X86_CR0_PG)
-        efer |= EFER_LMA;
     if (c->pad1 || c->pad2[0] || c->pad2[1] || c->pad2[2] || !(c->cr0 & X86_CR0_PE) || !segments_valid(c) ||
         !hvm_crs_valid(v, c->cr0, c->cr4, efer))
         return -EINVAL;
-    hvm_vcpu_reset_init(v);
-    *regs = (struct cpu_user_regs){.rax = c->eax,
-                                   .rcx = c->ecx,
-                                   .rdx = c->edx,
-                                   .rbx = c->ebx,
-                                   .rsp = c->esp,
-                                   .rbp = c->ebp,
-                                   .rsi = c->esi,
-                                   .rdi = c->edi,
-                                   .rip = c->eip,
-                                   .rflags = c->eflags | X86_EFLAGS_MBS};
-    set_control(v, c->cr0, c->cr3, c->cr4, efer);
+    set_registers(v, &(struct vcpu_hvm_x86_64){c->eax, c->ecx, c->edx, c->ebx, c->esp, c->ebp, c->esi, c->edi, c->eip,
+                                               c->eflags, c->cr0, c->cr3, c->cr4, efer});
     hvm->set_segment(v, HVM_CS, &SEGMENT(c, cs));
     hvm->set_segment(v, HVM_DS, &SEGMENT(c, ds));
     hvm->set_segment(v, HVM_SS, &SEGMENT(c, ss));
@@ -160,23 +170,11 @@ static int set_context64(struct vcpu *v, const struct vcpu_hvm_x86_64 *c)
     const struct hvm_segment code = {.attr = CODE | HVM_ATTR_L | HVM_ATTR_G, .limit = ~0U},
                              data = {.attr = DATA | HVM_ATTR_DB | HVM_ATTR_G, .limit = ~0U},
                              tss = {.attr = TSS_BUSY, .limit = 0x67};
-    struct cpu_user_regs *regs = &v->arch.regs;
 
     if (!(c->cr0 & X86_CR0_PG) || !(c->cr4 & X86_CR4_PAE) || !(c->efer & EFER_LME) || !(c->efer & EFER_LMA) ||
         !hvm_crs_valid(v, c->cr0, c->cr4, c->efer))
         return -EINVAL;
-    hvm_vcpu_reset_init(v);
-    *regs = (struct cpu_user_regs){.rax = c->rax,
-                                   .rcx = c->rcx,
-                                   .rdx = c->rdx,
-                                   .rbx = c->rbx,
-                                   .rsp = c->rsp,
-                                   .rbp = c->rbp,
-                                   .rsi = c->rsi,
-                                   .rdi = c->rdi,
-                                   .rip = c->rip,
-                                   .rflags = c->rflags | X86_EFLAGS_MBS};
-    set_control(v, c->cr0, c->cr3, c->cr4, c->efer);
+    set_registers(v, c);
     set_segments(v, &code, &data);
     hvm->set_segment(v, HVM_TR, &tss);
     return 0;

@@ -64,7 +64,7 @@ struct hvm_vendor {
     u64 (*get_dr)(struct vcpu *v, unsigned int n);
     void (*set_dr)(struct vcpu *v, unsigned int n, u64 value);
     /* MSRs that the hardware switches: FS_BASE, GS_BASE, KERNEL_GS_BASE, STAR, LSTAR, CSTAR, SFMASK, SYSENTER_*, PAT
-     * (also in v->arch.hvm.pat). False: not one of these. */
+     * (also in v->arch.hvm.mtrr). False: not one of these. */
     bool (*get_msr)(struct vcpu *v, u32 msr, u64 *value);
     bool (*set_msr)(struct vcpu *v, u32 msr, u64 value);
     /* v->arch.hvm.tsc_offset changed (or the domain's tsc_scale, or how RDTSC is intercepted). */

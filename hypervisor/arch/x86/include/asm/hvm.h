@@ -7,6 +7,8 @@
 #define ASM_HVM_H
 
 #include <lib/types.h>
+#include <xen/xen.h>
+#include <xen/hvm/save.h>
 
 struct hvm_vcpu_io;
 struct ioreq_servers;
@@ -89,14 +91,13 @@ struct hvm_code {
 /* The state that only an HVM vCPU has. Written by itself, or by others while it is paused, except work. */
 struct hvm_vcpu {
     u8 work;
-    bool step;              /* RFLAGS.TF is ours, for one instruction */
-    bool rdtsc_exits;       /* its TSC is emulated (tsc_mode=always) */
-    bool restarted;         /* its hypercall is to be made again */
-    struct hvm_event event; /* to be delivered before the guest goes on: an exception, or what was interrupted */
-    u64 efer;               /* as the guest sees it */
-    u64 tsc_offset;         /* guest's TSC = host's (scaled) + this */
-    u64 pat;                /* IA32_PAT */
-    u64 mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
+    bool step;               /* RFLAGS.TF is ours, for one instruction */
+    bool rdtsc_exits;        /* its TSC is emulated (tsc_mode=always) */
+    bool restarted;          /* its hypercall is to be made again */
+    struct hvm_event event;  /* to be delivered before the guest goes on: an exception, or what was interrupted */
+    u64 efer;                /* as the guest sees it */
+    u64 tsc_offset;          /* guest's TSC = host's (scaled) + this */
+    struct hvm_hw_mtrr mtrr; /* and IA32_PAT */
     u64 misc_enable, debugctl, tsc_adjust;
     u64 spec_ctrl;    /* as the guest wants it */
     u8 upcall_vector; /* HVMOP_set_evtchn_upcall_vector; 0: the domain's callback */
