@@ -19,10 +19,6 @@ struct p2m {
     unsigned long max_gfn;               /* one past the highest ever used */
     unsigned long pool_limit, pool_used; /* pages */
     unsigned long next;                  /* gfn: progress of p2m_relinquish */
-
-    /* p2m_control.c, under the domctl lock: is dirty memory logged; how far it was looked through, what was found */
-    bool logging;
-    unsigned long scan_next, scan_dirty;
 };
 
 #define P2M_LEVELS    4
