@@ -22,7 +22,7 @@ CFLAGS_x86 := $(BASE) -fno-strict-aliasing -fno-builtin -D__XEN_TOOLS__ -I $(TOP
 
 UNITS += cpuid_fault
 cpuid_fault_SRCS := tests/unit/test_cpuid_fault.c $(addprefix hypervisor/arch/x86/,pv/emulate_priv.c pv/msr.c \
-                    emulate/decode.c emulate/table.c)
+                    $(addprefix emulate/,access.c alu.c decode.c emulate.c execute.c string.c system.c table.c vector.c))
 cpuid_fault_KIND := x86
 
 # The frame of saved contexts, over made-up records.

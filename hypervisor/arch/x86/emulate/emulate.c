@@ -73,13 +73,17 @@ int emu_retire(struct emulation *e)
 
 int emulate(struct emulation *e)
 {
-    const struct insn *i = &e->insn;
     int rc = emulate_decode(e);
-    unsigned int flags;
 
-    if (rc)
-        return rc;
-    flags = insn_op_flags[i->op];
+    return rc ? rc : emulate_decoded(e);
+}
+
+int emulate_decoded(struct emulation *e)
+{
+    const struct insn *i = &e->insn;
+    unsigned int flags = insn_op_flags[i->op];
+    int rc;
+
     if (flags & OPF_LENGTH)
         return EMU_UNHANDLEABLE;
     if (i->lock && !(flags & OPF_LOCK && emu_in_memory(i, i->dst)))

@@ -129,8 +129,9 @@ struct emulation {
  */
 int emulate(struct emulation *e);
 
-/* Fetches and decodes only: EMU_DONE with e->insn and its length. */
+/* The two halves: EMU_DONE with e->insn and its length; the instruction that e->insn is. */
 int emulate_decode(struct emulation *e);
+int emulate_decoded(struct emulation *e);
 
 /* Notes an exception; gives EMU_EXCEPTION. The error code is dropped where the exception or real mode has none. */
 int emulate_raise(struct emulation *e, u8 vector, u32 error);

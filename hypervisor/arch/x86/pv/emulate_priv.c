@@ -2,11 +2,11 @@
 /*
  * Privileged instructions of PV kernels, which run in ring 3 and so fault: control and debug
  * registers, MSRs, CPUID, ports, a few cache and TLB instructions. Decoded by emulate/decode.c,
- * carried out here; ports by io.c, MSRs by msr.c.
+ * carried out here; ports by io.c, MSRs by msr.c. String I/O is the emulator's.
  */
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/policy.h>
-#include <arch/x86/emulate/decode.h>
+#include <arch/x86/emulate/emulate.h>
 #include <arch/x86/pv/mmu.h>
 #include <asm/trapnr.h>
 
@@ -172,6 +172,26 @@ static enum outcome kernel_only(struct vcpu *v, struct cpu_user_regs *regs, cons
     }
 }
 
+/* ---- decoding ---- */
+
+/* By the access rights of the selector: bit 21, the L bit. */
+unsigned int pv_code_bytes(u16 cs)
+{
+    u32 rights = 0;
+
+    if (cs == SEL_R3_CS64)
+        return 8;
+    __asm__("lar %1, %0" : "+r"(rights) : "r"((u32)cs) : "cc");
+    return rights & 1 << 21 ? 8 : 4;
+}
+
+bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *i)
+{
+    *i = (struct insn){};
+    i->fetched = INSN_MAX - raw_copy_from_guest(i->bytes, (const void __guest *)regs->rip, INSN_MAX);
+    return insn_decode(i, pv_code_bytes(regs->cs), regs) == INSN_OK && i->ad_bytes >= 4;
+}
+
 /* ---- ports ---- */
 
 /* Bytes that IN, OUT, INS and OUTS move. */
@@ -191,57 +211,78 @@ static enum outcome in_out(struct vcpu *v, struct cpu_user_regs *regs, const str
     return DONE;
 }
 
-static u64 segment_base(enum insn_seg seg)
+/* ---- what the emulator reaches ---- */
+
+static int page_fault(struct emulation *e, u64 at, u32 error)
 {
-    return seg < SEG_FS ? 0 : rdmsr(seg == SEG_FS ? MSR_FS_BASE : MSR_GS_BASE);
+    e->exception.cr2 = at;
+    return emulate_raise(e, TRAP_PF, error | (current->arch.pv.kernel_mode ? 0 : PFEC_USER));
 }
 
-/* One element; the CPU's own way of being interruptible between two. Page faults go to the guest. */
-static enum outcome string_element(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i, unsigned int size)
+int pv_emulated_read(struct emulation *e, u64 linear, void *buf, unsigned int bytes, enum emu_access access __unused)
 {
-    bool out = i->op == OP_OUTS;
-    u64 *reg = out ? &regs->rsi : &regs->rdi;
-    u64 va = *reg + (out ? segment_base(i->seg) : 0);
-    u32 value = 0;
-    size_t left;
+    size_t left = buf ? raw_copy_from_guest(buf, (const void __guest *)linear, bytes) : 0;
 
-    if (i->ad_bytes == 4)
-        va = (u32)va;
-    if (out) {
-        left = raw_copy_from_guest(&value, (const void __guest *)va, size);
-        if (!left)
-            pv_io_write(v, regs->rdx, size, value);
-    } else {
-        value = pv_io_read(v, regs->rdx, size);
-        left = raw_copy_to_guest((void __guest *)va, &value, size);
-    }
-    if (left) {
-        pv_inject_page_fault(v, regs, va + size - left,
-                             (out ? 0 : PFEC_WRITE) | (v->arch.pv.kernel_mode ? 0 : PFEC_USER));
-        return TRAPPED;
-    }
-    *reg += regs->rflags & X86_EFLAGS_DF ? -(u64)size : size;
-    return DONE;
+    return left ? page_fault(e, linear + bytes - left, 0) : EMU_DONE;
 }
 
+static int write_memory(struct emulation *e, u64 linear, const void *buf, unsigned int bytes)
+{
+    size_t left = raw_copy_to_guest((void __guest *)linear, buf, bytes);
+
+    return left ? page_fault(e, linear + bytes - left, PFEC_WRITE) : EMU_DONE;
+}
+
+/* Those of 32-bit code, too, are taken for flat. */
+void pv_emulated_segment(struct emulation *e __unused, enum insn_seg seg, struct emu_segment *s)
+{
+    *s = (struct emu_segment){.attr = SEG_ATTR_PRESENT | SEG_ATTR_S | SEG_ATTR_WRITE | SEG_ATTR_BIG, .limit = ~0U};
+    if (seg >= SEG_FS)
+        s->base = rdmsr(seg == SEG_FS ? MSR_FS_BASE : MSR_GS_BASE);
+}
+
+static int port_in(struct emulation *e __unused, u16 port, unsigned int bytes, u32 *val)
+{
+    *val = pv_io_read(current, port, bytes);
+    return EMU_DONE;
+}
+
+static int port_out(struct emulation *e __unused, u16 port, unsigned int bytes, u32 val)
+{
+    pv_io_write(current, port, bytes, val);
+    return EMU_DONE;
+}
+
+static bool again(struct emulation *e __unused) { return !hypercall_preempt_check(); }
+
+static const struct emulation_ops string_ops = {
+    .read = pv_emulated_read,
+    .write = write_memory,
+    .segment = pv_emulated_segment,
+    .in = port_in,
+    .out = port_out,
+    .again = again,
+};
+
+bool pv_emulate(struct vcpu *v, struct emulation *e)
+{
+    int rc = emulate_decoded(e);
+
+    if (rc == EMU_DONE)
+        pv_insn_retired(v, e->regs, 0);
+    else if (rc == EMU_EXCEPTION && e->exception.vector == TRAP_PF)
+        pv_inject_page_fault(v, e->regs, e->exception.cr2, e->exception.error);
+    else
+        return rc == EMU_RETRY;
+    return true;
+}
+
+/* By the emulator, for which the guest has the right to all ports when it has it to this one. */
 static enum outcome string_in_out(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
-    unsigned int size = io_size(i);
-    enum outcome o;
+    struct emulation e = {.ops = &string_ops, .regs = regs, .code_bytes = pv_code_bytes(regs->cs), .insn = *i};
 
-    if (!pv_io_allowed(v, regs->rdx, size))
-        return REFUSED;
-    if (!i->rep)
-        return string_element(v, regs, i, size);
-    while (regs->rcx) {
-        if (hypercall_preempt_check())
-            return TRAPPED; /* comes back to the same instruction */
-        o = string_element(v, regs, i, size);
-        if (o != DONE)
-            return o;
-        regs->rcx--;
-    }
-    return DONE;
+    return pv_io_allowed(v, regs->rdx, io_size(i)) && pv_emulate(v, &e) ? TRAPPED : REFUSED;
 }
 
 static enum outcome privileged(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
@@ -260,24 +301,6 @@ static enum outcome privileged(struct vcpu *v, struct cpu_user_regs *regs, const
         return DONE;
     default: return kernel_only(v, regs, i);
     }
-}
-
-/* 64-bit code? By the access rights of the selector: bit 21, the L bit. */
-static bool code_is_64bit(u16 cs)
-{
-    u32 rights = 0;
-
-    if (cs == SEL_R3_CS64)
-        return true;
-    __asm__("lar %1, %0" : "+r"(rights) : "r"((u32)cs) : "cc");
-    return rights & 1 << 21;
-}
-
-bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *i)
-{
-    *i = (struct insn){};
-    i->fetched = INSN_MAX - raw_copy_from_guest(i->bytes, (const void __guest *)regs->rip, INSN_MAX);
-    return insn_decode(i, code_is_64bit(regs->cs) ? 8 : 4, regs) == INSN_OK && i->ad_bytes >= 4;
 }
 
 void pv_insn_retired(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length)

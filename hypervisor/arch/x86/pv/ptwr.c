@@ -1,144 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writable page tables (VMASST_TYPE_writable_pagetables): a guest's kernel stores to a level-1
- * table that it has mapped read-only, and the store is done for it as an update of that entry. Only
- * what kernels do to single entries is known: moves, exchanges, compare and exchange, bit
- * operations, arithmetic with a memory destination, string stores. From the page-fault handler
- * (faults.c).
+ * table that it has mapped read-only, and the store is done for it as an update of that entry: a
+ * plain move of a whole one here, all else by the emulator. From the page-fault handler (faults.c).
  */
-#include <arch/x86/emulate/alu.h>
+#include <arch/x86/emulate/emulate.h>
 #include <arch/x86/pv/mmu.h>
 #include <asm/trapnr.h>
 #include <lib/lib.h>
 
-/* One store: `bytes` at `ea`, from src (a value, or for bit operations a bit number). */
+/* A store that the emulator carries out: to the entry p of the table f. */
 struct store {
-    bool string;
-    unsigned int bytes;
-    u64 ea, src;
+    struct emulation e;
+    struct frame *f;
+    u64 *p, va; /* of the entry */
+    u64 entry;  /* as it was looked at; stored if it still is */
 };
 
-/* The bit number of a register operand reaches beyond the operand that the address names. */
-static void bit_from_register(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
-{
-    unsigned int bits = s->bytes * 8;
-    s64 nr = *insn_reg(regs, i->reg);
+static struct store *store_of(struct emulation *e) { return container_of(e, struct store, e); }
 
-    nr = s->bytes == 4 ? (s32)nr : s->bytes == 2 ? (s16)nr : nr;
-    s->src = nr & (bits - 1);
-    s->ea += (nr - (s64)s->src) / 8;
+static bool in_entry(const struct store *s, u64 linear, unsigned int bytes)
+{
+    return linear - s->va < 8 && linear - s->va + bytes <= 8;
 }
 
-/* Stores that are known: no arithmetic with carry, no comparison. */
-static bool store_known(const struct insn *i)
+static int store_read(struct emulation *e, u64 linear, void *buf, unsigned int bytes, enum emu_access access)
 {
-    switch (i->op) {
-    case OP_ADD:
-    case OP_OR:
-    case OP_AND:
-    case OP_SUB:
-    case OP_XOR:
-    case OP_BTS:
-    case OP_BTR:
-    case OP_BTC:
-    case OP_MOV:
-    case OP_MOVNTI:
-    case OP_XCHG:
-    case OP_XADD:
-    case OP_CMPXCHG: return i->dst == O_E && i->mod != 3 && i->ad_bytes == 8 && i->seg < SEG_FS;
-    case OP_MOVS:
-    case OP_STOS: return i->ad_bytes == 8 && i->seg < SEG_FS;
-    default: return false;
-    }
+    const struct store *s = store_of(e);
+
+    if (!in_entry(s, linear, bytes))
+        return pv_emulated_read(e, linear, buf, bytes, access);
+    memcpy(buf, (const u8 *)&s->entry + (linear - s->va), bytes);
+    return EMU_DONE;
 }
 
-static bool store_decode(struct cpu_user_regs *regs, const struct insn *i, struct store *s)
+static int store_write(struct emulation *e, u64 linear, const void *buf, unsigned int bytes)
 {
-    bool bits = i->op >= OP_BTS && i->op <= OP_BTC;
+    struct domain *d = current->domain;
+    struct store *s = store_of(e);
+    struct owners o = {d, d};
+    u64 new = s->entry;
+    int rc;
 
-    if (!store_known(i))
-        return false;
-    *s = (struct store){i->op == OP_MOVS || i->op == OP_STOS, i->op_bytes, i->ea, i->imm};
-    if (s->string) {
-        s->ea = regs->rdi;
-        s->src = regs->rax;
-        if (i->op == OP_MOVS && copy_from_guest(&s->src, (const void __guest *)regs->rsi, s->bytes))
-            return false;
-    } else if (i->src == O_G && bits) {
-        bit_from_register(regs, i, s);
-    } else if (i->src == O_G) {
-        s->src = s->bytes == 1 ? *insn_reg8(regs, i, i->reg) : *insn_reg(regs, i->reg);
-    } else if (i->src != O_I) {
-        return false;
-    }
-    s->src &= bits ? s->bytes * 8 - 1 : mask_of(s->bytes);
-    return true;
+    if (!in_entry(s, linear, bytes))
+        return EMU_UNHANDLEABLE;
+    memcpy((u8 *)&new + (linear - s->va), buf, bytes);
+    rc = l1_update(s->f, s->p, s->entry, new, &o, EXCHANGE_IF_SAME);
+    return !rc ? EMU_DONE : rc == -ERESTART || rc == -EAGAIN ? EMU_RETRY : EMU_UNHANDLEABLE;
 }
 
-/* ---- execution ---- */
-
-/*
- * What the operand `old` becomes, and the flags afterwards. False: nothing is to be written (a
- * comparison that failed).
- */
-static bool store_execute(const struct store *s, const struct insn *i, const struct cpu_user_regs *regs, u64 old,
-                          u64 *new, u64 *flags)
+/* Every write is one of these: it counts only if the entry is as it was. */
+static int store_cmpxchg(struct emulation *e, u64 linear, const void *old __unused, const void *new, unsigned int bytes)
 {
-    switch (i->op) {
-    case OP_CMPXCHG: insn_alu(OP_CMP, s->bytes, regs->rax, old, 0, flags); fallthrough;
-    case OP_MOV:
-    case OP_MOVNTI:
-    case OP_MOVS:
-    case OP_STOS:
-    case OP_XCHG: *new = s->src; break;
-    default: *new = insn_alu(i->op == OP_XADD ? OP_ADD : i->op, s->bytes, old, s->src, 0, flags); break;
-    }
-    return i->op != OP_CMPXCHG || *flags & FLAG_ZF;
+    return store_write(e, linear, new, bytes);
 }
 
-/* Registers after the store: `old` is what the operand was. */
-static void store_finish(const struct store *s, struct cpu_user_regs *regs, const struct insn *i, u64 old, bool written)
+static const struct emulation_ops store_ops = {
+    .read = store_read,
+    .write = store_write,
+    .cmpxchg = store_cmpxchg,
+    .segment = pv_emulated_segment,
+};
+
+/* Any store that the emulator knows, but of selectors, which it is not told. */
+static __noinline bool store_emulate(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, struct frame *f,
+                                     u64 *p)
 {
-    if (i->op == OP_XCHG || i->op == OP_XADD)
-        insn_write_reg(regs, i, i->reg, s->bytes, old);
-    else if (!written)
-        insn_write_reg(regs, i, 0, s->bytes, old);
-    if (s->string) {
-        long step = regs->rflags & X86_EFLAGS_DF ? -(long)s->bytes : (long)s->bytes;
+    struct store s = {.e = {.ops = &store_ops, .regs = regs, .code_bytes = pv_code_bytes(regs->cs)},
+                      .f = f,
+                      .p = p,
+                      .va = cr2 & ~7UL,
+                      .entry = READ_ONCE(*p)};
 
-        regs->rdi += step;
-        if (i->op == OP_MOVS)
-            regs->rsi += step;
-        if (i->rep && --regs->rcx)
-            return; /* once more by itself */
-    }
-    regs->rip += i->length;
-}
-
-/* Any store that is known, to the entry p of the table f. Errors as l1_update; -EINVAL: it is none. */
-static __noinline int store_emulate(struct cpu_user_regs *regs, unsigned long cr2, struct frame *f, u64 *p,
-                                    const struct owners *o)
-{
-    u64 mask, flags = regs->rflags, entry = READ_ONCE(*p), old, new;
-    unsigned int shift = (cr2 & 7) * 8;
-    struct store s;
-    struct insn i;
-    bool written;
-
-    if (!pv_fetch_insn(regs, &i) || !store_decode(regs, &i, &s) || s.ea != cr2 || (s.ea & 7) + s.bytes > 8)
-        return -EINVAL;
-    mask = mask_of(s.bytes);
-    old = entry >> shift & mask;
-    written = store_execute(&s, &i, regs, old, &new, &flags);
-    if (written) {
-        int rc = l1_update(f, p, entry, (entry & ~(mask << shift)) | new << shift, o, EXCHANGE_IF_SAME);
-
-        if (rc)
-            return rc;
-    }
-    regs->rflags = flags;
-    store_finish(&s, regs, &i, old, written);
-    return 0;
+    return pv_fetch_insn(regs, &s.e.insn) && s.e.insn.src != O_S && pv_emulate(v, &s.e);
 }
 
 /*
@@ -184,10 +118,9 @@ bool pv_ptwr_fault(struct cpu_user_regs *regs, unsigned long cr2)
         return true; /* the guest comes again */
     p = (u64 *)mfn_to_virt(pte_mfn(e)) + (cr2 & ~PAGE_MASK) / 8;
     length = whole_move(regs, cr2, &val);
-    if (likely(length))
-        rc = l1_update(f, p, READ_ONCE(*p), val, &o, EXCHANGE_PLAIN);
-    else
-        rc = store_emulate(regs, cr2, f, p, &o);
+    if (unlikely(!length))
+        return store_emulate(v, regs, cr2, f, p);
+    rc = l1_update(f, p, READ_ONCE(*p), val, &o, EXCHANGE_PLAIN);
     if (!rc)
         pv_insn_retired(v, regs, length);
     /* Interrupted, or the table or the entry is another now: the guest finds out by doing it again. */

@@ -77,6 +77,19 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs);
 struct insn;
 /* Fetches and decodes what regs->rip points at. False: not readable or not decodable. */
 bool pv_fetch_insn(const struct cpu_user_regs *regs, struct insn *insn);
+/* The width of code by its selector: 4 or 8. */
+unsigned int pv_code_bytes(u16 cs);
+/*
+ * Lets the emulator carry out e->insn; then the guest goes on, or has the page fault that came of it. False: it is a
+ * #GP, or no case for the emulator. The others are callbacks of e: memory by the guest's rights, and segments.
+ */
+struct emulation;
+struct emu_segment;
+enum insn_seg;
+enum emu_access;
+bool pv_emulate(struct vcpu *v, struct emulation *e);
+int pv_emulated_read(struct emulation *e, u64 linear, void *buf, unsigned int bytes, enum emu_access access);
+void pv_emulated_segment(struct emulation *e, enum insn_seg seg, struct emu_segment *s);
 /* The instruction of this length is done, as the debugger of the guest sees it. */
 void pv_insn_retired(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length);
 /* CPUID with the guest's RAX and RCX. */
