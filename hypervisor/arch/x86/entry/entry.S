@@ -47,6 +47,20 @@
 .Lspec_done\@:
 .endm
 
+/* The frame is complete. %rbx: the current vCPU. */
+.macro FROM_GUEST
+        SPEC_ENTRY
+        mov     CPUINFO_current_vcpu(%rsp), %rbx
+.endm
+
+/* \fn(vCPU, registers), and back to the guest. */
+.macro HANDLER fn
+        mov     %rbx, %rdi
+        mov     %rsp, %rsi
+        call    \fn
+        jmp     ret_to_guest
+.endm
+
 /* SPEC_CTRL = IBRS. Keeps the argument registers of a hypercall: the frame has the originals. */
 SYM_CODE(spec_ctrl_enter)
         mov     $MSR_SPEC_CTRL, %ecx
@@ -89,8 +103,7 @@ SYSCALL_STUBS cstar_stubs, entry_syscall32
         pushq   $0
         movl    $TRAP_SYSCALL, 4(%rsp)
         SAVE_REGS
-        SPEC_ENTRY
-        mov     CPUINFO_current_vcpu(%rsp), %rbx
+        FROM_GUEST
         sti
 .endm
 
@@ -114,17 +127,11 @@ bad_hypercall:
         jmp     ret_to_guest
 
 user_syscall:
-        mov     %rbx, %rdi
-        mov     %rsp, %rsi
-        call    pv_user_syscall
-        jmp     ret_to_guest
+        HANDLER pv_user_syscall
 
 SYM_CODE(entry_syscall32)
         SYSCALL_FRAME SEL_R3_CS32
-        mov     %rbx, %rdi
-        mov     %rsp, %rsi
-        call    pv_user_syscall32
-        jmp     ret_to_guest
+        HANDLER pv_user_syscall32
 
 /* SYSENTER saves nothing: the guest kernel knows its user's RIP and RSP by convention. RSP is ours by MSR. */
 SYM_CODE(entry_sysenter)
@@ -140,13 +147,9 @@ SYM_CODE(entry_sysenter)
         andl    $~(X86_EFLAGS_NT | X86_EFLAGS_TF), UREGS_eflags(%rsp)
         pushq   $2
         popfq
-        SPEC_ENTRY
-        mov     CPUINFO_current_vcpu(%rsp), %rbx
+        FROM_GUEST
         sti
-        mov     %rbx, %rdi
-        mov     %rsp, %rsi
-        call    pv_user_sysenter
-        jmp     ret_to_guest
+        HANDLER pv_user_sysenter
 
 /* ---- back to the guest -------------------------------------------------------------------------------------- */
 
@@ -215,16 +218,10 @@ guest_softirq:
 guest_event:
         cmpb    $0, VCPUINFO_upcall_mask(%rax)
         jne     no_event
-        mov     %rbx, %rdi
-        mov     %rsp, %rsi
-        call    pv_deliver_events
-        jmp     ret_to_guest
+        HANDLER pv_deliver_events
 
 guest_exit_work:
-        mov     %rbx, %rdi
-        mov     %rsp, %rsi
-        call    pv_exit_work
-        jmp     ret_to_guest
+        HANDLER pv_exit_work
 
 spec_exit_copy:
         call    isolate_root
@@ -241,13 +238,9 @@ spec_exit_msrs:
 SYM_CODE(iret_failed)
         pushq   CPUINFO_scratch - UREGS_rip(%rsp)
         SAVE_REGS
-        SPEC_ENTRY
-        mov     CPUINFO_current_vcpu(%rsp), %rbx
+        FROM_GUEST
         sti
-        mov     %rbx, %rdi
-        mov     %rsp, %rsi
-        call    pv_iret_failed
-        jmp     ret_to_guest
+        HANDLER pv_iret_failed
 
 /* void reset_stack_to_guest(struct vcpu *v): a context switch ends here. */
 SYM_CODE(reset_stack_to_guest)
@@ -301,8 +294,7 @@ SYM_CODE(handle_exception)
         cld
         testb   $3, UREGS_cs(%rsp)
         jz      exception_in_hypervisor
-        SPEC_ENTRY
-        mov     CPUINFO_current_vcpu(%rsp), %rbx
+        FROM_GUEST
         sti
         mov     UREGS_entry_vector(%rsp), %eax
         lea     guest_exception_table(%rip), %rcx
@@ -350,14 +342,10 @@ SYM_CODE(entry_pf)
         cld
         testb   $3, UREGS_cs(%rsp)
         jz      pf_in_hypervisor
-        SPEC_ENTRY
-        mov     CPUINFO_current_vcpu(%rsp), %rbx
+        FROM_GUEST
         mov     %cr2, %rdx
         sti
-        mov     %rbx, %rdi
-        mov     %rsp, %rsi
-        call    guest_page_fault
-        jmp     ret_to_guest
+        HANDLER guest_page_fault
 
 pf_in_hypervisor:
         call    whole_tables
@@ -372,13 +360,9 @@ SYM_CODE(entry_int80)
         movl    $0x80, 4(%rsp)
         SAVE_REGS
         cld
-        SPEC_ENTRY
-        mov     CPUINFO_current_vcpu(%rsp), %rbx
+        FROM_GUEST
         sti
-        mov     %rbx, %rdi
-        mov     %rsp, %rsi
-        call    pv_int80
-        jmp     ret_to_guest
+        HANDLER pv_int80
 
 /*
  * NMI, #DB, #DF, #MC have stacks of their own: they may come when %rsp is still the guest's. Coming from a guest, the
@@ -401,12 +385,8 @@ SYM_CODE(entry_\name)
         mov     %rdi, %rsp
         mov     $(UREGS_es / 8), %ecx
         rep     movsq
-        SPEC_ENTRY
-        mov     CPUINFO_current_vcpu(%rsp), %rbx
-        mov     %rbx, %rdi
-        mov     %rsp, %rsi
-        call    \guest_handler
-        jmp     ret_to_guest
+        FROM_GUEST
+        HANDLER \guest_handler
 .endm
 
         IST_ENTRY nmi, 2, 0, guest_nmi
@@ -442,8 +422,7 @@ SYM_CODE(handle_irq)
         cld
         testb   $3, UREGS_cs(%rsp)
         jz      irq_in_hypervisor
-        SPEC_ENTRY
-        mov     CPUINFO_current_vcpu(%rsp), %rbx
+        FROM_GUEST
         mov     %rsp, %rdi
         call    do_irq
         jmp     ret_to_guest

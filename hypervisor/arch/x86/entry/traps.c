@@ -29,23 +29,8 @@ static void forward(struct vcpu *v, struct cpu_user_regs *regs)
 /* Indexed by vector; #PF, #DB, NMI, #DF and #MC have entries of their own in entry.S. */
 extern const guest_handler guest_exception_table[32];
 const guest_handler guest_exception_table[32] = {
-    [TRAP_DE] = forward,
-    [TRAP_BP] = forward,
-    [TRAP_OF] = forward,
-    [TRAP_BR] = forward,
-    [TRAP_UD] = pv_invalid_op,
-    [TRAP_NM] = pv_device_not_available,
-    [9] = forward,
-    [TRAP_TS] = forward,
-    [TRAP_NP] = forward,
-    [TRAP_SS] = forward,
-    [TRAP_GP] = pv_general_protection,
-    [15] = forward,
-    [TRAP_MF] = forward,
-    [TRAP_AC] = forward,
-    [TRAP_XM] = forward,
-    [20] = forward,
-    [21] = forward,
+    [TRAP_DE... TRAP_BR] = forward, [TRAP_UD] = pv_invalid_op,         [TRAP_NM] = pv_device_not_available,
+    [9 ... TRAP_SS] = forward,      [TRAP_GP] = pv_general_protection, [15 ... 21] = forward,
 };
 
 /* Intel SDM vol. 3, 17.3.1: DR6 is sticky, the guest's view gets the new bits. */

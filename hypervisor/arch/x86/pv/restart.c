@@ -12,25 +12,15 @@
 long arch_hypercall_restart(unsigned int n, const unsigned long *args)
 {
     struct cpu_user_regs *r = guest_regs();
+    u64 *reg[] = {&r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9};
+    u64 *compat_reg[] = {&r->rbx, &r->rcx, &r->rdx, &r->rsi, &r->rdi, &r->rbp};
+    bool compat = current->is_hvm && current->arch.hvm.compat;
 
     if (current->is_hvm)
         current->arch.hvm.restarted = true;
     else
         r->rip -= SYSCALL_LENGTH;
-    if (current->is_hvm && current->arch.hvm.compat) {
-        u64 *reg[] = {&r->rbx, &r->rcx, &r->rdx, &r->rsi, &r->rdi, &r->rbp};
-
-        while (n--)
-            *reg[n] = hvm_compat_narrow(args[n]);
-        return r->rax;
-    }
-    switch (n) {
-    case 6: r->r9 = args[5]; fallthrough;
-    case 5: r->r8 = args[4]; fallthrough;
-    case 4: r->r10 = args[3]; fallthrough;
-    case 3: r->rdx = args[2]; fallthrough;
-    case 2: r->rsi = args[1]; fallthrough;
-    case 1: r->rdi = args[0]; fallthrough;
-    default: return r->rax;
-    }
+    while (n--)
+        *(compat ? compat_reg[n] : reg[n]) = compat ? hvm_compat_narrow(args[n]) : args[n];
+    return r->rax;
 }
