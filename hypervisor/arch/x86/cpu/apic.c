@@ -12,15 +12,14 @@
 #include <asm/paging.h>
 #include <asm/phases.h>
 #include <asm/system.h>
+#include <asm/trapnr.h>
 #include <boot/param.h>
 #include <lib/lib.h>
 
-#define MSR_APIC_BASE     0x1b
 #define APIC_BASE_ENABLE  (1UL << 11)
 #define APIC_BASE_X2APIC  (1UL << 10)
 #define APIC_BASE_ADDRESS 0x000ffffffffff000UL
 
-#define MSR_X2APIC     0x800
 #define MSR_X2APIC_ICR 0x830
 
 #define ICR_BUSY (1U << 12)

@@ -12,26 +12,14 @@
 #include <arch/x86/hvm/platform/platform.h>
 #include <lib/lib.h>
 
-#define MSR_TSC            0x10
-#define MSR_PLATFORM_ID    0x17
-#define MSR_APIC_BASE      0x1b
 #define MSR_TSC_ADJUST     0x3b
-#define MSR_UCODE_REV      0x8b
 #define MSR_MTRR_CAP       0xfe
-#define MSR_MCG_CAP        0x179
-#define MSR_MCG_STATUS     0x17a
-#define MSR_MISC_ENABLE    0x1a0
 #define MSR_DEBUGCTL       0x1d9
 #define MSR_MTRR_VAR       0x200
 #define MSR_MTRR_FIX64K    0x250
 #define MSR_MTRR_FIX16K    0x258
 #define MSR_MTRR_FIX4K     0x268
 #define MSR_MTRR_DEF       0x2ff
-#define MSR_TSC_DEADLINE   0x6e0
-#define MSR_X2APIC         0x800
-#define MSR_HYPERCALL_PAGE 0x40000000
-#define MSR_K8_SYSCFG      0xc0010010
-#define MSR_K8_HWCR        0xc0010015
 #define MSR_NB_CFG         0xc001001f
 #define MSR_K8_INT_PENDING 0xc0010055
 #define MSR_DE_CFG         0xc0011029

@@ -8,10 +8,9 @@
 #include <arch/x86/platform/clock.h>
 #include <asm/irq.h>
 #include <asm/system.h>
+#include <asm/trapnr.h>
 #include <sched/softirq.h>
 #include <time/timer.h>
-
-#define MSR_TSC_DEADLINE 0x6e0
 
 /* Longer waits come back early and are asked for again: keeps the arithmetic in 64 bits. */
 #define LONGEST SECONDS(2)

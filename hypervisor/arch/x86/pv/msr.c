@@ -12,17 +12,6 @@
 #include <core/domain.h>
 #include <lib/lib.h>
 
-#define MSR_TSC            0x10
-#define MSR_HYPERCALL_PAGE 0x40000000 /* named by CPUID 0x40000002 */
-#define MSR_PLATFORM_ID    0x17
-#define MSR_APIC_BASE      0x1b
-#define MSR_UCODE_REV      0x8b
-#define MSR_MISC_ENABLE    0x1a0
-#define MSR_MCG_CAP        0x179
-#define MSR_MCG_STATUS     0x17a
-#define MSR_K8_HWCR        0xc0010015
-#define MSR_K8_SYSCFG      0xc0010010
-
 /* The type of each page attribute that a PV guest's PTE bits select: fixed (ABI: XENFEAT, as Linux
  * expects it of Xen). */
 #define PV_PAT 0x050100070406UL

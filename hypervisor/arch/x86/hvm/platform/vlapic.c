@@ -12,10 +12,6 @@
 #define ESR_RECEIVE_VECTOR 0x40
 #define ESR_REGISTER       0x80
 
-#define MSR_APIC_BASE    0x1b
-#define MSR_TSC_DEADLINE 0x6e0
-#define MSR_X2APIC       0x800
-
 /* Registers by number: offset / 16, or x2APIC MSR - 0x800. */
 #define REG(offset)  ((offset) / 16)
 #define BIT(offset)  (1UL << REG(offset))

@@ -79,18 +79,28 @@
 #define X86_CR4_SMEP       0x00100000
 #define X86_CR4_SMAP       0x00200000
 
+#define MSR_TSC            0x10
+#define MSR_PLATFORM_ID    0x17
+#define MSR_APIC_BASE      0x1b
 #define MSR_SPEC_CTRL      0x48
 #define MSR_PRED_CMD       0x49
 #define SPEC_CTRL_IBRS     1
 #define SPEC_CTRL_STIBP    2
 #define SPEC_CTRL_SSBD     4
+#define MSR_UCODE_REV      0x8b
 #define MSR_PLATFORM_INFO  0xce
 #define MSR_FLUSH_CMD      0x10b
 #define MSR_MISC_FEATURES  0x140
 #define MSR_SYSENTER_CS    0x174
 #define MSR_SYSENTER_ESP   0x175
 #define MSR_SYSENTER_EIP   0x176
+#define MSR_MCG_CAP        0x179
+#define MSR_MCG_STATUS     0x17a
+#define MSR_MISC_ENABLE    0x1a0
 #define MSR_PAT            0x277
+#define MSR_TSC_DEADLINE   0x6e0
+#define MSR_X2APIC         0x800      /* to 0x8ff */
+#define MSR_HYPERCALL_PAGE 0x40000000 /* Xen's own: CPUID 0x40000002 */
 #define MSR_EFER           0xc0000080
 #define MSR_STAR           0xc0000081
 #define MSR_LSTAR          0xc0000082
@@ -100,6 +110,8 @@
 #define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 #define MSR_TSC_AUX        0xc0000103
+#define MSR_K8_SYSCFG      0xc0010010
+#define MSR_K8_HWCR        0xc0010015
 
 /* CPUID of ring 3 can be (MSR_PLATFORM_INFO), is (MSR_MISC_FEATURES) answered by #GP. */
 #define PLATFORM_CPUID_FAULTING (1UL << 31)
