@@ -125,7 +125,8 @@ bool hvm_step_over(struct vcpu *v, struct cpu_user_regs *regs)
 
 /* ---- delivery ---- */
 
-/* Takes what comes first of all that can be delivered now: true if it was the upcall. */
+/* Takes what comes first of all that can be delivered now, a delivery that was cut short before all: true if it was the
+ * upcall. */
 static bool deliver_one(struct vcpu *v)
 {
     struct hvm_vcpu *h = &v->arch.hvm;
@@ -136,7 +137,7 @@ static bool deliver_one(struct vcpu *v)
     if (h->event.valid) {
         h->event.valid = false;
         hvm->inject(v, &h->event);
-        return false;
+        return h->event.type == HVM_EVENT_INTERRUPT && h->event.vector == v->domain->arch.hvm->callback_vector;
     }
     shadow = hvm->get_shadow(v);
     if (v->nmi_pending && !shadow) {

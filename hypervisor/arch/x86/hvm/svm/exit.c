@@ -341,7 +341,7 @@ static __always_inline void dispatch(struct vcpu *v, struct cpu_user_regs *regs,
 
 static __noinline void exit_interrupted(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
 {
-    svm_take_back_interrupt(v);
+    svm_take_back(v);
     hvm_event_interrupted(v, b->exit_int_info, b->exit_int_info >> 32);
     dispatch(v, regs, b);
 }

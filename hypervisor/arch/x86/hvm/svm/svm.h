@@ -49,8 +49,8 @@ void svm_vmsave(paddr_t vmcb);
 void svm_intercept(struct svm_vmcb *b, unsigned int exit, bool on);
 /* DR0..DR3 are the guest's own from here on, until it leaves the CPU. */
 void svm_debug_load(struct vcpu *v);
-/* The interrupt that was given to the CPU and not delivered, if any, is the neutral part's again. */
-void svm_take_back_interrupt(struct vcpu *v);
+/* What was given to the CPU and not delivered, if anything, is the neutral part's again. */
+void svm_take_back(struct vcpu *v);
 
 /* exit.c: the guest exits for what there is a handler for. */
 void svm_intercept_all(struct svm_vmcb *b);

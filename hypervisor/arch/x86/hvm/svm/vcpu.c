@@ -94,7 +94,7 @@ static void debug_save(struct vcpu *v)
 
 static void save(struct vcpu *v)
 {
-    svm_take_back_interrupt(v);
+    svm_take_back(v);
     svm_vmsave(v->arch.hvm.svm.vmcb_pa);
     svm_host_load();
     svm_asid_save(v);
@@ -252,23 +252,21 @@ static bool interrupt_waits(const struct svm_vmcb *b)
     return b->vintr & VINTR_IRQ && !(b->intercept[EXIT_VINTR / 32] >> EXIT_VINTR % 32 & 1);
 }
 
-void svm_take_back_interrupt(struct vcpu *v)
+/* One at most is there: nothing is injected before this was called. */
+void svm_take_back(struct vcpu *v)
 {
     struct svm_vmcb *b = vmcb_of(v);
 
-    if (likely(!interrupt_waits(b)))
-        return;
-    v->arch.hvm.event = (struct hvm_event){.valid = true, .vector = b->vintr >> VINTR_VECTOR_SHIFT};
-    b->vintr &= ~(VINTR_WINDOW | VINTR_VECTOR);
-    b->clean &= ~CLEAN_VINTR;
-    hvm_set_work(v, HVM_WORK_EVENT);
-}
-
-/* The one that waits goes first, so that V_IRQ is free for another or for a window. */
-static void deliver_waiting(struct svm_vmcb *b)
-{
-    if (interrupt_waits(b) && !(b->event & HVM_EVENT_INFO_VALID))
+    if (interrupt_waits(b)) {
         b->event = (u8)(b->vintr >> VINTR_VECTOR_SHIFT) | HVM_EVENT_INFO_VALID;
+        b->vintr &= ~(VINTR_WINDOW | VINTR_VECTOR);
+        b->clean &= ~CLEAN_VINTR;
+    }
+    if (likely(!(b->event & HVM_EVENT_INFO_VALID)))
+        return;
+    v->arch.hvm.event = hvm_event_unpack(b->event, b->event >> 32);
+    b->event = 0;
+    hvm_set_work(v, HVM_WORK_EVENT);
 }
 
 /*
@@ -282,7 +280,6 @@ static void inject(struct vcpu *v, const struct hvm_event *e)
     struct svm_vmcb *b = vmcb_of(v);
 
     if (e->type == HVM_EVENT_INTERRUPT && guest_regs()->rflags & X86_EFLAGS_IF && !(b->shadow & SHADOW_ACTIVE)) {
-        deliver_waiting(b);
         b->vintr = (b->vintr & ~VINTR_VECTOR) | VINTR_WINDOW | (u64)e->vector << VINTR_VECTOR_SHIFT;
         b->clean &= ~CLEAN_VINTR;
         svm_intercept(b, EXIT_VINTR, false);
@@ -320,7 +317,8 @@ static void request_window(struct vcpu *v, enum hvm_window w)
             hvm_step(v);
         return;
     }
-    deliver_waiting(b);
+    if (interrupt_waits(b)) /* V_IRQ is for the window now: what it was to deliver goes the other way */
+        b->event = (u8)(b->vintr >> VINTR_VECTOR_SHIFT) | HVM_EVENT_INFO_VALID;
     b->vintr |= VINTR_WINDOW;
     b->clean &= ~CLEAN_VINTR;
     svm_intercept(b, EXIT_VINTR, true);
@@ -328,10 +326,18 @@ static void request_window(struct vcpu *v, enum hvm_window w)
 
 static void flush_tlb(struct vcpu *v) { hvm_set_work(v, HVM_WORK_TLB); }
 
+/*
+ * What was injected and not delivered, because an interrupt of the machine or more work came first, is injected again.
+ * In V_IRQ behind another event it would wait for that one's handler, and taken back there, by a context switch, it
+ * would interrupt code that has interrupts off.
+ */
 void svm_entry_work(struct vcpu *v)
 {
-    u8 work = __atomic_exchange_n(&v->arch.hvm.work, 0, __ATOMIC_SEQ_CST);
+    u8 work;
 
+    if (!v->arch.hvm.event.valid)
+        svm_take_back(v);
+    work = __atomic_exchange_n(&v->arch.hvm.work, 0, __ATOMIC_SEQ_CST);
     if (work & HVM_WORK_TLB) {
         svm_code_forget(v);
         svm_asid_flush(v);
