@@ -90,15 +90,26 @@ def disc(context, name, kernel, initrd=None, arguments=""):
     return out
 
 
+# What a VGA makes of the text modes' colours; how exactly it turns 6 bits into 8 is its own affair.
+BLUE, GREY, NEAR = 0x0000aa, 0xaaaaaa, 8
+
+
+def share(display, wanted):
+    """The part of the picture that has the colour."""
+    def near(colour):
+        return all(abs((colour >> shift & 0xff) - (wanted >> shift & 0xff)) < NEAR for shift in (0, 8, 16))
+
+    return sum(count for colour, count in display.colours() if near(colour)) / (display.width * display.height)
+
+
 def blue(display):
-    """More than a third of the picture is the blue of text screens."""
-    return dict(display.colours()).get(0x0000aa, 0) * 3 > display.width * display.height
+    """More than a third of the picture is the blue of text screens: memtest86+."""
+    return share(display, BLUE) > 1 / 3
 
 
 def dialog(display):
     """A grey dialog on a blue ground: newt, as the installer uses it."""
-    colours = dict(display.colours())
-    return all(colours.get(colour, 0) * 8 > display.width * display.height for colour in (0x0000aa, 0xaaaaaa))
+    return min(share(display, BLUE), share(display, GREY)) > 1 / 8
 
 
 INSTALLER = "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/"
