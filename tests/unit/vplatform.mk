@@ -13,3 +13,9 @@ vlapic_KIND := hvm
 UNITS += vplatform
 vplatform_SRCS := tests/unit/test_vplatform.c $(PLATFORM) $(SCHED_BASE)
 vplatform_KIND := hvm
+
+# An access of an HVM guest, to a device model and back.
+UNITS += ioreq
+ioreq_SRCS := tests/unit/test_ioreq.c $(addprefix hypervisor/arch/x86/hvm/,io.c ioreq.c) hypervisor/core/rangeset.c \
+              $(SCHED_BASE)
+ioreq_KIND := hvm

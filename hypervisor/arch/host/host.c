@@ -122,7 +122,8 @@ bool arch_event_pending(struct vcpu *v) { return v->info->evtchn_upcall_pending;
 
 void arch_vcpu_nmi(struct vcpu *v) { v->arch.nmis++; }
 
-void arch_internal_event(struct vcpu *v) { v->arch.internal_events++; }
+/* x86: hvm/ioreq.c, which tests may link. */
+__attribute__((weak)) void arch_internal_event(struct vcpu *v) { v->arch.internal_events++; }
 
 unsigned long arch_get_m2p(mfn_t mfn) { return mfn_x(mfn); }
 

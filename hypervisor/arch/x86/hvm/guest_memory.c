@@ -208,28 +208,16 @@ int hvm_translate(struct vcpu *v, u64 va, unsigned int access, paddr_t *gpa, u32
 
 /* ---- copies ---- */
 
-enum copy_kind { COPY_IN, COPY_OUT, COPY_ZERO };
-
-static inline void copy_bytes(enum copy_kind kind, void *guest, void *ours, size_t n)
-{
-    if (kind == COPY_IN)
-        memcpy(ours, guest, n);
-    else if (kind == COPY_OUT)
-        memcpy(guest, ours, n);
-    else
-        memset(guest, 0, n);
-}
-
 /* Within a page of the current domain. 0 or -EFAULT. */
-static int copy_own(struct domain *d, enum copy_kind kind, paddr_t gpa, void *ours, size_t n)
+static int copy_own(struct domain *d, bool write, paddr_t gpa, void *ours, size_t n)
 {
     for (;;) {
         unsigned long flags = irq_save();
         enum p2m_type type;
-        void *p = p2m_pointer(d, gpa, kind == COPY_IN ? P2M_READ_TYPES : P2M_WRITE_TYPES, &type);
+        void *p = p2m_pointer(d, gpa, write ? P2M_WRITE_TYPES : P2M_READ_TYPES, &type);
 
         if (likely(p))
-            copy_bytes(kind, p, ours, n);
+            memcpy(write ? p : ours, write ? ours : p, n);
         irq_restore(flags);
         if (likely(p) || type != P2M_LOGDIRTY)
             return p ? 0 : -EFAULT;
@@ -237,37 +225,17 @@ static int copy_own(struct domain *d, enum copy_kind kind, paddr_t gpa, void *ou
     }
 }
 
-static int copy_foreign(struct domain *d, enum copy_kind kind, paddr_t gpa, void *ours, size_t n)
+static int copy_foreign(struct domain *d, bool write, paddr_t gpa, void *ours, size_t n)
 {
-    struct frame *f = p2m_get_frame(d, _gfn(gpa >> PAGE_SHIFT), kind != COPY_IN);
+    struct frame *f = p2m_get_frame(d, _gfn(gpa >> PAGE_SHIFT), write);
+    char *p;
 
     if (!f)
         return -EFAULT;
-    copy_bytes(kind, (char *)mfn_to_virt(frame_mfn(f)) + (gpa & ~PAGE_MASK), ours, n);
+    p = (char *)mfn_to_virt(frame_mfn(f)) + (gpa & ~PAGE_MASK);
+    memcpy(write ? p : ours, write ? ours : p, n);
     frame_put(f);
     return 0;
-}
-
-static int copy_phys(struct domain *d, enum copy_kind kind, paddr_t gpa, void *ours, size_t n)
-{
-    while (n) {
-        size_t part = min(n, PAGE_SIZE - (gpa & ~PAGE_MASK));
-        int rc = d == current->domain ? copy_own(d, kind, gpa, ours, part) : copy_foreign(d, kind, gpa, ours, part);
-
-        if (rc)
-            return rc;
-        gpa += part;
-        ours = (char *)ours + part;
-        n -= part;
-    }
-    return 0;
-}
-
-int hvm_copy_from_phys(struct domain *d, void *to, paddr_t gpa, size_t n) { return copy_phys(d, COPY_IN, gpa, to, n); }
-
-int hvm_copy_to_phys(struct domain *d, paddr_t gpa, const void *from, size_t n)
-{
-    return copy_phys(d, from ? COPY_OUT : COPY_ZERO, gpa, (void *)from, n);
 }
 
 /*
@@ -292,34 +260,47 @@ static int translate_kept(struct vcpu *v, u64 va, bool write, paddr_t *gpa)
     return rc;
 }
 
-/* By linear addresses of the current vCPU's kernel: how many bytes were not copied. */
-static size_t copy_linear(enum copy_kind kind, u64 va, void *ours, size_t n)
+/* At linear addresses of the current vCPU's kernel, or physical ones of d: how many bytes were not copied. */
+static __always_inline size_t copy(struct domain *d, bool linear, bool write, u64 address, void *ours, size_t n)
 {
     struct vcpu *v = current;
 
-    if (unlikely(v->arch.hvm.compat) && va >= COMPAT_VIEWS && va < 4 * COMPAT_VIEWS)
-        return kind == COPY_ZERO ? n : hvm_compat_copy(va, ours, n, kind == COPY_OUT);
-    while (n) {
-        size_t part = min(n, PAGE_SIZE - (va & ~PAGE_MASK));
-        paddr_t gpa;
+    for (size_t part; n; address += part, ours = (char *)ours + part, n -= part) {
+        paddr_t gpa = address;
 
-        if (translate_kept(v, va, kind != COPY_IN, &gpa) || copy_own(v->domain, kind, gpa, ours, part))
+        part = min(n, PAGE_SIZE - (address & ~PAGE_MASK));
+        if (linear && translate_kept(v, address, write, &gpa))
             return n;
-        va += part;
-        ours = (char *)ours + part;
-        n -= part;
+        if (d == v->domain ? copy_own(d, write, gpa, ours, part) : copy_foreign(d, write, gpa, ours, part))
+            return n;
     }
     return 0;
 }
 
+int hvm_copy_from_phys(struct domain *d, void *to, paddr_t gpa, size_t n)
+{
+    return copy(d, false, false, gpa, to, n) ? -EFAULT : 0;
+}
+
+int hvm_copy_to_phys(struct domain *d, paddr_t gpa, const void *from, size_t n)
+{
+    return copy(d, false, true, gpa, (void *)from, n) ? -EFAULT : 0;
+}
+
+/* Is it one of the addresses that handlers know a 32-bit caller's structures by? */
+static bool is_view(u64 va)
+{
+    return unlikely(current->arch.hvm.compat) && va >= COMPAT_VIEWS && va < 4 * COMPAT_VIEWS;
+}
+
 size_t hvm_copy_from_guest(void *to, const void __guest *from, size_t n)
 {
-    return copy_linear(COPY_IN, (u64)from, to, n);
+    return is_view((u64)from) ? hvm_compat_copy((u64)from, to, n, false)
+                              : copy(current->domain, true, false, (u64)from, to, n);
 }
 
 size_t hvm_copy_to_guest(void __guest *to, const void *from, size_t n)
 {
-    return copy_linear(COPY_OUT, (u64)to, (void *)from, n);
+    return is_view((u64)to) ? hvm_compat_copy((u64)to, (void *)from, n, true)
+                            : copy(current->domain, true, true, (u64)to, (void *)from, n);
 }
-
-size_t hvm_clear_guest(void __guest *to, size_t n) { return copy_linear(COPY_ZERO, (u64)to, NULL, n); }

@@ -25,7 +25,7 @@ struct vcpu;
 int hvm_translate(struct vcpu *v, u64 va, unsigned int access, paddr_t *gpa, u32 *error);
 
 /*
- * n bytes from or to d's physical memory at gpa, anywhere in it; from: NULL writes zeros. d: the current domain, or one
+ * n bytes from or to d's physical memory at gpa, anywhere in it. d: the current domain, or one
  * that the caller holds a reference to. Interrupts on. 0; -EFAULT: not (all of it) memory that may be accessed so; what
  * came before is done.
  */
@@ -35,6 +35,5 @@ int hvm_copy_to_phys(struct domain *d, paddr_t gpa, const void *from, size_t n);
 /* mm/guest_access.h for the current vCPU of such a domain, at its kernel's linear addresses: bytes NOT copied. */
 size_t hvm_copy_from_guest(void *to, const void __guest *from, size_t n);
 size_t hvm_copy_to_guest(void __guest *to, const void *from, size_t n);
-size_t hvm_clear_guest(void __guest *to, size_t n);
 
 #endif

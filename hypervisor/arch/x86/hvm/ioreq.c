@@ -359,6 +359,19 @@ static bool may_be_buffered(const struct ioreq_server *srv, const struct ioreq *
     return r->type == IOREQ_TYPE_TIMEOFFSET || (r->type == IOREQ_TYPE_COPY && r->addr >> 17 == 0xa0000 >> 17);
 }
 
+/* By the ring where that is possible; else v has to wait. Servers locked. */
+static enum hvm_io_result give(struct vcpu *v, struct ioreq_servers *s, unsigned int id, const struct ioreq *r)
+{
+    struct ioreq_server *srv = s->server[id];
+
+    if (!may_be_buffered(srv, r) || !ring_put(srv, r)) {
+        post(v, s, id, r);
+        return HVM_IO_RETRY;
+    }
+    evtchn_send_internal(v->domain, srv->buf_port);
+    return HVM_IO_DONE;
+}
+
 enum hvm_io_result ioreq_send(struct vcpu *v, const struct ioreq *r)
 {
     struct ioreq_servers *s = servers_of(v->domain);
@@ -366,14 +379,7 @@ enum hvm_io_result ioreq_send(struct vcpu *v, const struct ioreq *r)
 
     spin_guard(&s->lock);
     id = server_select(s, r);
-    if (id < 0 || !server_ready(s->server[id], v))
-        return HVM_IO_NOBODY;
-    if (may_be_buffered(s->server[id], r) && ring_put(s->server[id], r)) {
-        evtchn_send_internal(v->domain, s->server[id]->buf_port);
-        return HVM_IO_DONE;
-    }
-    post(v, s, id, r);
-    return HVM_IO_RETRY;
+    return id < 0 || !server_ready(s->server[id], v) ? HVM_IO_NOBODY : give(v, s, id, r);
 }
 
 void ioreq_broadcast(struct vcpu *v, const struct ioreq *r)
@@ -381,14 +387,9 @@ void ioreq_broadcast(struct vcpu *v, const struct ioreq *r)
     struct ioreq_servers *s = servers_of(v->domain);
 
     spin_guard(&s->lock);
-    for (unsigned int i = 0; i < SERVERS_MAX; i++) {
-        if (!server_ready(s->server[i], v))
-            continue;
-        if (!may_be_buffered(s->server[i], r))
-            post(v, s, i, r);
-        else if (ring_put(s->server[i], r))
-            evtchn_send_internal(v->domain, s->server[i]->buf_port);
-    }
+    for (unsigned int i = 0; i < SERVERS_MAX; i++)
+        if (server_ready(s->server[i], v))
+            give(v, s, i, r);
 }
 
 bool ioreq_answered(struct vcpu *v)

@@ -24,30 +24,26 @@
 /* Answers are in r->data. */
 static int device_access(struct ioreq *r)
 {
-    switch (hvm_insn_access(current, r)) {
-    case HVM_IO_DONE: return EMU_DONE;
-    case HVM_IO_RETRY: return EMU_RETRY;
-    default: return EMU_UNHANDLEABLE;
-    }
-}
+    static const u8 results[] = {
+        [HVM_IO_DONE] = EMU_DONE, [HVM_IO_RETRY] = EMU_RETRY, [HVM_IO_NOBODY] = EMU_UNHANDLEABLE};
 
-static int port_access(u16 port, unsigned int bytes, bool write, u32 *value)
-{
-    struct ioreq r = hvm_io_request(IOREQ_TYPE_PIO, port, bytes, write, *value);
-    int rc = device_access(&r);
-
-    *value = r.data;
-    return rc;
+    return results[hvm_insn_access(current, r)];
 }
 
 static int op_in(struct emulation *e __unused, u16 port, unsigned int bytes, u32 *val)
 {
-    return port_access(port, bytes, false, val);
+    struct ioreq r = hvm_io_request(IOREQ_TYPE_PIO, port, bytes, false, 0);
+    int rc = device_access(&r);
+
+    *val = r.data;
+    return rc;
 }
 
 static int op_out(struct emulation *e __unused, u16 port, unsigned int bytes, u32 val)
 {
-    return port_access(port, bytes, true, &val);
+    struct ioreq r = hvm_io_request(IOREQ_TYPE_PIO, port, bytes, true, val);
+
+    return device_access(&r);
 }
 
 /* ---- memory ---- */
@@ -334,9 +330,7 @@ static u8 code_bytes(struct vcpu *v)
     struct hvm_segment cs;
 
     hvm->get_segment(v, HVM_CS, &cs);
-    if (hvm_long_mode(v) && cs.attr & HVM_ATTR_L)
-        return 8;
-    return cs.attr & HVM_ATTR_DB ? 4 : 2;
+    return hvm_long_mode(v) && cs.attr & HVM_ATTR_L ? 8 : cs.attr & HVM_ATTR_DB ? 4 : 2;
 }
 
 static void unhandleable(struct vcpu *v, const struct emulation *e)

@@ -42,7 +42,7 @@ size_t raw_copy_to_guest(void __guest *dst, const void *src, size_t n)
 size_t raw_clear_guest(void __guest *dst, size_t n)
 {
     if (unlikely(!guest_start_ok((unsigned long)dst)))
-        return current->is_hvm ? hvm_clear_guest(dst, n) : n;
+        return n; /* HVM guests have nothing to be cleared */
     __asm__ __volatile__("1: rep stosb\n"
                          "2:\n\t" EXTABLE(1b, 2b)
                          : "+c"(n), "+D"(dst)

@@ -20,7 +20,7 @@ struct arch_vcpu {
 
 struct arch_domain {
     struct host_domain;
-    u32 tsc_khz;
+    u32 tsc_khz, pci_cf8;
     struct hvm_domain *hvm;
 };
 
