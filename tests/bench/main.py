@@ -10,11 +10,12 @@ import time
 
 from lab import paths
 
-from . import catalogue, report, runs
+from . import catalogue, page, report, runs, wall
 
 FOLDER = os.path.join(paths.BUILD, "bench")
 LATEST = os.path.join(FOLDER, "latest.json")
 SELECTED = os.path.join(FOLDER, "selected.json")
+WALL = os.path.join(FOLDER, "wall.json")
 DEPENDENCIES = ("build", "emulator", "xen-oracle")
 
 
@@ -23,17 +24,21 @@ def main():
     options = _options()
     try:
         chosen = catalogue.select(catalogue.operations(), options.names)
-        old = _read(options.compare) if options.compare else None
+        old = _read(options.show or options.compare) if options.show or options.compare else None
     except (catalogue.UnknownName, ValueError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    if options.show:
+        print(report.table(old))
+        _write_page(old, options.show)
+        return 0
     if options.list:
         for operation in chosen:
             print(f"{operation.name:36} {operation.mode:10} {operation.what}")
         return 0
     if not options.no_build and not _build():
         return 1
-    return _measure(chosen, old, options)
+    return _measure_wall(chosen, options) if options.wall else _measure(chosen, old, options)
 
 
 def _options():
@@ -42,11 +47,18 @@ def _options():
     parser.add_argument("names", nargs="*", metavar="NAME", help="operations, modes, or NAME/MODE; all if none")
     parser.add_argument("--list", action="store_true", help="name the operations, their modes, and what each one does")
     parser.add_argument("--compare", metavar="OLD.json", help="tell what changed since; status 1 if a figure of Orlop's grew")
+    parser.add_argument("--show", metavar="FILE.json", help="print the table of a report and write its page again; measure nothing")
     parser.add_argument("--json", metavar="FILE", help="where the report goes (default build/bench/latest.json, or selected.json "
                         "beside it if names were given)")
+    parser.add_argument("--wall", nargs="?", type=int, const=3, metavar="RUNS", help="wall-clock times instead, medians of so many "
+                        "runs (3) on each side, in turn; the report goes to build/bench/wall.json")
+    parser.add_argument("--no-counts", action="store_true", help="without the emulator's plugin: no expensive instructions, no "
+                        "functions, and decoding stays in the figures of PVH guests")
     parser.add_argument("--no-build", action="store_true", help="take build/ as it is")
     options = parser.parse_args()
-    options.json = options.json or (SELECTED if options.names else LATEST)
+    if options.wall is not None and (options.wall < 1 or options.compare):
+        parser.error("--wall takes a number of runs, and nothing to compare with")
+    options.json = options.json or (WALL if options.wall else SELECTED if options.names else LATEST)
     return options
 
 
@@ -71,39 +83,73 @@ def _build():
     return True
 
 
+def _modes(chosen):
+    return [mode for mode in catalogue.MODES if any(operation.mode == mode for operation in chosen)]
+
+
+def _say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
 def _measure(chosen, old, options):
     started = time.monotonic()
-    modes = [mode for mode in catalogue.MODES if any(operation.mode == mode for operation in chosen)]
-    figures, failures = _figures(modes)
+    figures, spent, failures = _figures(_modes(chosen), not options.no_counts)
     wanted = {(operation.name, operation.mode) for operation in chosen}
-    made = [row for row in report.rows(chosen, figures) if not options.names or (row["name"], row["mode"]) in wanted]
+    made = [row for row in report.rows(chosen, figures, spent) if not options.names or (row["name"], row["mode"]) in wanted]
     document = report.result(made)
-    document["failures"] = failures
-    document["measured"] = {"date": time.strftime("%Y-%m-%d %H:%M"), "seconds": round(time.monotonic() - started), **runs.versions()}
-    os.makedirs(os.path.dirname(os.path.abspath(options.json)), exist_ok=True)
-    with open(options.json, "w", encoding="utf-8") as f:
-        json.dump(document, f, indent=1)
-        f.write("\n")
+    _write(document, failures, started, options.json)
+    _write_page(document, options.json)
     print(report.table(document))
-    print(f"took {document['measured']['seconds']} s; report in {os.path.relpath(options.json)}")
-    for failure in failures:
-        print(f"bench: {failure}", file=sys.stderr)
     worse = False
     if old:
         lines, worse = report.compare(old, document)
         print("\nsince " + options.compare + ":")
         print("\n".join(lines))
+    _tell_end(document, options.json)
     return 1 if failures or document["lacking"] or worse else 0
 
 
-def _figures(modes):
-    """{(mode, side): {name: figure}} of all runs, and what failed of them."""
-    figures, failures = {}, []
+def _measure_wall(chosen, options):
+    started = time.monotonic()
+    figures, failures = wall.measure(_modes(chosen), options.wall, FOLDER, _say)
+    names = {operation.name for operation in chosen}
+    document = wall.document(chosen, {key: {name: values for name, values in measured.items() if name in names}
+                                      for key, measured in figures.items()})
+    _write(document, failures, started, options.json)
+    print(wall.table(document))
+    _tell_end(document, options.json)
+    return 1 if failures or document["lacking"] else 0
+
+
+def _write(document, failures, started, path):
+    document["failures"] = failures
+    document["measured"] = {"date": time.strftime("%Y-%m-%d %H:%M"), "seconds": round(time.monotonic() - started), **runs.versions()}
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(document, f, indent=1)
+        f.write("\n")
+
+
+def _write_page(document, path):
+    """The HTML page, beside the JSON and by its name."""
+    with open(os.path.splitext(path)[0] + ".html", "w", encoding="utf-8") as f:
+        f.write(page.page(document))
+
+
+def _tell_end(document, path):
+    print(f"took {document['measured']['seconds']} s; report in {os.path.relpath(path)}")
+    for failure in document["failures"]:
+        _say(failure)
+
+
+def _figures(modes, counted):
+    """{(mode, side): {name: figure}} of all runs, the same of what they are spent on, and what failed."""
+    figures, spent, failures = {}, {}, []
     for mode in modes:
         for side in runs.SIDES:
-            print(f"bench: {mode} on {side}", file=sys.stderr, flush=True)
+            _say(f"{mode} on {side}")
             try:
-                figures[mode, side] = runs.run(mode, side, FOLDER)
-            except (runs.RunFailed, paths.LabError) as failure:
+                figures[mode, side], spent[mode, side] = runs.run(mode, side, FOLDER, counted)
+            except (runs.RunFailed, paths.LabError, ValueError) as failure:
                 failures.append(str(failure))
-    return figures, failures
+    return figures, spent, failures

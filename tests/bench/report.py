@@ -2,7 +2,9 @@
 """Figures of both sides to rows, rows to a table and to JSON, and two JSON files to their differences.
 
 A row is the JSON object of one operation: name, mode, what, orlop, xen, ratio. A figure that a side lacks is None, and so is then
-the ratio; such rows stay in the table and in the JSON, and are counted apart."""
+the ratio; such rows stay in the table and in the JSON, and are counted apart. Where it is known what the figures are spent on
+(counts.py), the decoding of instructions that only this emulator makes necessary is left out of orlop and xen and stands under
+"decode", and "kind" and "function" hold, for each side, the expensive instructions and the instructions by function."""
 
 import math
 
@@ -21,9 +23,9 @@ def geomean(ratios):
     return round(math.exp(sum(logs) / len(logs)), 4) if logs else None
 
 
-def rows(operations, figures):
-    """One row for each operation; figures is {(mode, side): {name: figure}}. An operation that a run printed without being
-    in the catalogue is a row, too."""
+def rows(operations, figures, spent=None):
+    """One row for each operation; figures is {(mode, side): {name: figure}}, spent the same of what they are spent on. An
+    operation that a run printed without being in the catalogue is a row, too."""
     listed = [(operation.name, operation.mode, operation.what) for operation in operations]
     known = {(name, mode) for name, mode, _ in listed}
     for (mode, _), measured in figures.items():
@@ -31,11 +33,22 @@ def rows(operations, figures):
             if (name, mode) not in known:
                 known.add((name, mode))
                 listed.append((name, mode, "not in tests/bench/operations"))
-    made = []
-    for name, mode, what in listed:
-        orlop, xen = (figures.get((mode, side), {}).get(name) for side in ("orlop", "xen"))
-        made.append({"name": name, "mode": mode, "what": what, "orlop": orlop, "xen": xen, "ratio": ratio(orlop, xen)})
-    return made
+    return [_row(name, mode, what, figures, spent or {}) for name, mode, what in listed]
+
+
+def _row(name, mode, what, figures, spent):
+    row = {"name": name, "mode": mode, "what": what}
+    details = {}
+    for side in ("orlop", "xen"):
+        row[side] = figures.get((mode, side), {}).get(name)
+        details[side] = spent.get((mode, side), {}).get(name)
+        if row[side] is not None and details[side] and details[side]["decode"]:
+            row[side] = round(row[side] - details[side]["decode"], 1)
+    row["ratio"] = ratio(row["orlop"], row["xen"])
+    for part in ("decode", "kind", "function"):
+        if any(details.values()):
+            row[part] = {side: entry[part] for side, entry in details.items() if entry}
+    return row
 
 
 def result(made):
@@ -68,12 +81,31 @@ def ahead(row):
     return f"{MORE} by {row['orlop'] - row['xen']:.10g}"
 
 
+# The expensive instructions that the table has columns for; rarer ones are in the JSON.
+COLUMNS = (("cr3", "cr3_write"), ("invlpg", "invlpg"), ("msr", "wrmsr", "rdmsr"), ("iret", "iret"), ("vmrun", "vmrun"), ("lock", "locked"))
+
+
+def expensive(row, kinds):
+    """How many of the kinds both sides execute, "ours:theirs"; empty where neither does or it is not known."""
+    told = row.get("kind")
+    if not told:
+        return ""
+    both = [sum(told.get(side, {}).get(kind, 0) for kind in kinds) for side in ("orlop", "xen")]
+    return ":".join(f"{count:.4g}" for count in both) if any(both) else ""
+
+
 def table(document, unit="instructions"):
     """The terminal's table, widest ratio last, geometric means below."""
-    lines = [f"{'operation':36} {'mode':10} {'Orlop':>9} {'Xen':>9} {'ratio':>7}  ahead ({unit})"]
+    counted = any("kind" in row for row in document["operations"])
+    columns = COLUMNS if counted else ()
+    lines = [f"{'operation':36} {'mode':10} {'Orlop':>9} {'Xen':>9} {'ratio':>7}"
+             + "".join(f"{column[0]:>8}" for column in columns) + f"  ahead ({unit})"]
     for row in document["operations"]:
         share = "-" if row["ratio"] is None else f"{row['ratio']:.3f}"
-        lines.append(f"{row['name']:36} {row['mode']:10} {_figure(row['orlop']):>9} {_figure(row['xen']):>9} {share:>7}  {ahead(row)}")
+        lines.append(f"{row['name']:36} {row['mode']:10} {_figure(row['orlop']):>9} {_figure(row['xen']):>9} {share:>7}"
+                     + "".join(f"{expensive(row, column[1:]):>8}" for column in columns) + f"  {ahead(row)}")
+    if counted:
+        lines += ["", "expensive instructions as Orlop's:Xen's; decoding of instructions that AMD-V would tell the length of is left out"]
     lines += _summary(document)
     return "\n".join(lines)
 

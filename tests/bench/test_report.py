@@ -6,7 +6,7 @@ import json
 import re
 import unittest
 
-from . import catalogue, report, runs
+from . import catalogue, counts, page, report, runs, wall
 from .catalogue import Operation
 
 LOG = """Test: cost of operations in instructions
@@ -17,6 +17,13 @@ bench plain 12
 d1| bench broken
 d1| benchmark hc_null 9
 d1| Test result: SUCCESS
+"""
+COUNTS = """operation 0 153 40
+kind sysret 1
+function (guest) 19
+function do_it 134
+operation 1 339 0
+function do_it 339
 """
 OPERATIONS = [Operation("hc_null", "pv64", "nothing"), Operation("each", "pv64", "one of many"), Operation("hc_null", "pvh64", "nothing")]
 FIGURES = {("pv64", "orlop"): {"hc_null": 150, "each": 100.5}, ("pv64", "xen"): {"hc_null": 300, "each": 402.0, "extra": 7},
@@ -34,6 +41,20 @@ class Reading(unittest.TestCase):
     def test_every_mode_is_a_test_guest(self):
         for mode in catalogue.MODES:
             self.assertTrue(runs.guest_of(mode).icount)
+
+    def test_what_figures_are_spent_on(self):
+        spent = counts.by_name({"hc_null": 150, "each": 10.5}, COUNTS, 3)
+        self.assertEqual(spent["hc_null"], {"decode": 40, "kind": {"sysret": 1}, "function": {"(guest)": 19, "do_it": 134}})
+        self.assertEqual(spent["each"]["function"], {"do_it": 10.6})
+        with self.assertRaises(ValueError):
+            counts.by_name({"hc_null": 150}, COUNTS, 3)
+
+    def test_decoding_is_left_out(self):
+        spent = {("pv64", "orlop"): counts.by_name({"hc_null": 150, "each": 100.5}, COUNTS, 3)}
+        row = report.rows(OPERATIONS, FIGURES, spent)[0]
+        self.assertEqual((row["orlop"], row["decode"]["orlop"], row["ratio"]), (110, 40, report.ratio(110, 300)))
+        self.assertEqual(report.expensive(row, ("sysret", "iret")), "1:0")
+        self.assertEqual(report.expensive(row, ("vmrun",)), "")
 
 
 class Catalogue(unittest.TestCase):
@@ -75,6 +96,29 @@ class Rows(unittest.TestCase):
         self.assertRegex(text, r"extra +pv64 +- +7 +-  not measured on Orlop\n")
         self.assertIn("2 figures, 2 at or below half of Xen's, 0 above Xen's; 2 lack a side", text)
         self.assertEqual(len(re.findall("geometric mean", text)), 2)
+
+
+class Wall(unittest.TestCase):
+    def test_medians_and_spread(self):
+        figures = {("pv64", "orlop"): {"hc_null": [150, 130, 900], "timer_virq_late": [1]}, ("pv64", "xen"): {"hc_null": [600]}}
+        made = wall.document(OPERATIONS, figures)
+        row = made["operations"][0]
+        self.assertEqual((row["orlop"], row["xen"], row["ratio"]), (150, 600, 0.25))
+        self.assertEqual(row["spread"], {"orlop": [130, 900], "xen": [600, 600]})
+        self.assertEqual(made["geomean_ratio_wall"], 0.25)
+        self.assertNotIn("timer_virq_late", wall.table(made))
+        self.assertRegex(wall.table(made), r"hc_null +pvh64 +- +- +- +- +-\n")
+
+
+class Page(unittest.TestCase):
+    def test_stands_alone_and_drops_nothing(self):
+        spent = {("pv64", "orlop"): counts.by_name({"hc_null": 150, "each": 100.5}, COUNTS, 3)}
+        document = report.result(report.rows(OPERATIONS, FIGURES, spent))
+        text = page.page({**document, "measured": {"date": "today"}})
+        self.assertEqual(text.count("<tr title="), len(document["operations"]))
+        self.assertEqual(text.count("<circle"), len(document["operations"]) - document["lacking"])
+        self.assertIn("<td>do_it<td>134", text)
+        self.assertNotRegex(text, "https?:|src=|<link|<script")
 
 
 class Comparing(unittest.TestCase):

@@ -20,6 +20,15 @@ static inline uint64_t ticks(void)
     return low | (uint64_t)high << 32;
 }
 
+/*
+ * No-ops that tell a plugin of the emulator (tests/bench/plugin/) what is going on: a sample begins with the next
+ * RDTSC, has ended with the last one, all of an operation have been taken.
+ */
+#define BENCH_MARK(n)  __asm__ volatile(".byte 0x0f, 0x1f, 0x80, " #n ", 0x6c, 0x72, 0x6f" : : : "memory")
+#define BENCH_BEGINS() BENCH_MARK(1)
+#define BENCH_ENDED()  BENCH_MARK(2)
+#define BENCH_TAKEN()  BENCH_MARK(3)
+
 /* The samples of the operation being measured; sorted and printed by bench_report(). */
 extern uint64_t bench_samples[BENCH_RUNS];
 extern uint64_t bench_overhead; /* of the measuring itself */
@@ -34,9 +43,11 @@ void bench_report(const char *name, unsigned int parts);
             uint64_t begin_, end_;                                \
                                                                   \
             prepare;                                              \
+            BENCH_BEGINS();                                       \
             begin_ = ticks();                                     \
             statement;                                            \
             end_ = ticks();                                       \
+            BENCH_ENDED();                                        \
             if (run_ >= 0)                                        \
                 bench_samples[run_] = end_ - begin_;              \
         }                                                         \

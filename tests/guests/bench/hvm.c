@@ -45,9 +45,12 @@ static inline void wrmsr_only(uint32_t msr, uint64_t value)
 #define BENCH_ENTRY(name, statement)                              \
     do {                                                          \
         for (int run_ = -BENCH_WARM; run_ < BENCH_RUNS; run_++) { \
-            uint64_t begin_ = ticks();                            \
+            uint64_t begin_;                                      \
                                                                   \
+            BENCH_BEGINS();                                       \
+            begin_ = ticks();                                     \
             statement;                                            \
+            BENCH_ENDED();                                        \
             if (run_ >= 0)                                        \
                 bench_samples[run_] = bench_entry_ticks - begin_; \
         }                                                         \

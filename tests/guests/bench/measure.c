@@ -26,7 +26,11 @@ static uint64_t median(void)
 
 void bench_report(const char *name, unsigned int parts)
 {
-    uint64_t tenths = (median() - bench_overhead) * 10 / parts;
+    uint64_t tenths, middle;
+
+    BENCH_TAKEN();
+    middle = median();
+    tenths = (middle > bench_overhead ? middle - bench_overhead : 0) * 10 / parts;
 
     if (parts == 1)
         printk("bench %s %lu\n", name, tenths / 10);
@@ -51,7 +55,7 @@ void bench_trap(unsigned int vector, void *handler, unsigned int flags)
 }
 #endif
 
-/* A loop of known length says whether the clock counts instructions. */
+/* A loop of known length says whether the clock counts instructions; with the word "wall" it need not. */
 void bench_begin(void)
 {
     uint64_t begin, end, n = 1000;
@@ -62,7 +66,7 @@ void bench_begin(void)
         __asm__ volatile("1: dec %0; jnz 1b" : "+r"(n) : : "cc");
         end = ticks();
     }
-    if (end - begin < 2000 || end - begin > 2020)
+    if ((end - begin < 2000 || end - begin > 2020) && !arg_present("wall"))
         test_skip("the clock does not count instructions; run with icount=1");
     for (unsigned int i = 0; i < BENCH_RUNS; i++) {
         begin = ticks();

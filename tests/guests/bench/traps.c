@@ -13,8 +13,10 @@
                                                                     \
             __asm__ volatile("lea 99f(%%rip), %0" : "=r"(resume_)); \
             bench_resume = resume_;                                 \
+            BENCH_BEGINS();                                         \
             begin_ = ticks();                                       \
             __asm__ volatile(__VA_ARGS__);                          \
+            BENCH_ENDED();                                          \
             if (run_ >= 0)                                          \
                 bench_samples[run_] = bench_entry_ticks - begin_;   \
         }                                                           \
@@ -50,8 +52,10 @@ static void lazy_fpu(void)
 
         hc_fpu_taskswitch(1);
         __asm__ volatile("lea 99f(%%rip), %0" : "=r"(bench_resume));
+        BENCH_BEGINS();
         begin = ticks();
         __asm__ volatile("fnop\n99:" : : : "memory");
+        BENCH_ENDED();
         if (run >= 0)
             bench_samples[run] = bench_entry_ticks - begin;
     }

@@ -9,12 +9,15 @@
 #define DATA  0x401000ul
 #define STACK 0x402000ul
 
-/* rdtsc; mov r8d, eax; TRAP; rdtsc; sub eax, r8d; mov [rdi], rax; add rdi, 8; dec ebx; jnz; ud2 */
+/* BENCH_MARK() as bytes */
+#define MARK(n) 0x0f, 0x1f, 0x80, n, 0x6c, 0x72, 0x6f
+
+/* BEGINS; rdtsc; mov r8d, eax; TRAP; rdtsc; ENDED; sub eax, r8d; mov [rdi], rax; add rdi, 8; dec ebx; jnz; ud2 */
 static unsigned int emit(uint8_t *at, const uint8_t *trap, unsigned int n)
 {
-    static const uint8_t head[] = {0x0f, 0x31, 0x41, 0x89, 0xc0};
-    static const uint8_t tail[] = {0x0f, 0x31, 0x44, 0x29, 0xc0, 0x48, 0x89, 0x07,
-                                   0x48, 0x83, 0xc7, 0x08, 0xff, 0xcb, 0x75};
+    static const uint8_t head[] = {MARK(1), 0x0f, 0x31, 0x41, 0x89, 0xc0};
+    static const uint8_t tail[] = {0x0f, 0x31, MARK(2), 0x44, 0x29, 0xc0, 0x48, 0x89,
+                                   0x07, 0x48, 0x83,    0xc7, 0x08, 0xff, 0xcb, 0x75};
     unsigned int used = sizeof(head) + n + sizeof(tail) + 1;
 
     memcpy(at, head, sizeof(head));

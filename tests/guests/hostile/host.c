@@ -155,7 +155,7 @@ static void start_peer(const struct domain_plan *like, struct built_domain *peer
     }
     if (!port)
         test_error("the peer offers nothing");
-    format(args, size, "domu peer=%u port=%s", peer->id, port + 5);
+    format(args, size, "domu peer=%u port=%s%s", peer->id, port + 5, arg_present("wall") ? " wall" : "");
 }
 
 static void run_pair(struct domain_plan *plan)
@@ -197,7 +197,7 @@ void test_main(void)
         return;
     }
     for (unsigned int i = first;; i++) {
-        format(args, sizeof(args), "domu%s", arg_present("e9") ? " e9" : "");
+        format(args, sizeof(args), "domu%s%s", arg_present("e9") ? " e9" : "", arg_present("wall") ? " wall" : "");
         if (!arg_present("once"))
             format(args + strlen(args), sizeof(args) - strlen(args), " case=%u", i);
         if (!run_domain(&plan))

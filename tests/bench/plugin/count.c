@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A plugin for the emulator: what a benchmark's samples are spent on.
+ *
+ * Counts, in each sample, instructions by function of the hypervisor, its expensive instructions by kind, and those
+ * executed below one function apart. The guest says where samples are by no-ops with a number in them
+ * (tests/guests/bench/bench.h); a sample is from the first RDTSC of the guest behind the first mark to the last one
+ * before the second, as the guest measures it. For each operation one sample is written, that with the median total.
+ *
+ * Interface: QEMU's documentation of TCG plugins, version 1; Debian ships no header. Instructions: AMD64 manual,
+ * volume 3. Arguments: out=FILE, symbols=FILE (lines of address and name, rising), apart=ADDRESS.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAMPLES      25
+#define FIRST        0xffff800000000000ull /* addresses that the ABI leaves to the hypervisor */
+#define LAST         0xffff87ffffffffffull
+#define BEHIND       0x10000 /* farther behind the last symbol no function is */
+#define GUEST        0
+#define NO_NAME      1
+#define SYMBOL_FIRST 2
+#define PUBLIC       __attribute__((visibility("default")))
+
+/* What of the emulator's interface is used. */
+typedef uint64_t plugin_id;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+enum { FLAGS_NONE = 0, INLINE_ADD = 0 };
+typedef void exec_cb(unsigned int cpu, void *data);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*cb)(plugin_id, struct qemu_plugin_tb *));
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, exec_cb *cb, int flags, void *data);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_cb *cb, int flags, void *data);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *at, uint64_t add);
+PUBLIC int qemu_plugin_version = 1;
+PUBLIC int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
+
+enum kind {
+    CR3_WRITE,
+    CR_WRITE,
+    INVLPG,
+    INVPCID,
+    WRMSR,
+    RDMSR,
+    IRET,
+    SYSRET,
+    VMRUN,
+    VMLOAD_SAVE,
+    GIF,
+    LOCKED,
+    PORT,
+    FPU_STATE,
+    CPUID,
+    FENCE,
+    VERW,
+    TABLE_LOAD,
+    KINDS
+};
+static const char *const kind_names[KINDS] = {
+    "cr3_write",     "cr_write",  "invlpg", "invpcid", "wrmsr",     "rdmsr", "iret",  "sysret", "vmrun",
+    "vmload_vmsave", "stgi_clgi", "locked", "port_io", "fpu_state", "cpuid", "fence", "verw",   "table_load"};
+
+/* All that is counted, in a row, so that it is copied at once: total, apart, kinds, functions. */
+enum { TOTAL, APART, KIND_FIRST, FUNCTION_FIRST = KIND_FIRST + KINDS };
+static uint64_t *counts, *sample_begin, *sample_end, *samples[SAMPLES];
+static size_t width, symbols;
+static uint64_t *addresses, apart_entry;
+static char **names;
+static FILE *out;
+static unsigned int taken, operation;
+static bool armed, begun, inside;
+static uint64_t last_return, inside_return, inside_begin;
+
+static bool hypervisors(uint64_t address) { return address >= FIRST && address <= LAST; }
+
+/* The place of the counter of the function that an address is in. */
+static size_t function_of(uint64_t address)
+{
+    size_t low = 0, high = symbols;
+
+    if (!hypervisors(address))
+        return FUNCTION_FIRST + GUEST;
+    if (!symbols || address < addresses[0] || address > addresses[symbols - 1] + BEHIND)
+        return FUNCTION_FIRST + NO_NAME;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+
+        if (addresses[middle] <= address)
+            low = middle;
+        else
+            high = middle;
+    }
+    return FUNCTION_FIRST + SYMBOL_FIRST + low;
+}
+
+/* Two-byte opcodes, by what follows 0F. */
+static int kind_of_0f(const uint8_t *at, bool size_prefix)
+{
+    uint8_t modrm = at[1], reg = modrm >> 3 & 7;
+    bool memory = modrm < 0xc0;
+
+    switch (at[0]) {
+    case 0x00: return reg == 5 ? VERW : reg == 2 || reg == 3 ? TABLE_LOAD : -1;
+    case 0x01:
+        if (memory)
+            return reg == 7 ? INVLPG : reg == 2 || reg == 3 ? TABLE_LOAD : -1;
+        return modrm == 0xd8 || modrm == 0xc2 || modrm == 0xc3 ? VMRUN
+               : modrm == 0xda || modrm == 0xdb                ? VMLOAD_SAVE
+               : modrm == 0xdc || modrm == 0xdd                ? GIF
+               : modrm == 0xdf                                 ? INVLPG
+                                                               : -1;
+    case 0x06: return CR_WRITE;
+    case 0x07: return SYSRET;
+    case 0x22: return reg == 3 ? CR3_WRITE : CR_WRITE;
+    case 0x30: return WRMSR;
+    case 0x32: return RDMSR;
+    case 0x38: return size_prefix && at[1] == 0x82 ? INVPCID : -1;
+    case 0xa2: return CPUID;
+    case 0xae: return memory ? (reg == 0 || reg == 1 || reg == 4 || reg == 5 ? FPU_STATE : -1) : reg >= 5 ? FENCE : -1;
+    case 0xc7: return memory && (reg == 3 || reg == 4 || reg == 5) ? FPU_STATE : -1;
+    default: return -1;
+    }
+}
+
+/* Which of the expensive instructions this one is, or -1; of 64-bit code. */
+static int kind_of(const uint8_t *code, size_t size)
+{
+    uint8_t bytes[18] = {0};
+    const uint8_t *at = bytes;
+    bool size_prefix = false, repeat = false;
+
+    memcpy(bytes, code, size < 15 ? size : 15);
+    for (;; at++) {
+        if (*at == 0xf0)
+            return LOCKED;
+        if (*at == 0x66)
+            size_prefix = true;
+        else if (*at == 0xf2 || *at == 0xf3)
+            repeat = true;
+        else if (*at != 0x67 && *at != 0x2e && *at != 0x36 && *at != 0x3e && *at != 0x26 && *at != 0x64 && *at != 0x65)
+            break;
+    }
+    if (*at >> 4 == 4)
+        at++;
+    if (*at == 0x0f)
+        return repeat && at[1] == 0xae ? -1 : kind_of_0f(at + 1, size_prefix);
+    if (*at == 0xcf)
+        return IRET;
+    if ((*at == 0x86 || *at == 0x87) && at[1] < 0xc0)
+        return LOCKED;
+    return (*at >= 0xe4 && *at <= 0xe7) || (*at >= 0xec && *at <= 0xef) || (*at >= 0x6c && *at <= 0x6f) ? PORT : -1;
+}
+
+/* A guest's RDTSC begins a sample that is armed, and ends it until the next one does. */
+static void on_rdtsc(unsigned int cpu, void *data)
+{
+    (void)cpu;
+    (void)data;
+    if (!armed)
+        return;
+    memcpy(begun ? sample_end : sample_begin, counts, width * sizeof(*counts));
+    begun = true;
+}
+
+static int by_total(const void *a, const void *b)
+{
+    const uint64_t *x = *(uint64_t *const *)a, *y = *(uint64_t *const *)b;
+
+    return (x[TOTAL] > y[TOTAL]) - (x[TOTAL] < y[TOTAL]);
+}
+
+static void write_operation(void)
+{
+    uint64_t *sorted[SAMPLES];
+    const uint64_t *s;
+
+    memcpy(sorted, samples, sizeof(sorted));
+    qsort(sorted, SAMPLES, sizeof(sorted[0]), by_total);
+    s = sorted[SAMPLES / 2];
+    fprintf(out, "operation %u %lu %lu\n", operation++, s[TOTAL], s[APART]);
+    for (unsigned int i = 0; i < KINDS; i++)
+        if (s[KIND_FIRST + i])
+            fprintf(out, "kind %s %lu\n", kind_names[i], s[KIND_FIRST + i]);
+    for (size_t i = 0; i < symbols + SYMBOL_FIRST; i++)
+        if (s[FUNCTION_FIRST + i])
+            fprintf(out, "function %s %lu\n",
+                    i == GUEST     ? "(guest)"
+                    : i == NO_NAME ? "(stub)"
+                                   : names[i - SYMBOL_FIRST],
+                    s[FUNCTION_FIRST + i]);
+    fflush(out);
+}
+
+/* The guest's marks: 1 a sample begins, 2 it has ended, 3 the operation's figure is being printed. */
+static void on_mark(unsigned int cpu, void *data)
+{
+    uintptr_t mark = (uintptr_t)data;
+
+    (void)cpu;
+    if (mark == 1) {
+        armed = true;
+        begun = false;
+    } else if (mark == 2 && armed) {
+        uint64_t *sample = samples[taken++ % SAMPLES];
+
+        for (size_t i = 0; i < width; i++)
+            sample[i] = sample_end[i] - sample_begin[i];
+        armed = false;
+    } else if (mark == 3)
+        write_operation();
+}
+
+static void on_call(unsigned int cpu, void *data)
+{
+    (void)cpu;
+    last_return = (uintptr_t)data;
+}
+
+static void on_apart(unsigned int cpu, void *data)
+{
+    (void)cpu;
+    (void)data;
+    if (inside)
+        return;
+    inside = true;
+    inside_return = last_return;
+    inside_begin = counts[TOTAL];
+}
+
+static void on_block(unsigned int cpu, void *data)
+{
+    (void)cpu;
+    if (inside && (uintptr_t)data == inside_return) {
+        counts[APART] += counts[TOTAL] - inside_begin;
+        inside = false;
+    }
+}
+
+static bool is_call(const uint8_t *code, size_t size)
+{
+    return code[0] == 0xe8 || (size > 1 && code[0] == 0xff && (code[1] >> 3 & 7) == 2) ||
+           (size > 2 && code[0] >> 4 == 4 && code[1] == 0xff && (code[2] >> 3 & 7) == 2);
+}
+
+static void instrument_guest(struct qemu_plugin_insn *insn, const uint8_t *code, size_t size)
+{
+    static const uint8_t mark[6] = {0x0f, 0x1f, 0x80, 0, 'l', 'r'};
+
+    if (size == 2 && code[0] == 0x0f && code[1] == 0x31)
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_rdtsc, FLAGS_NONE, NULL);
+    if (size == 7 && !memcmp(code, mark, 3) && !memcmp(code + 4, mark + 4, 2) && code[6] == 'o')
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, FLAGS_NONE, (void *)(uintptr_t)code[3]);
+}
+
+static void instrument_hypervisor(struct qemu_plugin_insn *insn, const uint8_t *code, size_t size)
+{
+    uint64_t address = qemu_plugin_insn_vaddr(insn);
+    int kind = kind_of(code, size);
+
+    if (kind >= 0)
+        qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD, &counts[KIND_FIRST + kind], 1);
+    if (apart_entry && is_call(code, size))
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_call, FLAGS_NONE, (void *)(uintptr_t)(address + size));
+    if (apart_entry && address == apart_entry)
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_apart, FLAGS_NONE, NULL);
+}
+
+static void on_translation(plugin_id id, struct qemu_plugin_tb *tb)
+{
+    uint64_t start = qemu_plugin_tb_vaddr(tb);
+
+    (void)id;
+    if (apart_entry && hypervisors(start))
+        qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, FLAGS_NONE, (void *)(uintptr_t)start);
+    for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        uint64_t address = qemu_plugin_insn_vaddr(insn);
+
+        (hypervisors(address) ? instrument_hypervisor : instrument_guest)(insn, qemu_plugin_insn_data(insn),
+                                                                          qemu_plugin_insn_size(insn));
+        qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD, &counts[TOTAL], 1);
+        qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD, &counts[function_of(address)], 1);
+    }
+}
+
+static bool read_symbols(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    unsigned long address;
+    char name[256];
+
+    if (!file)
+        return false;
+    while (fscanf(file, "%lx %255s", &address, name) == 2) {
+        addresses = realloc(addresses, (symbols + 1) * sizeof(*addresses));
+        names = realloc(names, (symbols + 1) * sizeof(*names));
+        addresses[symbols] = address;
+        names[symbols++] = strdup(name);
+    }
+    fclose(file);
+    return true;
+}
+
+int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
+{
+    (void)info;
+    for (int i = 0; i < argc; i++) {
+        if (!strncmp(argv[i], "out=", 4))
+            out = fopen(argv[i] + 4, "w");
+        else if (!strncmp(argv[i], "apart=", 6))
+            apart_entry = strtoul(argv[i] + 6, NULL, 16);
+        else if (strncmp(argv[i], "symbols=", 8) || !read_symbols(argv[i] + 8))
+            return -1;
+    }
+    if (!out)
+        return -1;
+    width = FUNCTION_FIRST + SYMBOL_FIRST + symbols;
+    counts = calloc(width, sizeof(*counts));
+    sample_begin = calloc(width, sizeof(*counts));
+    sample_end = calloc(width, sizeof(*counts));
+    for (unsigned int i = 0; i < SAMPLES; i++)
+        samples[i] = calloc(width, sizeof(*counts));
+    qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+    return 0;
+}
