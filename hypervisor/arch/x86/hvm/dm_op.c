@@ -64,12 +64,7 @@ static long set_link(struct dm_call *c)
     return 0;
 }
 
-static long inject_msi(struct dm_call *c)
-{
-    const struct xen_dm_op_inject_msi *o = &c->op.u.inject_msi;
-
-    return hvm_msi(c->d, o->addr, o->data);
-}
+static long inject_msi(struct dm_call *c) { return hvm_msi(c->d, c->op.u.inject_msi.addr, c->op.u.inject_msi.data); }
 
 static long inject_event(struct dm_call *c)
 {
