@@ -94,6 +94,7 @@ void arch_dump_cpu(const struct cpu_user_regs *regs)
 
 void arch_dump_guest(struct vcpu *v)
 {
+    static const char segment[] = "ESCSSSDSFSGSGDLDIDTR";
     const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
 
     log_info("d%dv%u rip %04x:%016lx rflags %08lx rsp %04x:%016lx\n", v->domain->id, v->id, r->cs, (long)r->rip,
@@ -106,8 +107,16 @@ void arch_dump_guest(struct vcpu *v)
         log_info("cr3 %016lx, %s mode\n", v->arch.cr3, v->arch.pv.kernel_mode ? "kernel" : "user");
         return;
     }
-    log_info("cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx\n", (long)hvm_get_cr(v, 0), (long)hvm_get_cr(v, 2),
-             (long)hvm_get_cr(v, 3), (long)hvm_get_cr(v, 4));
+    log_info("cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx efer %lx dr7 %lx\n", (long)hvm_get_cr(v, 0),
+             (long)hvm_get_cr(v, 2), (long)hvm_get_cr(v, 3), (long)hvm_get_cr(v, 4), (long)v->arch.hvm.efer,
+             (long)hvm->get_dr(v, 7));
+    for (enum hvm_segment_name n = HVM_ES; n <= HVM_TR; n++) {
+        struct hvm_segment s;
+
+        hvm->get_segment(v, n, &s);
+        log_info("  %c%c %04x attributes %03x limit %08x base %016lx\n", segment[2 * n], segment[2 * n + 1], s.sel,
+                 s.attr, s.limit, (long)s.base);
+    }
     hvm->dump(v);
 }
 

@@ -265,7 +265,7 @@ static int op_write_cr(struct emulation *e, unsigned int n, u64 val)
 
 static int op_invlpg(struct emulation *e __unused, u64 linear __unused)
 {
-    hvm->flush_tlb(current);
+    hvm_set_work(current, HVM_WORK_TLB);
     return EMU_DONE;
 }
 

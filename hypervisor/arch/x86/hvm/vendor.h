@@ -82,9 +82,6 @@ struct hvm_vendor {
 
     /* ---- the rest ---- */
 
-    /* The CPU's memory of v's translations (nested and its own) goes before v runs on. From v's own CPU, or v does
-     * not run. */
-    void (*flush_tlb)(struct vcpu *v);
     /* Its control structure for the log. */
     void (*dump)(struct vcpu *v);
 };

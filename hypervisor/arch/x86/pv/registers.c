@@ -37,10 +37,7 @@ void pv_load_debug(const struct vcpu *v)
 {
     if (!(v->arch.dr[7] & DR7_ENABLE_MASK))
         return;
-    __asm__ __volatile__("mov %0, %%db0" ::"r"(v->arch.dr[0]));
-    __asm__ __volatile__("mov %0, %%db1" ::"r"(v->arch.dr[1]));
-    __asm__ __volatile__("mov %0, %%db2" ::"r"(v->arch.dr[2]));
-    __asm__ __volatile__("mov %0, %%db3" ::"r"(v->arch.dr[3]));
+    breakpoints_load(v->arch.dr);
     __asm__ __volatile__("mov %0, %%db7" ::"r"(v->arch.dr[7]));
 }
 

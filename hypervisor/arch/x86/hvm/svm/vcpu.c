@@ -74,10 +74,7 @@ static void destroy(struct vcpu *v)
 /* The guest's breakpoints are in the CPU from its first use of them until it leaves the CPU. */
 void svm_debug_load(struct vcpu *v)
 {
-    __asm__ __volatile__("mov %0, %%db0" ::"r"(v->arch.dr[0]));
-    __asm__ __volatile__("mov %0, %%db1" ::"r"(v->arch.dr[1]));
-    __asm__ __volatile__("mov %0, %%db2" ::"r"(v->arch.dr[2]));
-    __asm__ __volatile__("mov %0, %%db3" ::"r"(v->arch.dr[3]));
+    breakpoints_load(v->arch.dr);
     intercept_debug(vmcb_of(v), false);
 }
 
@@ -85,10 +82,7 @@ static void debug_save(struct vcpu *v)
 {
     if (vmcb_of(v)->intercept[1])
         return;
-    __asm__ __volatile__("mov %%db0, %0" : "=r"(v->arch.dr[0]));
-    __asm__ __volatile__("mov %%db1, %0" : "=r"(v->arch.dr[1]));
-    __asm__ __volatile__("mov %%db2, %0" : "=r"(v->arch.dr[2]));
-    __asm__ __volatile__("mov %%db3, %0" : "=r"(v->arch.dr[3]));
+    breakpoints_save(v->arch.dr);
     intercept_debug(vmcb_of(v), true);
 }
 
@@ -124,28 +118,40 @@ static void load(struct vcpu *v)
 
 /* ---- segments ---- */
 
+/* What VMLOAD and VMSAVE switch is in the CPU while v is: read from there, and put back there when it was written. */
+static void fetch(struct vcpu *v)
+{
+    if (v == current)
+        svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+}
+
+static void put_back(struct vcpu *v)
+{
+    if (v == current)
+        svm_vmload(v->arch.hvm.svm.vmcb_pa);
+}
+
 static bool in_cpu(enum hvm_segment_name n) { return n == HVM_FS || n == HVM_GS || n == HVM_LDTR || n == HVM_TR; }
 
 static void get_segment(struct vcpu *v, enum hvm_segment_name n, struct hvm_segment *s)
 {
-    if (in_cpu(n) && v == current)
-        svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+    if (in_cpu(n))
+        fetch(v);
     *s = vmcb_of(v)->segment[n];
 }
 
 static void set_segment(struct vcpu *v, enum hvm_segment_name n, const struct hvm_segment *s)
 {
     struct svm_vmcb *b = vmcb_of(v);
-    bool loaded = in_cpu(n) && v == current;
 
-    if (loaded)
-        svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+    if (in_cpu(n))
+        fetch(v);
     b->segment[n] = *s;
     if (n == HVM_SS)
         b->cpl = s->attr >> 5 & 3;
     b->clean &= ~(CLEAN_SEGMENTS | CLEAN_TABLES);
-    if (loaded)
-        svm_vmload(v->arch.hvm.svm.vmcb_pa);
+    if (in_cpu(n))
+        put_back(v);
 }
 
 static unsigned int cpl(struct vcpu *v) { return vmcb_of(v)->cpl; }
@@ -204,12 +210,11 @@ static u64 *msr_place(struct svm_vmcb *b, u32 msr)
 
 static bool get_msr(struct vcpu *v, u32 msr, u64 *value)
 {
-    u64 *place = msr_place(vmcb_of(v), msr);
+    const u64 *place = msr_place(vmcb_of(v), msr);
 
     if (!place)
         return false;
-    if (v == current)
-        svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+    fetch(v);
     *value = *place;
     return true;
 }
@@ -220,12 +225,10 @@ static bool set_msr(struct vcpu *v, u32 msr, u64 value)
 
     if (!place)
         return false;
-    if (v == current)
-        svm_vmsave(v->arch.hvm.svm.vmcb_pa);
+    fetch(v);
     *place = value;
     vmcb_of(v)->clean &= ~CLEAN_NESTED;
-    if (v == current)
-        svm_vmload(v->arch.hvm.svm.vmcb_pa);
+    put_back(v);
     return true;
 }
 
@@ -324,8 +327,6 @@ static void request_window(struct vcpu *v, enum hvm_window w)
     svm_intercept(b, EXIT_VINTR, true);
 }
 
-static void flush_tlb(struct vcpu *v) { hvm_set_work(v, HVM_WORK_TLB); }
-
 /*
  * What was injected and not delivered, because an interrupt of the machine or more work came first, is injected again.
  * In V_IRQ behind another event it would wait for that one's handler, and taken back there, by a context switch, it
@@ -347,15 +348,10 @@ void svm_entry_work(struct vcpu *v)
 
 static void dump(struct vcpu *v)
 {
-    static const char names[] = "ESCSSSDSFSGSGDLDIDTR";
     const struct svm_vmcb *b = vmcb_of(v);
 
-    for (unsigned int n = HVM_ES; n <= HVM_TR; n++)
-        log_info("  %c%c %04x attributes %03x limit %08x base %016lx\n", names[2 * n], names[2 * n + 1],
-                 b->segment[n].sel, b->segment[n].attr, b->segment[n].limit, (long)b->segment[n].base);
-    log_info("  cpl %u efer %lx exit %lx %lx %lx during %lx event %lx, ASID %u\n", b->cpl, (long)b->efer,
-             (long)b->exit_code, (long)b->exit_info1, (long)b->exit_info2, (long)b->exit_int_info, (long)b->event,
-             b->asid);
+    log_info("  cpl %u exit %lx %lx %lx during %lx event %lx, ASID %u\n", b->cpl, (long)b->exit_code,
+             (long)b->exit_info1, (long)b->exit_info2, (long)b->exit_int_info, (long)b->event, b->asid);
 }
 
 static unsigned int p2m_order(void) { return cpu_has(PAGE1GB) ? P2M_ORDER_1G : P2M_ORDER_2M; }
@@ -386,6 +382,5 @@ const struct hvm_vendor svm_vendor = {
     .get_shadow = get_shadow,
     .set_shadow = set_shadow,
     .request_window = request_window,
-    .flush_tlb = flush_tlb,
     .dump = dump,
 };

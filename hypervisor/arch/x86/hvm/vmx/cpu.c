@@ -30,15 +30,13 @@ static void read_capability(struct vmx_capability *c)
 /* Neither reading nor writing these exits: bit = 0 (four kilobytes: reads of low and high MSRs, writes of both). */
 static int __init make_msr_bitmap(void)
 {
-    static const u32 direct[] = {MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR,         MSR_LSTAR,
-                                 MSR_CSTAR,   MSR_SFMASK,  MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
     u8 *bitmap = page_alloc(0);
 
     if (!bitmap)
         return -ENOMEM;
     memset(bitmap, 0xff, PAGE_SIZE);
-    for (unsigned int i = 0; i < ARRAY_SIZE(direct); i++) {
-        unsigned int byte = (direct[i] >> 31) * 1024 + (direct[i] & 0x1fff) / 8, bit = 1U << direct[i] % 8;
+    for (unsigned int i = 0; i < HVM_DIRECT_MSRS; i++) {
+        u32 msr = hvm_direct_msrs[i], byte = (msr >> 31) * 1024 + (msr & 0x1fff) / 8, bit = 1U << msr % 8;
 
         bitmap[byte] &= ~bit;
         bitmap[2048 + byte] &= ~bit;

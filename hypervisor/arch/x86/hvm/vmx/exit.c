@@ -13,8 +13,6 @@
 
 /* From enter.S. */
 void vmx_exit(struct vcpu *v, struct cpu_user_regs *regs);
-void vmx_entry_refused(struct vcpu *v);
-void vmx_entry_work(struct vcpu *v);
 
 #define BLOCKED_SHADOW (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)
 
@@ -44,7 +42,7 @@ static bool exit_control_register(struct vcpu *v, struct cpu_user_regs *regs)
 
     if (kind <= MOV_FROM)
         return hvm_exit_cr(v, regs, what & 15, what >> 8 & 15, kind == MOV_TO);
-    cr0 = vmx_get_cr(v, 0);
+    cr0 = hvm_get_cr(v, 0);
     if (!hvm_set_cr(v, 0, kind == CLTS ? cr0 & ~(u64)X86_CR0_TS : (cr0 & ~0xeUL) | (what >> 16 & 15)))
         return true;
     hvm_inject_exception(v, TRAP_GP, 0);
@@ -97,7 +95,7 @@ static void debug_exception(struct vcpu *v, struct cpu_user_regs *regs)
 
     if (causes == HVM_DR6_STEP && hvm_step_over(v, regs))
         return;
-    vmx_set_dr(v, 6, (vmx_get_dr(v, 6) & ~0xfUL) | causes);
+    hvm->set_dr(v, 6, (hvm->get_dr(v, 6) & ~0xfUL) | causes);
     vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~DR7_GD);
     hvm_inject_exception(v, TRAP_DB, 0);
 }
@@ -146,7 +144,7 @@ static bool exit_bad_state(struct vcpu *v, struct cpu_user_regs *regs __unused)
 {
     domain_crash(v->domain, "vCPU %u: the CPU refuses its state (qualification %#lx)", v->id,
                  vmread(VMCS_EXIT_QUALIFICATION));
-    vmx_dump(v);
+    arch_dump_guest(v);
     return false;
 }
 
@@ -209,58 +207,3 @@ void vmx_exit(struct vcpu *v, struct cpu_user_regs *regs)
     else if (handlers[reason](v, regs))
         retire(v, regs);
 }
-
-void vmx_entry_work(struct vcpu *v)
-{
-    u8 work = __atomic_exchange_n(&v->arch.hvm.work, 0, __ATOMIC_SEQ_CST);
-
-    vmx_take_back(v);
-    if (work & HVM_WORK_TLB)
-        vmx_invalidate(v);
-    if (v->arch.hvm.vmx->pdptes_stale)
-        vmx_load_pdptes(v);
-    hvm_entry_work(v, work);
-}
-
-void vmx_entry_refused(struct vcpu *v)
-{
-    domain_crash(v->domain, "vCPU %u: VM entry failed with error %lu", v->id, vmread(VMCS_INSN_ERROR));
-    vmx_dump(v);
-}
-
-static unsigned int vmx_p2m_order(void)
-{
-    return vmx_controls.ept_1g ? P2M_ORDER_1G : vmx_controls.ept_2m ? P2M_ORDER_2M : 0;
-}
-
-static void vmx_flush_tlb(struct vcpu *v) { hvm_set_work(v, HVM_WORK_TLB); }
-
-const struct hvm_vendor vmx_vendor = {
-    .name = "VT-x",
-    .vmcall = {0x0f, 0x01, 0xc1},
-    .p2m_format = &p2m_ept,
-    .p2m_order = vmx_p2m_order,
-    .cpu_up = vmx_cpu_up,
-    .vcpu_create = vmx_vcpu_create,
-    .vcpu_free = vmx_vcpu_free,
-    .save = vmx_save,
-    .load = vmx_load,
-    .resume = vmx_resume,
-    .get_segment = vmx_get_segment,
-    .set_segment = vmx_set_segment,
-    .cpl = vmx_cpl,
-    .get_cr = vmx_get_cr,
-    .set_cr = vmx_set_cr,
-    .update_efer = vmx_update_efer,
-    .get_dr = vmx_get_dr,
-    .set_dr = vmx_set_dr,
-    .get_msr = vmx_get_msr,
-    .set_msr = vmx_set_msr,
-    .update_tsc = vmx_update_tsc,
-    .inject = vmx_inject,
-    .get_shadow = vmx_get_shadow,
-    .set_shadow = vmx_set_shadow,
-    .request_window = vmx_request_window,
-    .flush_tlb = vmx_flush_tlb,
-    .dump = vmx_dump,
-};

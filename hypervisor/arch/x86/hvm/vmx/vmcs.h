@@ -9,8 +9,9 @@
 /* Encodings: bits 13-14 width (16, 64, 32 bits, natural), 10-11 kind (control, information, guest, host). */
 #define VMCS_VPID                   0x0000
 #define VMCS_GUEST_SEL              0x0800 /* + 2 * segment, in the order ES CS SS DS FS GS LDTR TR */
+#define VMCS_HOST_ES                0x0c00
 #define VMCS_HOST_CS                0x0c02
-#define VMCS_HOST_SS                0x0c04
+#define VMCS_HOST_GS                0x0c0a
 #define VMCS_HOST_TR                0x0c0c
 #define VMCS_MSR_BITMAP             0x2004
 #define VMCS_TSC_OFFSET             0x2010
@@ -28,7 +29,6 @@
 #define VMCS_PRIMARY_CONTROLS       0x4002
 #define VMCS_EXCEPTION_BITMAP       0x4004
 #define VMCS_PF_ERROR_MASK          0x4006
-#define VMCS_PF_ERROR_MATCH         0x4008
 #define VMCS_CR3_TARGETS            0x400a
 #define VMCS_EXIT_CONTROLS          0x400c
 #define VMCS_EXIT_MSR_STORES        0x400e
@@ -71,7 +71,8 @@
 #define VMCS_HOST_CR0               0x6c00
 #define VMCS_HOST_CR3               0x6c02
 #define VMCS_HOST_CR4               0x6c04
-#define VMCS_HOST_FS_BASE           0x6c06 /* and GS */
+#define VMCS_HOST_FS_BASE           0x6c06
+#define VMCS_HOST_GS_BASE           0x6c08
 #define VMCS_HOST_TR_BASE           0x6c0a
 #define VMCS_HOST_GDTR_BASE         0x6c0c
 #define VMCS_HOST_IDTR_BASE         0x6c0e
@@ -155,8 +156,6 @@ enum vmx_exit_reason {
     VMEXIT_EXCEPTION = 0,
     VMEXIT_INTERRUPT = 1,
     VMEXIT_TRIPLE_FAULT = 2,
-    VMEXIT_INIT = 3,
-    VMEXIT_SIPI = 4,
     VMEXIT_INTERRUPT_WINDOW = 7,
     VMEXIT_NMI_WINDOW = 8,
     VMEXIT_TASK_SWITCH = 9,
@@ -164,7 +163,6 @@ enum vmx_exit_reason {
     VMEXIT_GETSEC = 11,
     VMEXIT_HLT = 12,
     VMEXIT_INVD = 13,
-    VMEXIT_INVLPG = 14,
     VMEXIT_RDPMC = 15,
     VMEXIT_RDTSC = 16,
     VMEXIT_VMCALL = 18,
@@ -193,7 +191,6 @@ enum vmx_exit_reason {
 #define MSR_FEATURE_CONTROL  0x3a
 #define MSR_VMX_BASIC        0x480
 #define MSR_VMX_CR0_FIXED0   0x486
-#define MSR_VMX_CR4_FIXED0   0x488
 #define MSR_VMX_SECONDARY    0x48b
 #define MSR_VMX_EPT_VPID     0x48c
 #define MSR_VMX_TRUE_PIN     0x48d

@@ -136,4 +136,17 @@ static inline void io_write(u16 port, unsigned int size, u32 v)
     }
 }
 
+/* DR0 to DR3. */
+static inline void breakpoints_load(const unsigned long dr[4])
+{
+    __asm__ __volatile__("mov %0, %%db0\n\tmov %1, %%db1\n\tmov %2, %%db2\n\tmov %3, %%db3" ::"r"(dr[0]), "r"(dr[1]),
+                         "r"(dr[2]), "r"(dr[3]));
+}
+
+static inline void breakpoints_save(unsigned long dr[4])
+{
+    __asm__ __volatile__("mov %%db0, %0\n\tmov %%db1, %1\n\tmov %%db2, %2\n\tmov %%db3, %3"
+                         : "=r"(dr[0]), "=r"(dr[1]), "=r"(dr[2]), "=r"(dr[3]));
+}
+
 #endif
