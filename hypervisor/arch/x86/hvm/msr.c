@@ -27,6 +27,10 @@
 #define HWCR_TSC_CONSTANT (1UL << 24)
 #define DE_CFG_LFENCE     2 /* LFENCE waits for what stands before it */
 
+const u32 hvm_direct_msrs[HVM_DIRECT_MSRS] = {MSR_FS_BASE,      MSR_GS_BASE,     MSR_KERNEL_GS_BASE, MSR_STAR,
+                                              MSR_LSTAR,        MSR_CSTAR,       MSR_SFMASK,         MSR_SYSENTER_CS,
+                                              MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
+
 static bool vendor_is_amd(void) { return boot_cpu.vendor != CPU_VENDOR_INTEL; }
 
 /* Registers that hold what the guest wrote. NULL: none of these. */
@@ -116,23 +120,18 @@ static int set_pat(struct vcpu *v, u64 value)
 #define MTRR_VALID    (1UL << 11)
 #define DEBUGCTL_BITS 3UL /* last branch, single step by branches */
 
-static int write_kept(u32 msr, u64 value, u64 *place)
+static bool kept_valid(u32 msr, u64 value)
 {
     u64 address = ((1UL << boot_cpu.phys_bits) - 1) & PAGE_MASK;
-    bool ok = true;
 
     switch (msr) {
     case MSR_MTRR_VAR ... MSR_MTRR_VAR + 15:
-        ok = !(value & ~(address | (msr & 1 ? MTRR_VALID : 0xffUL))) && (msr & 1 || types_valid(value & 0xff, 6));
-        break;
-    case MSR_MTRR_FIX64K ... MSR_MTRR_FIX4K + 7: ok = types_valid(value, 6); break;
-    case MSR_MTRR_DEF: ok = !(value & ~MTRR_DEF_BITS) && types_valid(value & 0xff, 6); break;
-    case MSR_DEBUGCTL: ok = !(value & ~DEBUGCTL_BITS); break;
+        return !(value & ~(address | (msr & 1 ? MTRR_VALID : 0xffUL))) && (msr & 1 || types_valid(value & 0xff, 6));
+    case MSR_MTRR_FIX64K ... MSR_MTRR_FIX4K + 7: return types_valid(value, 6);
+    case MSR_MTRR_DEF: return !(value & ~MTRR_DEF_BITS) && types_valid(value & 0xff, 6);
+    case MSR_DEBUGCTL: return !(value & ~DEBUGCTL_BITS);
+    default: return true;
     }
-    if (!ok)
-        return -EINVAL;
-    *place = value;
-    return 0;
 }
 
 static int set_tsc(struct vcpu *v, u64 value)
@@ -172,20 +171,14 @@ static int set_pred_cmd(const struct vcpu *v, u64 value)
     return 0;
 }
 
-/* What may be written without any effect: the value that is there already, or anything. */
+/* What may be written without any effect: the value that is there already, or anything (AMD's own all are such). */
 static int write_facts(struct vcpu *v, u32 msr, u64 value)
 {
     u64 now;
 
-    switch (msr) {
-    case MSR_UCODE_REV: return 0;
-    case MSR_K8_SYSCFG:
-    case MSR_K8_HWCR:
-    case MSR_NB_CFG:
-    case MSR_K8_INT_PENDING:
-    case MSR_DE_CFG: return vendor_is_amd() ? 0 : -EINVAL;
-    default: return hvm_msr_read(v, msr, &now) || now != value ? -EINVAL : 0;
-    }
+    if (hvm_msr_read(v, msr, &now))
+        return -EINVAL;
+    return now == value || msr == MSR_UCODE_REV || msr >= MSR_K8_SYSCFG ? 0 : -EINVAL;
 }
 
 int hvm_msr_write(struct vcpu *v, u32 msr, u64 value)
@@ -208,7 +201,10 @@ int hvm_msr_write(struct vcpu *v, u32 msr, u64 value)
     case MSR_X2APIC ... MSR_X2APIC + 0xff: return vlapic_write_msr(v, msr, value) ? -EINVAL : 0;
     }
     place = kept(v, msr);
-    if (place)
-        return write_kept(msr, value, place);
-    return hvm->set_msr(v, msr, value) ? 0 : write_facts(v, msr, value);
+    if (!place)
+        return hvm->set_msr(v, msr, value) ? 0 : write_facts(v, msr, value);
+    if (!kept_valid(msr, value))
+        return -EINVAL;
+    *place = value;
+    return 0;
 }

@@ -62,16 +62,14 @@ static void __init msr_let(u8 *map, u32 msr)
 /* MSRs that VMLOAD and VMSAVE switch belong to the guest as they are. */
 static int __init maps_init(void)
 {
-    static const u32 unwatched[] = {MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR,         MSR_LSTAR,
-                                    MSR_CSTAR,   MSR_SFMASK,  MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
     u8 *io = page_alloc(2), *msr = page_alloc(1);
 
     if (!io || !msr)
         return -ENOMEM;
     memset(io, 0xff, 4 * PAGE_SIZE);
     memset(msr, 0xff, 2 * PAGE_SIZE);
-    for (unsigned int i = 0; i < ARRAY_SIZE(unwatched); i++)
-        msr_let(msr, unwatched[i]);
+    for (unsigned int i = 0; i < HVM_DIRECT_MSRS; i++)
+        msr_let(msr, hvm_direct_msrs[i]);
     svm_iopm = virt_to_paddr(io);
     svm_msrpm = virt_to_paddr(msr);
     return 0;

@@ -64,7 +64,6 @@ _Static_assert(sizeof(struct svm_vmcb) == 4096, "VMCB: size");
 #define EXIT_EXCEPTION(n) (0x40 + (n))
 #define EXIT_INTR         0x60
 #define EXIT_NMI          0x61
-#define EXIT_SMI          0x62
 #define EXIT_INIT         0x63
 #define EXIT_VINTR        0x64
 #define EXIT_RDTSC        0x6e
