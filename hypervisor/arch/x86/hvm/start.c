@@ -45,13 +45,6 @@ static void set_control(struct vcpu *v, u64 cr0, u64 cr3, u64 cr4, u64 efer)
     hvm->set_cr(v, 0, cr0 | X86_CR0_ET);
 }
 
-static void forget_events(struct vcpu *v)
-{
-    v->arch.hvm.event.valid = false;
-    v->arch.hvm.step = false;
-    hvm->set_shadow(v, 0);
-}
-
 /* CR0.CD and NW are as a firmware would leave them: a guest's own memory is cached from the start. */
 void hvm_vcpu_reset_init(struct vcpu *v)
 {
@@ -72,7 +65,9 @@ void hvm_vcpu_reset_init(struct vcpu *v)
     v->arch.hvm.mtrr.msr_pat_cr = PAT_RESET;
     v->arch.hvm.mtrr.msr_mtrr_cap = HVM_MTRR_CAP;
     hvm->set_msr(v, MSR_PAT, PAT_RESET);
-    forget_events(v);
+    v->arch.hvm.event.valid = false;
+    v->arch.hvm.step = false;
+    hvm->set_shadow(v, 0);
     v->nmi_pending = false;
     v->arch.initialised = false;
 }
