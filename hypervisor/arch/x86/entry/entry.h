@@ -21,12 +21,6 @@ void traps_init(void);
  * Interrupts off. */
 void traps_cpu_init(void);
 
-/* Where a fault at rip continues; 0: nowhere. */
-unsigned long extable_find(unsigned long rip);
-
-/* nmi.c: an NMI came, in whatever we were doing. Takes no locks. */
-void arch_nmi(struct cpu_user_regs *regs);
-
 /* entry.S: the end of a context switch. */
 void reset_stack_to_guest(struct vcpu *v) __noreturn;
 void reset_stack_to_idle(void) __noreturn;

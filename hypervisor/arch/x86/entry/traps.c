@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exceptions, seen from C: which handler a guest's exception goes to, and what happens when the
+ * Exceptions, seen from C: which handler a guest's exception goes to, what an NMI means, and what happens when the
  * hypervisor itself faults. Called by entry.S only. Guest handlers run on the guest's vCPU,
  * interrupts on, with the frame in guest_regs().
  */
+#include <arch/arch.h>
+#include <arch/x86/cpu/smp.h>
 #include <arch/x86/entry/entry.h>
+#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/trapnr.h>
-#include <core/domain.h>
 #include <lib/lib.h>
+#include <sched/sched.h>
 
 /* Called from entry.S. */
 void guest_debug(struct vcpu *v, struct cpu_user_regs *regs);
@@ -45,21 +48,52 @@ void guest_debug(struct vcpu *v, struct cpu_user_regs *regs)
     pv_inject_trap(v, regs, TRAP_DB, 0);
 }
 
-void guest_nmi(struct vcpu *v __unused, struct cpu_user_regs *regs) { arch_nmi(regs); }
+/* ---- NMIs: of a CPU that panics, so that the others show what they were doing; or the machine's, for dom0 ---- */
+
+static void nmi(struct cpu_user_regs *regs)
+{
+    smp_nmi(regs);
+    if (dom0 && dom0->max_vcpus && dom0->vcpu[0])
+        arch_vcpu_nmi(dom0->vcpu[0]);
+}
+
+void arch_vcpu_nmi(struct vcpu *v)
+{
+    v->nmi_pending = true;
+    if (v->is_hvm)
+        hvm_set_work(v, HVM_WORK_EVENT);
+    else
+        __atomic_fetch_or(&v->arch.pv.exit_work, EXIT_WORK_NMI, __ATOMIC_SEQ_CST);
+    vcpu_unblock(v);
+    vcpu_kick(v);
+}
+
+void guest_nmi(struct vcpu *v __unused, struct cpu_user_regs *regs) { nmi(regs); }
 
 void guest_machine_check(struct vcpu *v __unused, struct cpu_user_regs *regs) { hypervisor_exception(regs); }
 
+/* ---- instructions of ours that may fault, and where to go on then: EXTABLE (asm/asm.h) ---- */
+
+struct ex_entry {
+    s32 insn, fixup; /* relative to the field itself */
+};
+
+extern struct ex_entry __start_ex_table[], __stop_ex_table[];
+
 extern const char iret_instruction[];
 
+/* The table is short and looked at only after a fault, so it is searched from end to end. */
 static bool fixup(struct cpu_user_regs *regs)
 {
-    unsigned long to = extable_find(regs->rip);
+    const struct ex_entry *e = __start_ex_table;
 
-    if (!to)
+    while (e < __stop_ex_table && (unsigned long)&e->insn + e->insn != regs->rip)
+        e++;
+    if (e == __stop_ex_table)
         return false;
     if (regs->rip == (unsigned long)iret_instruction)
         cpu_info()->scratch = (u64)regs->entry_vector << 32 | regs->error_code;
-    regs->rip = to;
+    regs->rip = (unsigned long)&e->fixup + e->fixup;
     return true;
 }
 
@@ -74,7 +108,7 @@ static bool debug_leftover(void)
 void hypervisor_exception(struct cpu_user_regs *regs)
 {
     if (regs->entry_vector == TRAP_NMI) {
-        arch_nmi(regs);
+        nmi(regs);
         return;
     }
     if (regs->entry_vector == TRAP_DB && debug_leftover())

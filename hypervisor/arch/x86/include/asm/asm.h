@@ -14,7 +14,7 @@
     .type name, @function; \
     name:
 
-/* A fault of ours at `insn` continues at `fixup` (entry/extable.c). */
+/* A fault of ours at `insn` continues at `fixup` (entry/traps.c). */
 /* This is assembly. */
 /* clang-format off */
 #define EXTABLE(insn, fixup)     \
