@@ -163,33 +163,12 @@ u64 *p2m_entry_find(struct p2m *p2m, unsigned long gfn, unsigned int *level, boo
     }
 }
 
-static __always_inline u64 entry_read(const struct p2m *p2m, unsigned long gfn, unsigned int *level)
-{
-    const u64 *t = p2m->root;
-
-    *level = P2M_LEVELS;
-    if (unlikely(gfn >= P2M_GFN_LIMIT))
-        return 0;
-    for (;; --*level) {
-        u64 e = __atomic_load_n(&t[gfn >> 9 * (*level - 1) & 511], __ATOMIC_ACQUIRE);
-
-        if (entry_type(e) != P2M_TABLE)
-            return e;
-        t = paddr_to_virt(e & PTE_ADDR);
-    }
-}
-
-u64 p2m_entry_read(const struct p2m *p2m, unsigned long gfn, unsigned int *level)
-{
-    return entry_read(p2m, gfn, level);
-}
-
 /* ---- lookups ---- */
 
 void *p2m_pointer(const struct domain *d, paddr_t gpa, unsigned int types, enum p2m_type *type)
 {
     unsigned int level;
-    u64 e = entry_read(d->arch.p2m, gpa >> PAGE_SHIFT, &level);
+    u64 e = p2m_entry_read(d->arch.p2m, gpa >> PAGE_SHIFT, &level);
 
     *type = entry_type(e);
     if (!(types >> entry_type(e) & 1))
@@ -354,7 +333,7 @@ int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_ty
         e = p2m_entry_find(p2m, gfn_x(gfn), &level, true);
         rc = e ? 0 : -ENOMEM;
         if (e)
-            __atomic_store_n(e, entry_make(p2m, entry_mfn(*e, 1, gfn_x(gfn)), to, 1), __ATOMIC_SEQ_CST);
+            entry_retype(p2m, e, level, to);
     }
     spin_unlock(&p2m->lock);
     if (!rc && p2m->format->rights[from] & ~p2m->format->rights[to])
@@ -376,7 +355,7 @@ void p2m_mark_dirty(struct domain *d, gfn_t gfn)
         level = 1;
     else
         e = p2m_entry_find(p2m, gfn_x(gfn), &level, false);
-    __atomic_store_n(e, entry_make(p2m, entry_mfn(*e, level, 0), P2M_RAM, level), __ATOMIC_SEQ_CST);
+    entry_retype(p2m, e, level, P2M_RAM);
 }
 
 int p2m_put_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)

@@ -27,7 +27,7 @@ static long extent_scan(struct p2m *p2m, unsigned long gfn, unsigned long n, enu
         p = p2m_entry_find(p2m, gfn, &level, true);
         if (!p)
             return -ENOMEM;
-        __atomic_store_n(p, entry_make(p2m, entry_mfn(*p, level, 0), to, level), __ATOMIC_SEQ_CST);
+        entry_retype(p2m, p, level, to);
     }
     return min(p2m_span(level) - (gfn & (p2m_span(level) - 1)), n);
 }

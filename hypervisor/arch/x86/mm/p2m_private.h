@@ -48,8 +48,29 @@ static inline u64 entry_make(const struct p2m *p2m, mfn_t mfn, enum p2m_type typ
     return (u64)type << 52 | mfn_to_paddr(mfn) | rights | (rights && level > 1 ? PTE_PS : 0);
 }
 
+/* Locked. The same frame, as another type. */
+static inline void entry_retype(const struct p2m *p2m, u64 *e, unsigned int level, enum p2m_type type)
+{
+    __atomic_store_n(e, entry_make(p2m, entry_mfn(*e, level, 0), type, level), __ATOMIC_SEQ_CST);
+}
+
 /* The entry for gfn that is no table, and its level. Any context, no lock. */
-u64 p2m_entry_read(const struct p2m *p2m, unsigned long gfn, unsigned int *level);
+static __always_inline u64 p2m_entry_read(const struct p2m *p2m, unsigned long gfn, unsigned int *level)
+{
+    const u64 *t = p2m->root;
+
+    *level = P2M_LEVELS;
+    if (unlikely(gfn >= P2M_GFN_LIMIT))
+        return 0;
+    for (;; --*level) {
+        u64 e = __atomic_load_n(&t[gfn >> 9 * (*level - 1) & 511], __ATOMIC_ACQUIRE);
+
+        if (entry_type(e) != P2M_TABLE)
+            return e;
+        t = paddr_to_virt(e & PTE_ADDR);
+    }
+}
+
 /*
  * Its place. *level: at most so high; becomes what it is. What is higher up is split, holes only if `make`: else a
  * higher one is given as it is. NULL: the pool is empty. Locked.
