@@ -35,7 +35,7 @@ static struct {
     unsigned int answered; /* accesses of this element that I/O has answered; above: EMU_RETRY */
     unsigned int again;    /* elements until ops->again says no */
     bool rows;
-    struct emu_segment tr;
+    struct hvm_segment tr;
 } g;
 
 static int answer(struct emulation *e)
@@ -97,13 +97,13 @@ static int on_cmpxchg(struct emulation *e, u64 at, const void *old __unused, con
     return on_write(e, at, new, bytes);
 }
 
-static void on_segment(struct emulation *e __unused, enum insn_seg seg, struct emu_segment *s)
+static void on_segment(struct emulation *e __unused, enum insn_seg seg, struct hvm_segment *s)
 {
-    *s = (struct emu_segment){.sel = 8 * seg, .attr = seg == SEG_CS ? 0xc9b : 0xc93, .limit = ~0U};
+    *s = (struct hvm_segment){.sel = 8 * seg, .attr = seg == SEG_CS ? 0xc9b : 0xc93, .limit = ~0U};
     if (seg == SEG_TR)
         *s = g.tr;
     else if (g.hostile)
-        *s = (struct emu_segment){rnd(), rnd(), seg == SEG_CS ? ~0U : rnd(), seg == SEG_CS ? 0 : rnd()};
+        *s = (struct hvm_segment){rnd(), rnd(), seg == SEG_CS ? ~0U : rnd(), seg == SEG_CS ? 0 : rnd()};
 }
 
 static int on_in(struct emulation *e, u16 port, unsigned int bytes, u32 *val)
@@ -358,7 +358,7 @@ static void ports(void **state __unused)
 {
     GUEST(4, 0xe5, 0x64); /* IN EAX, 64h */
     g.e.cpl = 3;
-    g.tr = (struct emu_segment){.attr = 0x8b, .limit = 0x88 + 0x20, .base = 0x400};
+    g.tr = (struct hvm_segment){.attr = 0x8b, .limit = 0x88 + 0x20, .base = 0x400};
     g.memory[0x400 + 102] = 0x88;
     assert_int_equal(run(), EMU_DONE);
     assert_int_equal(g.r.rax, 0x64);

@@ -39,7 +39,7 @@ enum {
     D_REAL_DATA,
     DESCRIPTORS
 };
-extern const struct emu_segment descriptors[DESCRIPTORS];
+extern const struct hvm_segment descriptors[DESCRIPTORS];
 
 /* What the run of a case may touch. */
 struct state {

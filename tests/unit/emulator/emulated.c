@@ -101,11 +101,11 @@ static int on_fetch(struct emulation *e, u64 at, void *buf, unsigned int bytes)
     return EMU_DONE;
 }
 
-static void on_segment(struct emulation *e, enum insn_seg seg, struct emu_segment *s)
+static void on_segment(struct emulation *e, enum insn_seg seg, struct hvm_segment *s)
 {
     const struct tcase *c = run_of(e)->c;
 
-    *s = seg <= SEG_GS ? descriptors[c->seg[seg]] : (struct emu_segment){};
+    *s = seg <= SEG_GS ? descriptors[c->seg[seg]] : (struct hvm_segment){};
     if (c->mode == MODE_64 && seg == SEG_FS)
         s->base = c->before.fs_base;
     if (c->mode == MODE_64 && seg == SEG_GS)

@@ -89,13 +89,13 @@ static void *map(int fd, u64 at, size_t bytes, int prot, off_t offset)
 static void load_ldt(void)
 {
     for (unsigned int n = D_CODE32; n <= D_EXECUTE; n++) {
-        const struct emu_segment *s = &descriptors[n];
-        bool pages = s->attr & SEG_ATTR_GRANULAR, is_code = s->attr & SEG_ATTR_CODE;
+        const struct hvm_segment *s = &descriptors[n];
+        bool pages = s->attr & HVM_ATTR_G, is_code = s->attr & HVM_ATTR_CODE;
         struct user_desc d = {.entry_number = n, .base_addr = s->base, .limit = pages ? s->limit >> 12 : s->limit};
 
-        d.seg_32bit = !!(s->attr & SEG_ATTR_BIG);
-        d.contents = is_code ? 2 : s->attr & SEG_ATTR_DOWN ? 1 : 0;
-        d.read_exec_only = !(s->attr & SEG_ATTR_WRITE);
+        d.seg_32bit = !!(s->attr & HVM_ATTR_DB);
+        d.contents = is_code ? 2 : s->attr & HVM_ATTR_DOWN ? 1 : 0;
+        d.read_exec_only = !(s->attr & HVM_ATTR_WRITE);
         d.limit_in_pages = pages;
         d.useable = 1;
         if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)))

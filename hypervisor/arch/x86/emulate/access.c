@@ -10,25 +10,25 @@
 #define TSS_TYPES_32 0x800 /* set of types: busy 32-bit or 64-bit TSS */
 
 /* Is seg:ea, `bytes` long, inside, and may it be accessed so? */
-static bool segment_allows(const struct emulation *e, const struct emu_segment *s, u64 ea, unsigned int bytes,
+static bool segment_allows(const struct emulation *e, const struct hvm_segment *s, u64 ea, unsigned int bytes,
                            bool write)
 {
-    bool code = s->attr & SEG_ATTR_CODE;
+    bool code = s->attr & HVM_ATTR_CODE;
 
     if (!e->real_mode) {
-        if (!(s->attr & SEG_ATTR_PRESENT) || !(s->attr & SEG_ATTR_S))
+        if (!(s->attr & HVM_ATTR_P) || !(s->attr & HVM_ATTR_S))
             return false;
-        if (write ? code || !(s->attr & SEG_ATTR_WRITE) : code && !(s->attr & SEG_ATTR_WRITE))
+        if (write ? code || !(s->attr & HVM_ATTR_WRITE) : code && !(s->attr & HVM_ATTR_WRITE))
             return false;
-        if (!code && s->attr & SEG_ATTR_DOWN)
-            return ea > s->limit && ea + bytes - 1 <= (s->attr & SEG_ATTR_BIG ? 0xffffffff : 0xffff);
+        if (!code && s->attr & HVM_ATTR_DOWN)
+            return ea > s->limit && ea + bytes - 1 <= (s->attr & HVM_ATTR_DB ? 0xffffffff : 0xffff);
     }
     return ea + bytes - 1 <= s->limit;
 }
 
 int emu_linear(struct emulation *e, enum insn_seg seg, u64 ea, unsigned int bytes, bool write, u64 *linear)
 {
-    struct emu_segment s = {};
+    struct hvm_segment s = {};
 
     if (e->code_bytes != 8 || seg >= SEG_FS)
         e->ops->segment(e, seg, &s);
@@ -73,12 +73,12 @@ int emu_write_locked(struct emulation *e, enum insn_seg seg, u64 ea, unsigned in
 
 static unsigned int stack_bytes(struct emulation *e)
 {
-    struct emu_segment ss;
+    struct hvm_segment ss;
 
     if (e->code_bytes == 8)
         return 8;
     e->ops->segment(e, SEG_SS, &ss);
-    return ss.attr & SEG_ATTR_BIG ? 4 : 2;
+    return ss.attr & HVM_ATTR_DB ? 4 : 2;
 }
 
 u64 emu_stack_moved(struct emulation *e, s64 by) { return (e->regs->rsp + by) & mask_of(stack_bytes(e)); }
@@ -99,14 +99,14 @@ int emu_push(struct emulation *e, u64 val)
 
 int emu_io_permitted(struct emulation *e, u16 port, unsigned int bytes)
 {
-    struct emu_segment tr;
+    struct hvm_segment tr;
     u16 at = 0, bits = 0;
     int rc;
 
     if (e->real_mode || (e->cpl <= (e->regs->rflags & X86_EFLAGS_IOPL) >> 12 && !(e->regs->rflags & X86_EFLAGS_VM)))
         return EMU_DONE;
     e->ops->segment(e, SEG_TR, &tr);
-    if (!(tr.attr & SEG_ATTR_PRESENT) || !(1 << (tr.attr & SEG_ATTR_TYPE) & TSS_TYPES_32) || tr.limit <= TSS_IO_MAP)
+    if (!(tr.attr & HVM_ATTR_P) || !(1 << (tr.attr & HVM_ATTR_TYPE) & TSS_TYPES_32) || tr.limit <= TSS_IO_MAP)
         return emulate_raise(e, TRAP_GP, 0);
     rc = e->ops->read(e, tr.base + TSS_IO_MAP, &at, 2, EMU_SYSTEM);
     if (rc)

@@ -20,7 +20,7 @@ static int fetch_more(struct emulation *e)
     struct insn *i = &e->insn;
     u64 at = e->regs->rip + i->fetched, linear;
     unsigned int bytes = INSN_MAX - i->fetched;
-    struct emu_segment cs;
+    struct hvm_segment cs;
     int rc;
 
     if (!bytes)

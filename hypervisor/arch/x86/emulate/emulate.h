@@ -20,6 +20,7 @@
 #define ARCH_X86_EMULATE_EMULATE_H
 
 #include <arch/x86/emulate/decode.h>
+#include <asm/hvm.h>
 
 enum emu_result {
     EMU_DONE,
@@ -27,24 +28,6 @@ enum emu_result {
     EMU_RETRY,        /* not done, for now: nothing has changed; run it again later, or let the guest come again */
     EMU_UNHANDLEABLE, /* not an instruction that is claimed, or a callback that the caller does not have */
 };
-
-/* A segment register with its hidden part. attr is as in AMD's VMCB: the type in bits 0..3, S 4, DPL 5..6, P 7, AVL 8,
- * L 9, D/B 10, G 11. limit is in bytes, whatever G is. */
-struct emu_segment {
-    u16 sel, attr;
-    u32 limit;
-    u64 base;
-};
-
-#define SEG_ATTR_TYPE     0x00f
-#define SEG_ATTR_WRITE    0x002 /* data: writable. Code: readable */
-#define SEG_ATTR_DOWN     0x004 /* data: expands down */
-#define SEG_ATTR_CODE     0x008
-#define SEG_ATTR_S        0x010
-#define SEG_ATTR_PRESENT  0x080
-#define SEG_ATTR_LONG     0x200
-#define SEG_ATTR_BIG      0x400
-#define SEG_ATTR_GRANULAR 0x800
 
 enum emu_access {
     EMU_READ,   /* by the guest's current privilege */
@@ -78,7 +61,7 @@ struct emulation_ops {
     int (*cmpxchg)(struct emulation *e, u64 linear, const void *old, const void *new, unsigned int bytes);
     /* SEG_ES ... SEG_GS, SEG_TR. Cannot fail. In 64-bit code only FS, GS and TR are asked for, others only for
      * their selector. */
-    void (*segment)(struct emulation *e, enum insn_seg seg, struct emu_segment *s);
+    void (*segment)(struct emulation *e, enum insn_seg seg, struct hvm_segment *s);
     /* Ports, 1, 2 or 4 bytes; the guest's permission has been checked. May be NULL. */
     int (*in)(struct emulation *e, u16 port, unsigned int bytes, u32 *val);
     int (*out)(struct emulation *e, u16 port, unsigned int bytes, u32 val);

@@ -20,7 +20,7 @@ static unsigned int operand_reg(const struct insn *i, enum insn_operand o)
 int emu_value(struct emulation *e, enum insn_operand o, unsigned int bytes, enum emu_access access, u64 *val)
 {
     const struct insn *i = &e->insn;
-    struct emu_segment s;
+    struct hvm_segment s;
     unsigned int n = operand_reg(i, o);
 
     if (emu_in_memory(i, o))
@@ -245,7 +245,7 @@ static int branch(struct emulation *e, u64 target)
 {
     bool call = e->insn.op == OP_CALL;
     u64 sp = emu_stack_moved(e, call ? -(s64)e->insn.op_bytes : 0);
-    struct emu_segment cs;
+    struct hvm_segment cs;
     int rc = EMU_DONE;
 
     if (call) /* before the target is looked at, as CPUs do */

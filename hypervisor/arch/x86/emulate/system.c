@@ -80,7 +80,7 @@ static int machine_status(struct emulation *e)
 int emu_system(struct emulation *e)
 {
     const struct insn *i = &e->insn;
-    struct emu_segment s = {};
+    struct hvm_segment s = {};
     u64 val;
     int rc;
 

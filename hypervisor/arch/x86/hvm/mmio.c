@@ -244,12 +244,9 @@ static bool op_again(struct emulation *e __unused)
 
 /* ---- registers ---- */
 
-static void op_segment(struct emulation *e __unused, enum insn_seg seg, struct emu_segment *out)
+static void op_segment(struct emulation *e __unused, enum insn_seg seg, struct hvm_segment *out)
 {
-    struct hvm_segment s;
-
-    hvm->get_segment(current, seg == SEG_TR ? HVM_TR : (enum hvm_segment_name)seg, &s);
-    *out = (struct emu_segment){s.sel, s.attr, s.limit, s.base};
+    hvm->get_segment(current, seg == SEG_TR ? HVM_TR : (enum hvm_segment_name)seg, out);
 }
 
 static int op_read_cr(struct emulation *e __unused, unsigned int n, u64 *val)

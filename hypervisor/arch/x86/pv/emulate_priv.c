@@ -126,20 +126,6 @@ static enum outcome xsetbv(struct vcpu *v, struct cpu_user_regs *regs)
     return (u32)regs->rcx || fpu_set_xcr0(v, edx_eax(regs)) ? REFUSED : DONE;
 }
 
-/* LMSW sets TS, cannot leave protected mode. */
-static enum outcome machine_status(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
-{
-    u64 val;
-
-    if (i->mod != 3)
-        return REFUSED;
-    read_cr(v, 0, &val);
-    if (i->op == OP_LMSW)
-        return write_cr(v, 0, (val & ~(u64)X86_CR0_TS) | (*insn_reg(regs, i->rm) & X86_CR0_TS)) ? REFUSED : DONE;
-    insn_write_reg(regs, i, i->rm, i->op_bytes, val);
-    return DONE;
-}
-
 /* What only the guest's kernel may do. */
 static enum outcome kernel_only(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *i)
 {
@@ -151,8 +137,6 @@ static enum outcome kernel_only(struct vcpu *v, struct cpu_user_regs *regs, cons
     case OP_CLI: /* events are masked in vcpu_info; with I/O privilege the instructions do nothing */
     case OP_STI: return v->arch.pv.iopl >= 1 ? DONE : REFUSED;
     case OP_XSETBV: return xsetbv(v, regs);
-    case OP_SMSW:
-    case OP_LMSW: return machine_status(v, regs, i);
     case OP_CLTS: do_fpu_taskswitch(0); return DONE;
     case OP_WBINVD:
         if (v->domain->is_hardware)
@@ -234,9 +218,9 @@ static int write_memory(struct emulation *e, u64 linear, const void *buf, unsign
 }
 
 /* Those of 32-bit code, too, are taken for flat. */
-void pv_emulated_segment(struct emulation *e __unused, enum insn_seg seg, struct emu_segment *s)
+void pv_emulated_segment(struct emulation *e __unused, enum insn_seg seg, struct hvm_segment *s)
 {
-    *s = (struct emu_segment){.attr = SEG_ATTR_PRESENT | SEG_ATTR_S | SEG_ATTR_WRITE | SEG_ATTR_BIG, .limit = ~0U};
+    *s = (struct hvm_segment){.attr = HVM_ATTR_P | HVM_ATTR_S | HVM_ATTR_WRITE | HVM_ATTR_DB, .limit = ~0U};
     if (seg >= SEG_FS)
         s->base = rdmsr(seg == SEG_FS ? MSR_FS_BASE : MSR_GS_BASE);
 }

@@ -57,8 +57,6 @@ unsigned long pv_real_cr4(const struct vcpu *v);
 /* Loads a selector whose base becomes the user mode's GS base. 0. A selector that the CPU refuses
  * becomes 0. Current vCPU, kernel mode. */
 int pv_load_user_gs(u16 selector);
-/* Selectors and bases as the CPU has them now go to v->arch (before anyone else looks at them). */
-void pv_save_segments(struct vcpu *v);
 
 /* registers.c: debug register reg of v; not running or current. 0, -EPERM, -ENODEV. */
 int pv_set_debugreg(struct vcpu *v, unsigned int reg, unsigned long value);
@@ -84,12 +82,12 @@ unsigned int pv_code_bytes(u16 cs);
  * #GP, or no case for the emulator. The others are callbacks of e: memory by the guest's rights, and segments.
  */
 struct emulation;
-struct emu_segment;
+struct hvm_segment;
 enum insn_seg;
 enum emu_access;
 bool pv_emulate(struct vcpu *v, struct emulation *e);
 int pv_emulated_read(struct emulation *e, u64 linear, void *buf, unsigned int bytes, enum emu_access access);
-void pv_emulated_segment(struct emulation *e, enum insn_seg seg, struct emu_segment *s);
+void pv_emulated_segment(struct emulation *e, enum insn_seg seg, struct hvm_segment *s);
 /* The instruction of this length is done, as the debugger of the guest sees it. */
 void pv_insn_retired(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length);
 /* CPUID with the guest's RAX and RCX. */
@@ -108,7 +106,7 @@ bool pv_cpuid_faults(const struct domain *d);
 /* v comes to this CPU. */
 void pv_load_cpuid_faulting(const struct vcpu *v);
 
-/* hypercall_page.c: fills one page of ours or the guest's. */
+/* domain.c: fills one page of ours or the guest's. */
 void pv_hypercall_page_init(void *page);
 
 /* ---- page tables (types.c, mmu.c, descriptor.c, ptwr.c) ---- */

@@ -19,7 +19,7 @@
 
 #define GDT_PTE_FLAGS 0x8000000000000063UL /* present, writable, accessed, dirty, no execute */
 
-void pv_save_segments(struct vcpu *v)
+static void pv_save_segments(struct vcpu *v)
 {
     struct cpu_user_regs *regs = guest_regs();
 

@@ -19,7 +19,7 @@ struct vmx_vcpu;
 
 /*
  * A segment register with its hidden part. attr: bits 0-3 type, 4 S, 5-6 DPL, 7 P, 8 AVL, 9 L, 10 D/B, 11 G (AMD APM
- * vol. 2, 15.5.1). For GDTR and IDTR only limit and base count.
+ * vol. 2, 15.5.1). limit is in bytes, whatever G is. For GDTR and IDTR only limit and base count. The emulator's, too.
  */
 struct hvm_segment {
     u16 sel, attr;
@@ -30,14 +30,17 @@ struct hvm_segment {
 /* In the order of the VMCB. */
 enum hvm_segment_name { HVM_ES, HVM_CS, HVM_SS, HVM_DS, HVM_FS, HVM_GS, HVM_GDTR, HVM_LDTR, HVM_IDTR, HVM_TR };
 
-#define HVM_ATTR_TYPE 0x00f
-#define HVM_ATTR_S    0x010
-#define HVM_ATTR_DPL  0x060
-#define HVM_ATTR_P    0x080
-#define HVM_ATTR_AVL  0x100
-#define HVM_ATTR_L    0x200
-#define HVM_ATTR_DB   0x400
-#define HVM_ATTR_G    0x800
+#define HVM_ATTR_TYPE  0x00f
+#define HVM_ATTR_WRITE 0x002 /* data: writable. Code: readable */
+#define HVM_ATTR_DOWN  0x004 /* data: expands down */
+#define HVM_ATTR_CODE  0x008
+#define HVM_ATTR_S     0x010
+#define HVM_ATTR_DPL   0x060
+#define HVM_ATTR_P     0x080
+#define HVM_ATTR_AVL   0x100
+#define HVM_ATTR_L     0x200
+#define HVM_ATTR_DB    0x400
+#define HVM_ATTR_G     0x800
 
 /* What is delivered to a guest. Types as Intel SDM vol. 3, 25.8.3 numbers them; AMD has the first four of them. */
 enum hvm_event_type {
