@@ -107,12 +107,8 @@ static u64 taken;
 
 void __init memmap_start(void)
 {
-    for (unsigned int i = 0; i < boot_info.nr_ranges; i++) {
-        const struct mem_range *r = &boot_info.range[i];
-
-        if (r->type == MEM_RAM)
-            spans[nr_spans++] = (struct span){max(r->start, PAGE_SIZE), r->start + r->size};
-    }
+    for_each_ram (r)
+        spans[nr_spans++] = (struct span){max(r->start, PAGE_SIZE), r->start + r->size};
 }
 
 void __init memmap_reserve(paddr_t start, u64 size)
@@ -174,9 +170,8 @@ u64 memmap_ram(void)
 {
     u64 sum = 0;
 
-    for (unsigned int i = 0; i < boot_info.nr_ranges; i++)
-        if (boot_info.range[i].type == MEM_RAM)
-            sum += boot_info.range[i].size;
+    for_each_ram (r)
+        sum += r->size;
     return sum;
 }
 
@@ -184,9 +179,8 @@ paddr_t memmap_ram_end(void)
 {
     paddr_t end = 0;
 
-    for (unsigned int i = 0; i < boot_info.nr_ranges; i++)
-        if (boot_info.range[i].type == MEM_RAM)
-            end = boot_info.range[i].start + boot_info.range[i].size;
+    for_each_ram (r)
+        end = r->start + r->size;
     return end;
 }
 

@@ -7,6 +7,12 @@
 
 #include <boot/boot.h>
 
+/* r: each range of boot_info that is RAM, upwards. */
+#define for_each_ram(r)                                                                         \
+    for (struct mem_range *r = boot_info.range; r < boot_info.range + boot_info.nr_ranges; r++) \
+        if (r->type != MEM_RAM) {                                                               \
+        } else
+
 /*
  * Puts nr ranges as the firmware gave them (any order, overlapping, overflowing) in order: out gets
  * them sorted, disjoint, merged, RAM cut to whole pages. Where ranges overlap the one that is least

@@ -129,14 +129,10 @@ static void __init back_table(unsigned long base, unsigned int size, unsigned lo
 {
     unsigned long done = base;
 
-    for (unsigned int i = 0; i < boot_info.nr_ranges; i++) {
-        const struct mem_range *r = &boot_info.range[i];
-        unsigned long from, to;
+    for_each_ram (r) {
+        unsigned long from = ROUNDDOWN(base + (r->start >> PAGE_SHIFT) * size, grain);
+        unsigned long to = ROUNDUP(base + ((r->start + r->size) >> PAGE_SHIFT) * size, grain);
 
-        if (r->type != MEM_RAM)
-            continue;
-        from = ROUNDDOWN(base + (r->start >> PAGE_SHIFT) * size, grain);
-        to = ROUNDUP(base + ((r->start + r->size) >> PAGE_SHIFT) * size, grain);
         from = max(from, done);
         if (from >= to)
             continue;
@@ -162,12 +158,8 @@ static void __init mark_ram(void)
 
     ram_map = paddr_to_virt(pa);
     memset(ram_map, 0, ROUNDUP(bytes, PAGE_SIZE));
-    for (unsigned int i = 0; i < boot_info.nr_ranges; i++) {
-        const struct mem_range *r = &boot_info.range[i];
-
-        if (r->type == MEM_RAM)
-            set_bits(r->start >> PAGE_SHIFT, (r->start + r->size) >> PAGE_SHIFT);
-    }
+    for_each_ram (r)
+        set_bits(r->start >> PAGE_SHIFT, (r->start + r->size) >> PAGE_SHIFT);
 }
 
 /* ---- phases ---- */
@@ -189,10 +181,8 @@ void __init memory_init(void)
 {
     paddr_t reach = DIRECT_END - DIRECT_START;
 
-    for (unsigned int i = 0; i < boot_info.nr_ranges; i++) {
-        struct mem_range *r = &boot_info.range[i];
-
-        if (r->type == MEM_RAM && r->start + r->size > reach) {
+    for_each_ram (r) {
+        if (r->start + r->size > reach) {
             log_warning("memory from %#lx on is out of reach and not used\n", max(r->start, reach));
             if (r->start < reach)
                 r->size = reach - r->start;
