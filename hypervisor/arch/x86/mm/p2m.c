@@ -42,7 +42,6 @@
 #define NPT_RW (NPT_RO | PTE_RW)
 
 const struct p2m_format p2m_npt = {
-    .name = "NPT",
     .table = PTE_P | PTE_RW | PTE_US | PTE_A,
     .rights =
         {
@@ -63,7 +62,6 @@ const struct p2m_format p2m_npt = {
 #define EPT_WB (6UL << 3 | 1UL << 6)
 
 const struct p2m_format p2m_ept = {
-    .name = "EPT",
     .table = EPT_R | EPT_W | EPT_X,
     .rights =
         {

@@ -36,7 +36,6 @@ enum p2m_type {
 
 /* How a vendor's entries say it. A/D bits are set in advance: the CPU never writes to our tables. */
 struct p2m_format {
-    const char *name;
     u64 table;             /* bits of an entry that points at a table */
     u64 rights[P2M_TYPES]; /* of one that maps a frame of that type; 0: not present */
 };
