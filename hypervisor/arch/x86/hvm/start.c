@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a vCPU begins: INIT and STARTUP (AMD APM vol. 2, 14.1.3 and 15.27.8), VCPUOP_initialise (xen/hvm/hvm_vcpu.h),
- * and the saved state of a CPU (xen/arch-x86/hvm/save.h, struct hvm_hw_cpu).
+ * Where a vCPU begins: INIT and STARTUP (AMD APM vol. 2, 14.1.3 and 15.27.8), VCPUOP_initialise
+ * (xen/hvm/hvm_vcpu.h).
  */
 #include <arch/x86/cpu/features.h>
-#include <arch/x86/cpu/fpu.h>
 #include <arch/x86/hvm/hvm.h>
 #include <lib/lib.h>
 #include <sched/sched.h>
 #include <xen/hvm/hvm_vcpu.h>
-#include <xen/hvm/save.h>
 
 #define PAT_RESET 0x0007040600070406UL
 #define DR6_RESET 0xffff0ff0UL
@@ -94,7 +92,6 @@ void hvm_vcpu_sipi(struct vcpu *v, u8 vector)
 #define AR_UNUSED   0xf000
 #define TYPE_CODE   8
 #define TYPE_WRITE  2
-#define TYPE_READ   2 /* of code */
 
 /* A segment that a program could have loaded: present, of the right kind, within itself (AMD APM vol. 2, 4.7). */
 static bool segment_valid(u16 ar, u32 limit, bool code)

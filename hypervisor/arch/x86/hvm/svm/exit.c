@@ -8,11 +8,9 @@
  * tables meanwhile can make nothing wrong but the length of its own instruction. A few pages are kept: code that exits,
  * and the handlers of what is delivered then.
  */
-#include <arch/x86/cpu/features.h>
 #include <arch/x86/emulate/decode.h>
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/io.h>
-#include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/hvm/svm/svm.h>
 #include <arch/x86/mm/p2m.h>
 #include <asm/trapnr.h>

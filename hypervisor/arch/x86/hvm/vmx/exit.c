@@ -4,12 +4,8 @@
  * qualification has to be taken apart. Source: Intel SDM vol. 3, 28.2, appendix C.
  */
 #include <arch/x86/hvm/io.h>
-#include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/hvm/vmx/vmx.h>
-#include <arch/x86/mm/p2m.h>
-#include <asm/system.h>
 #include <lib/lib.h>
-#include <sched/sched.h>
 
 /* From enter.S. */
 void vmx_exit(struct vcpu *v, struct cpu_user_regs *regs);
