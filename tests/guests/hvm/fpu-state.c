@@ -96,4 +96,8 @@ void test_main(void)
     check_eq(rounds[0], ROUNDS);
     check_eq(rounds[1], ROUNDS);
     check(!bad[0] && !bad[1]);
+    if (avx) { /* how much XSAVE writes, and XSAVEC where it is there */
+        check_eq(cpuid(0xd, 0).ebx, 832);
+        check_eq(cpuid(0xd, 1).ebx, cpuid(0xd, 1).eax & 2 ? 832 : 0);
+    }
 }

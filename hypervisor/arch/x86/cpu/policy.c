@@ -279,6 +279,7 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, u32 leaf, u32 sub
     return r;
 }
 
+#define EAX_XSAVEC  (1U << 1) /* of leaf 0xd, 1 */
 #define EDX_APIC    (1U << 9)
 #define EDX_MTRR    (1U << 12)
 #define ECX_XSAVE   (1U << 26)
@@ -308,8 +309,8 @@ static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_re
         r->d = v->id * 2;
         break;
     case 0xd:
-        if (subleaf == 0) /* size for what is enabled now */
-            r->b = cpuid_count(0xd, 0).b;
+        if (subleaf == 0 || (subleaf == 1 && r->a & EAX_XSAVEC)) /* size for what is enabled now */
+            r->b = cpuid_count(0xd, subleaf).b;
         break;
     }
 }
