@@ -8,6 +8,9 @@
  * and the machine's free memory but for a few pages that a heap
  * may keep. Any result but SUCCESS of a domain, a death that was
  * not expected, or a change of the host is a failure.
+ *
+ * The module may be a PVH kernel of somebody else's, its ramdisk behind it at the offset that "ramdisk=" says: the
+ * words behind "--" are then the domain's, "pages=" its memory, "seconds=" its time.
  */
 #include "lib/guest.h"
 
@@ -91,7 +94,7 @@ static void wait_for(struct built_domain *d)
 
 static void watch(struct built_domain *d, struct verdict *v)
 {
-    uint64_t end = now() + CASE_SECONDS * 1000000000ul;
+    uint64_t end = now() + arg_number("seconds", CASE_SECONDS) * 1000000000ul;
     struct xen_domctl_getdomaininfo info = {0};
     char line[256];
 
@@ -173,7 +176,8 @@ static void run_pair(struct domain_plan *plan)
 void test_main(void)
 {
     char args[64];
-    struct domain_plan plan = {.args = args, .pages = 4096};
+    struct domain_plan plan = {.args = args, .pages = (unsigned int)arg_number("pages", 4096)};
+    size_t ramdisk = arg_number("ramdisk", 0);
     evtchn_port_t port;
     unsigned int first = (unsigned int)arg_number("first", 0);
 
@@ -194,6 +198,15 @@ void test_main(void)
     free_before = free_pages();
     if (arg_present("pair")) {
         run_pair(&plan);
+        return;
+    }
+    if (ramdisk) {
+        const char *words = strstr(guest.args, "-- ");
+
+        plan.args = words ? words + 3 : "";
+        plan.ramdisk = (const uint8_t *)plan.elf + ramdisk;
+        plan.ramdisk_size = plan.elf_size - ramdisk;
+        run_domain(&plan);
         return;
     }
     for (unsigned int i = first;; i++) {

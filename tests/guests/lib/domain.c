@@ -261,7 +261,7 @@ bool domain_console_line(struct built_domain *d, char *line, size_t size)
         char c = ring->out[MASK_XENCONS_IDX(cons++, ring->out)];
 
         complete = c == '\n' || d->line_used == sizeof(d->line) - 1;
-        if (c != '\n')
+        if (c != '\n' && c != '\r')
             d->line[d->line_used++] = c;
     }
     mb();

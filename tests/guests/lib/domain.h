@@ -2,7 +2,7 @@
 /*
  * A small domain builder for test guests that run as dom0: makes a 64-bit PV domain, or a PVH domain,
  * out of one of our own ELF images and watches over it, with no tool but the hypercalls.  It takes only
- * images with the layout of guest.lds and guest-hvm.lds.
+ * images with the layout of guest.lds and guest-hvm.lds, and PVH kernels with a ramdisk.
  */
 #ifndef GUEST_DOMAIN_H
 #define GUEST_DOMAIN_H
@@ -15,8 +15,10 @@ struct domain_plan {
     unsigned int vcpus;
     unsigned int tsc_mode; /* 0: the hypervisor's choice, 2: never emulated */
     bool board;            /* an HVM domain: with all devices of the hypervisor; begins like a PVH one */
+    const void *ramdisk;   /* of a kernel that is none of ours, PVH only; or NULL */
+    size_t ramdisk_size;
 };
-#define DOMAIN_PAGES_MAX 8192
+#define DOMAIN_PAGES_MAX 32768
 
 struct built_domain {
     domid_t id;
