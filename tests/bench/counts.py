@@ -16,6 +16,7 @@ from lab.emulator import TIME_SCALE
 from run.guests import RUNNER
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "plugin", "count.c")
+SLACK = 100  # how much less than its sample a figure may be, of each part
 DECODER = {"orlop": "svm_fetch_length", "xen": "svm_get_insn_len"}
 SYMBOL = re.compile(r"^symbol ([0-9a-f]{16}) (\S+)\r?$", re.M)
 
@@ -83,8 +84,11 @@ def by_name(figures, text, overhead):
         raise ValueError(f"{len(figures)} figures, but {len(spent)} in the plugin's file")
     made = {}
     for (name, figure), entry in zip(figures.items(), spent):
-        parts = round((entry["total"] - overhead) / figure) if isinstance(figure, float) else 1
-        made[name] = {"decode": _share(entry["decode"], parts)}
+        whole = entry["total"] - overhead
+        parts = round(whole / figure) if isinstance(figure, float) else 1
+        # A lateness is the end of its sample only: what was decoded long before is not in it.
+        decode = entry["decode"] if whole <= figure * parts + SLACK * parts else 0
+        made[name] = {"decode": _share(decode, parts)}
         for table in ("kind", "function"):
             made[name][table] = {key: _share(count, parts) for key, count in entry[table].items()}
     return made

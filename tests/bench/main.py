@@ -10,7 +10,7 @@ import time
 
 from lab import paths
 
-from . import catalogue, page, report, runs, wall
+from . import catalogue, doc, macro, page, report, runs, wall
 
 FOLDER = os.path.join(paths.BUILD, "bench")
 LATEST = os.path.join(FOLDER, "latest.json")
@@ -29,8 +29,9 @@ def main():
         print(f"bench: {error}", file=sys.stderr)
         return 2
     if options.show:
-        print(report.table(old))
-        _write_page(old, options.show)
+        _show(old, options.show)
+        if options.docs:
+            doc.update(old)
         return 0
     if options.list:
         for operation in chosen:
@@ -48,6 +49,7 @@ def _options():
     parser.add_argument("--list", action="store_true", help="name the operations, their modes, and what each one does")
     parser.add_argument("--compare", metavar="OLD.json", help="tell what changed since; status 1 if a figure of Orlop's grew")
     parser.add_argument("--show", metavar="FILE.json", help="print the table of a report and write its page again; measure nothing")
+    parser.add_argument("--docs", action="store_true", help="with --show: put its tables into docs/performance.md")
     parser.add_argument("--json", metavar="FILE", help="where the report goes (default build/bench/latest.json, or selected.json "
                         "beside it if names were given)")
     parser.add_argument("--wall", nargs="?", type=int, const=3, metavar="RUNS", help="wall-clock times instead, medians of so many "
@@ -97,9 +99,11 @@ def _measure(chosen, old, options):
     wanted = {(operation.name, operation.mode) for operation in chosen}
     made = [row for row in report.rows(chosen, figures, spent) if not options.names or (row["name"], row["mode"]) in wanted]
     document = report.result(made)
+    if not options.names:
+        document["macro"], failed = macro.measure(FOLDER, _say)
+        failures += failed
     _write(document, failures, started, options.json)
-    _write_page(document, options.json)
-    print(report.table(document))
+    _show(document, options.json)
     worse = False
     if old:
         lines, worse = report.compare(old, document)
@@ -130,8 +134,11 @@ def _write(document, failures, started, path):
         f.write("\n")
 
 
-def _write_page(document, path):
-    """The HTML page, beside the JSON and by its name."""
+def _show(document, path):
+    """The table here, and the HTML page beside the JSON and by its name."""
+    print(report.table(document))
+    if "macro" in document:
+        print("\n" + macro.table(document["macro"]))
     with open(os.path.splitext(path)[0] + ".html", "w", encoding="utf-8") as f:
         f.write(page.page(document))
 

@@ -57,6 +57,11 @@ def run_wall(mode, side, folder):
     return parse(_log_of(mode, side, dataclasses.replace(guest_of(mode), icount=False), place, "wall"))
 
 
+def run_guest(name, side, place):
+    """One run of any guest of the index that prints figures."""
+    return parse(_log_of(name, side, RUNNER.select(RUNNER.load_index(), [name])[0], place))
+
+
 def _log_of(mode, side, guest, place, args=""):
     outcome = RUNNER.run_guest(guest, image=paths.hypervisor(side), directory=place, extra_args=args, scale=4 * TIME_SCALE)
     if outcome.result != "SUCCESS":

@@ -6,7 +6,7 @@ import json
 import re
 import unittest
 
-from . import catalogue, counts, page, report, runs, wall
+from . import catalogue, counts, doc, page, report, runs, wall
 from .catalogue import Operation
 
 LOG = """Test: cost of operations in instructions
@@ -46,6 +46,7 @@ class Reading(unittest.TestCase):
         spent = counts.by_name({"hc_null": 150, "each": 10.5}, COUNTS, 3)
         self.assertEqual(spent["hc_null"], {"decode": 40, "kind": {"sysret": 1}, "function": {"(guest)": 19, "do_it": 134}})
         self.assertEqual(spent["each"]["function"], {"do_it": 10.6})
+        self.assertEqual(counts.by_name({"late": 40, "each": 10.5}, COUNTS, 3)["late"]["decode"], 0)
         with self.assertRaises(ValueError):
             counts.by_name({"hc_null": 150}, COUNTS, 3)
 
@@ -119,6 +120,14 @@ class Page(unittest.TestCase):
         self.assertEqual(text.count("<circle"), len(document["operations"]) - document["lacking"])
         self.assertIn("<td>do_it<td>134", text)
         self.assertNotRegex(text, "https?:|src=|<link|<script")
+
+
+class Document(unittest.TestCase):
+    def test_tables_go_to_their_places(self):
+        text = "a\n<!-- x -->\nold\n<!-- end of x -->\nb\n"
+        self.assertEqual(doc.filled(text, "x", "new"), "a\n<!-- x -->\nnew\n<!-- end of x -->\nb\n")
+        with self.assertRaises(ValueError):
+            doc.filled(text, "y", "new")
 
 
 class Comparing(unittest.TestCase):

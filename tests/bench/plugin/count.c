@@ -125,7 +125,8 @@ static int kind_of_0f(const uint8_t *at, bool size_prefix)
     case 0x32: return RDMSR;
     case 0x38: return size_prefix && at[1] == 0x82 ? INVPCID : -1;
     case 0xa2: return CPUID;
-    case 0xae: return memory ? (reg == 0 || reg == 1 || reg == 4 || reg == 5 ? FPU_STATE : -1) : reg >= 5 ? FENCE : -1;
+    case 0xae:
+        return memory ? (reg < 2 || (reg > 3 && reg < 7 && !size_prefix) ? FPU_STATE : -1) : reg >= 5 ? FENCE : -1;
     case 0xc7: return memory && (reg == 3 || reg == 4 || reg == 5) ? FPU_STATE : -1;
     default: return -1;
     }
