@@ -46,23 +46,31 @@ def direct(context, kind, vcpus, task):
     return files, drive(os.path.join(system, "root.ext4"), "virtio", name="guest"), text.replace(b"quiet", b"root=/dev/xvda rw")
 
 
-def from_disk(context, vcpus, task):
+# Whoever knows nothing of Xen has no hvc0 and no enX0, and a crash of his is a reset of the machine.
+NOPV = "nopv xen_nopv net.ifnames=0 panic=1 console=ttyS0,115200 root=/dev/sda1"
+NOPV_NET = "ip addr add 10.77.0.2/24 dev eth0;ip link set eth0 up\n"
+
+
+def from_disk(context, vcpus, task, nopv):
     """The same for a guest that boots by GRUB from its own disk."""
     path = os.path.join(context.folder, "debian.img")
-    arguments = f"console=ttyS0,115200 console=hvc0 root=/dev/xvda1 rw addr=10.77.0.2 task={base64.b64encode(task.encode()).decode()}"
-    menu = bootdisk.MENU.format(kernel="/vmlinuz", initrd="/initrd.img", arguments=arguments)
+    arguments = NOPV if nopv else "console=ttyS0,115200 console=hvc0 root=/dev/xvda1 addr=10.77.0.2"
+    task = base64.b64encode(((NOPV_NET if nopv else "") + task).encode()).decode()
+    menu = bootdisk.MENU.format(kernel="/vmlinuz", initrd="/initrd.img", arguments=f"{arguments} rw task={task}")
     bootdisk.make(path, os.path.join(debian.system(), "root.ext4"), menu, context.folder)
     lines = ["name = 'deb'", "type = 'hvm'", "memory = 512", f"vcpus = {vcpus}", "hdtype = 'ahci'",
              "disk = ['phy:/dev/vda,hda,w']", "vif = ['bridge=xenbr0,model=e1000']", *ENDS]
+    if nopv:
+        lines.append("serial = 'file:/tmp/serial'")
     return images.device_model(), drive(path, "virtio", name="guest"), ("\n".join(lines) + "\n").encode()
 
 
-def guest(vcpus, kind="pv"):
+def guest(vcpus, kind="pv", nopv=False):
     def run(context):
         """filled in below"""
         disk_size, net_size = (1024, 100) if context.long else (64, 16)
         task = TASK.format(blocks=disk_size // 16, net=net_size)
-        files, disk, config = from_disk(context, vcpus, task) if kind == "hvm" else direct(context, kind, vcpus, task)
+        files, disk, config = from_disk(context, vcpus, task, nopv) if kind == "hvm" else direct(context, kind, vcpus, task)
         with context.dom0(files=files, devices=disk, memory="2G", dom0_memory="768M", **({} if kind == "pv" else ONE_CPU)) as dom0:
             if kind != "pv" and "hvm-3.0" not in dom0.run(f"{context.tool} info"):
                 raise Skip("the hypervisor runs no PVH or HVM guests here")
@@ -71,12 +79,14 @@ def guest(vcpus, kind="pv"):
             dom0.run("(sleep 10000 | nc -l -p 7001 | sha256sum >/tmp/got) &")
             dom0.run(f"dd if=/dev/urandom of=/tmp/out bs=1M count={net_size} 2>/dev/null")
             dom0.run("(nc -l -p 7002 </tmp/out >/dev/null) &")
+            if nopv:  # each boot's device model would begin a file anew
+                dom0.run(f"mkfifo /tmp/serial; (while cat /tmp/serial; do :; done >>{GUEST_LOG.format('deb')}) &")
             dom0.run(f"{context.tool} create /etc/xen/deb.cfg", 180)
             follow(context, dom0)
             return f"{disk_size} MB of disk, {net_size} MB of TCP each way, reboot, crash, poweroff"
 
-    run.__doc__ = (f"A complete Debian {kind.upper()} guest with {vcpus} vCPU{'s' * (vcpus > 1)}: login, disk and network by "
-                   "checksum; reboot, crash, poweroff.")
+    run.__doc__ = (f"A complete Debian {kind.upper()} guest with {vcpus} vCPU{'s' * (vcpus > 1)}{', without PV drivers' * nopv}: login, disk "
+                   "and network by checksum; reboot, crash, poweroff.")
     return run
 
 
@@ -127,6 +137,8 @@ def host(context):
 
 
 TESTS = {"dom0-debian": host, "guest-pv-debian": guest(1), "guest-pv-debian-smp": guest(4),
-         "guest-pvh-debian": guest(1, "pvh"), "guest-pvh-debian-smp": guest(4, "pvh"), "guest-hvm-debian": guest(1, "hvm")}
+         "guest-pvh-debian": guest(1, "pvh"), "guest-pvh-debian-smp": guest(4, "pvh"), "guest-hvm-debian": guest(1, "hvm"),
+         "guest-hvm-nopv-debian": guest(1, "hvm", nopv=True)}
 # Minutes on two cores.
-LONG = {"guest-pv-debian", "guest-pv-debian-smp", "guest-pvh-debian", "guest-pvh-debian-smp", "guest-hvm-debian"}
+LONG = {"guest-pv-debian", "guest-pv-debian-smp", "guest-pvh-debian", "guest-pvh-debian-smp", "guest-hvm-debian",
+        "guest-hvm-nopv-debian"}
