@@ -126,7 +126,7 @@ def media(context):
     with context.dom0(files=images.device_model(), devices=devices, **MACHINE) as dom0:
         guest_pv.need_hvm(context, dom0)
         dom0.run("ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up")
-        for number, (name, memory, good) in enumerate((("memtest", 64, blue), ("ipxe", 64, None), ("installer", 384, dialog))):
+        for number, (name, memory, good) in enumerate((("memtest", 64, blue), ("ipxe", 64, None), ("installer", 640, dialog))):
             node = f"/dev/vd{'abc'[number]}"
             more = (f"disk = ['{node},raw,hdc,ro,cdrom']\nvif = ['bridge=xenbr0,model=e1000,mac=00:16:3e:00:00:0{number + 1}']\n"
                     "vnclisten = '10.0.2.15'\nboot = 'd'")
