@@ -12,7 +12,7 @@ from lab import paths
 
 from .context import Failure
 
-COMPLAINT = re.compile(r"WARNING:|BUG:|\bBUG\b.*at|Oops|Call Trace|xen.*(?:fail|error|unable|cannot)|"
+COMPLAINT = re.compile(r"WARNING:|BUG:|\bBUG\b.*at|\bOops\b|Call Trace|xen.*(?:fail|error|unable|cannot)|"
                        r"(?:fail|error|unable).*\bxen\b|general protection|unhandled|segfault|"
                        r"soft lockup|hung task|rcu.*stall|clocksource.*unstable|nobody cared|I/O error", re.I)
 # A line of the log: its level where it was asked for (dmesg -r), its time, its text.
