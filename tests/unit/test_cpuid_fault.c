@@ -22,10 +22,15 @@ unsigned long percpu_offset[NR_CPUS];
 
 /* ---- what the files under test call ---- */
 
-struct cpuid_regs policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf)
+void policy_cpuid(const struct vcpu *v, struct cpu_user_regs *regs)
 {
+    u32 leaf = regs->rax, subleaf = regs->rcx;
+
     (void)v;
-    return (struct cpuid_regs){leaf + 1, leaf + 2, subleaf + 3, subleaf + 4};
+    regs->rax = leaf + 1;
+    regs->rbx = leaf + 2;
+    regs->rcx = subleaf + 3;
+    regs->rdx = subleaf + 4;
 }
 
 size_t raw_copy_from_guest(void *dst, const void __guest *src, size_t n)

@@ -315,17 +315,22 @@ static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_re
     }
 }
 
-struct cpuid_regs policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf)
+void policy_cpuid(const struct vcpu *v, struct cpu_user_regs *regs)
 {
-    const struct cpu_policy *p = v->domain->arch.policy;
-    const xen_cpuid_leaf_t *l;
+    u32 leaf = regs->rax, subleaf = regs->rcx;
     struct cpuid_regs r = {};
 
-    if (leaf >> 8 == 0x400000)
-        return hypervisor_leaf(v, leaf, subleaf);
-    l = find(p, leaf, subleaf);
-    if (l)
-        r = (struct cpuid_regs){l->a, l->b, l->c, l->d};
-    dynamic(v, leaf, subleaf, &r);
-    return r;
+    if (leaf >> 8 == 0x400000) {
+        r = hypervisor_leaf(v, leaf, subleaf);
+    } else {
+        const xen_cpuid_leaf_t *l = find(v->domain->arch.policy, leaf, subleaf);
+
+        if (l)
+            r = (struct cpuid_regs){l->a, l->b, l->c, l->d};
+        dynamic(v, leaf, subleaf, &r);
+    }
+    regs->rax = r.a;
+    regs->rbx = r.b;
+    regs->rcx = r.c;
+    regs->rdx = r.d;
 }

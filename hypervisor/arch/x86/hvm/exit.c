@@ -41,12 +41,7 @@ static void set_pair(struct cpu_user_regs *regs, u64 value)
 
 bool hvm_exit_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    struct cpuid_regs r = policy_cpuid(v, regs->rax, regs->rcx);
-
-    regs->rax = r.a;
-    regs->rbx = r.b;
-    regs->rcx = r.c;
-    regs->rdx = r.d;
+    policy_cpuid(v, regs);
     return true;
 }
 

@@ -69,16 +69,6 @@ static int write_cr(struct vcpu *v, unsigned int cr, u64 val)
     }
 }
 
-void pv_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
-{
-    struct cpuid_regs r = policy_cpuid(v, regs->rax, regs->rcx);
-
-    regs->rax = r.a;
-    regs->rbx = r.b;
-    regs->rcx = r.c;
-    regs->rdx = r.d;
-}
-
 static u64 edx_eax(const struct cpu_user_regs *regs) { return (u32)regs->rax | regs->rdx << 32; }
 
 static void set_edx_eax(struct cpu_user_regs *regs, u64 val)
@@ -281,7 +271,7 @@ static enum outcome privileged(struct vcpu *v, struct cpu_user_regs *regs, const
     case OP_CPUID:
         if (v->arch.pv.cpuid_faulting && !v->arch.pv.kernel_mode)
             return REFUSED;
-        pv_cpuid(v, regs);
+        policy_cpuid(v, regs);
         return DONE;
     default: return kernel_only(v, regs, i);
     }

@@ -5,6 +5,7 @@
  * goes on to the guest.
  */
 #include <arch/arch.h>
+#include <arch/x86/cpu/policy.h>
 #include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/trapnr.h>
@@ -95,7 +96,7 @@ void pv_invalid_op(struct vcpu *v, struct cpu_user_regs *regs)
         pv_inject_trap(v, regs, TRAP_UD, 0);
         return;
     }
-    pv_cpuid(v, regs);
+    policy_cpuid(v, regs);
     regs->rip += sizeof(forced);
 }
 

@@ -90,8 +90,6 @@ int pv_emulated_read(struct emulation *e, u64 linear, void *buf, unsigned int by
 void pv_emulated_segment(struct emulation *e, enum insn_seg seg, struct hvm_segment *s);
 /* The instruction of this length is done, as the debugger of the guest sees it. */
 void pv_insn_retired(struct vcpu *v, struct cpu_user_regs *regs, unsigned int length);
-/* CPUID with the guest's RAX and RCX. */
-void pv_cpuid(struct vcpu *v, struct cpu_user_regs *regs);
 /* Port access on behalf of v's guest: size 1, 2, 4 bytes. Reads of what it may not touch give all
  * ones. */
 u32 pv_io_read(struct vcpu *v, u16 port, unsigned int size);
