@@ -76,7 +76,10 @@ def vtx_pvh_debian(context):
     if outcome.result != "SUCCESS":
         raise Failure(f"{outcome.result}: {outcome.reason}")
     with open(outcome.log, encoding="utf-8", errors="replace") as log:
-        context.require("Call Trace" not in log.read(), "the guest's kernel complains: see its log")
+        text = log.read()
+    # Bochs 2.7 tells in CPUID leaf 0xd, 1 the size of the area that is not compacted.
+    if text.count("Call Trace") > text.count("XSAVE consistency problem: size 2432 != kernel_size 2688"):
+        raise Failure("the guest's kernel complains: see its log")
     return f"{outcome.seconds:.0f} s"
 
 
