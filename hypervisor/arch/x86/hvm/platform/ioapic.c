@@ -34,26 +34,18 @@ static void pin_deliver(struct platform *p, unsigned int pin)
     platform_message(p->d, &m);
 }
 
-void vioapic_line(struct platform *p, unsigned int line)
-{
-    if (platform_has(p, XEN_X86_EMU_IOAPIC))
-        pin_deliver(p, line_pin(line));
-}
+void vioapic_line(struct platform *p, unsigned int line) { pin_deliver(p, line_pin(line)); }
 
 bool vioapic_extint(const struct platform *p, unsigned int id)
 {
     union vioapic_redir_entry e = {.bits = READ_ONCE(p->ioapic.redirtbl[0].bits)};
 
-    return platform_has(p, XEN_X86_EMU_IOAPIC) && !e.fields.mask && e.fields.delivery_mode == AM_EXTINT &&
-           e.fields.dest_id == id;
+    return !e.fields.mask && e.fields.delivery_mode == AM_EXTINT && e.fields.dest_id == id;
 }
 
 void vioapic_eoi(struct domain *d, u8 vector)
 {
     struct platform *p = d->arch.hvm->platform;
-
-    if (!platform_has(p, XEN_X86_EMU_IOAPIC))
-        return;
     spin_guard_irqsave(&p->lock);
     callback_update(p);
     for (unsigned int pin = 0; pin < NR_PINS; pin++) {

@@ -38,7 +38,7 @@ void lines_update(struct platform *p)
     u64 lines = asserted_lines(p), changed = lines ^ p->lines;
 
     p->lines = lines;
-    for (; changed; changed &= changed - 1) {
+    for (; changed && p->board; changed &= changed - 1) {
         unsigned int line = ffs64(changed);
 
         if (line < 16)
@@ -106,10 +106,7 @@ static void callback_set(struct platform *p, bool level)
 }
 
 /* Has the callback a wire, so that it is vCPU 0's alone? */
-static bool callback_wired(const struct platform *p)
-{
-    return platform_has(p, XEN_X86_EMU_IOAPIC) && (p->callback_is_intx || p->callback_wire);
-}
+static bool callback_wired(const struct platform *p) { return p->board && (p->callback_is_intx || p->callback_wire); }
 
 void callback_update(struct platform *p)
 {

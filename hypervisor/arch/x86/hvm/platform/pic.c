@@ -54,8 +54,6 @@ static void update(struct platform *p)
 
 void vpic_line(struct platform *p, unsigned int irq)
 {
-    if (!platform_has(p, XEN_X86_EMU_PIC))
-        return;
     if (line_asserted(p, irq))
         p->pic[irq / 8].irr |= 1U << irq % 8;
     update(p);

@@ -19,28 +19,26 @@ static const struct device {
     u64 first; /* port, or guest physical address */
     u16 length;
     u8 width;
-    u32 flag;
-    u64 (*read)(struct platform *p, unsigned int reg);
-    void (*write)(struct platform *p, unsigned int reg, u64 value, u64 mask);
+    register_read_t *read;
+    register_write_t *write;
 } devices[] = {
-    {0x20, 2, 1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
-    {0x40, 4, 1, XEN_X86_EMU_PIT, vpit_read, vpit_write},
-    {0x61, 1, 1, XEN_X86_EMU_PIT, vspeaker_read, vspeaker_write},
-    {0x70, 2, 1, XEN_X86_EMU_RTC, vrtc_read, vrtc_write},
-    {0xa0, 2, 1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
-    {0x4d0, 2, 1, XEN_X86_EMU_PIC, vpic_read, vpic_write},
-    {0, 4, 4, XEN_X86_EMU_PM, vpm_read, vpm_write}, /* from pm.base on */
-    {8, 4, 4, XEN_X86_EMU_PM, vpm_read, vpm_write},
-    {IOAPIC_ADDRESS, PAGE_SIZE, 4, XEN_X86_EMU_IOAPIC, vioapic_read, vioapic_write},
-    {HPET_ADDRESS, 0x400, 8, XEN_X86_EMU_HPET, vhpet_read, vhpet_write},
+    {0x20, 2, 1, vpic_read, vpic_write},
+    {0x40, 4, 1, vpit_read, vpit_write},
+    {0x61, 1, 1, vspeaker_read, vspeaker_write},
+    {0x70, 2, 1, vrtc_read, vrtc_write},
+    {0xa0, 2, 1, vpic_read, vpic_write},
+    {0x4d0, 2, 1, vpic_read, vpic_write},
+    {0, 4, 4, vpm_read, vpm_write}, /* from pm.base on */
+    {8, 4, 4, vpm_read, vpm_write},
+    {IOAPIC_ADDRESS, PAGE_SIZE, 4, vioapic_read, vioapic_write},
+    {HPET_ADDRESS, 0x400, 8, vhpet_read, vhpet_write},
 };
 
 static const struct device *device_find(const struct platform *p, u64 address)
 {
     for (const struct device *dev = devices; dev < devices + ARRAY_SIZE(devices); dev++)
-        if (address - dev->first - (dev->flag == XEN_X86_EMU_PM ? READ_ONCE(p->pm.base) : 0) < dev->length &&
-            platform_has(p, dev->flag))
-            return dev;
+        if (address - dev->first - (dev->read == vpm_read ? READ_ONCE(p->pm.base) : 0) < dev->length)
+            return p->board ? dev : NULL;
     return NULL;
 }
 
@@ -75,9 +73,7 @@ static enum hvm_io_result device_access(struct vcpu *v, u64 address, unsigned in
 
 hvm_io_access_t *platform_port(const struct vcpu *v, u16 port)
 {
-    const struct platform *p = v->domain->arch.hvm->platform;
-
-    return p->flags != XEN_X86_EMU_LAPIC && device_find(p, port) ? device_access : NULL;
+    return device_find(v->domain->arch.hvm->platform, port) ? device_access : NULL;
 }
 
 hvm_io_access_t *platform_mmio(const struct vcpu *v, u64 gpa)
@@ -128,7 +124,7 @@ void platform_vcpu_load(struct vcpu *v)
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see vtimer_softirq */
     vtimer_resume(&v->arch.hvm.vlapic->timer);
-    for (unsigned int i = 0; i < NR_TIMERS && p->flags != XEN_X86_EMU_LAPIC; i++)
+    for (unsigned int i = 0; i < NR_TIMERS && p->board; i++)
         vtimer_resume(&p->timers[i]);
 }
 
@@ -165,13 +161,12 @@ void platform_domain_reset(struct domain *d)
     vpit_init(p);
     vhpet_init(p);
     vrtc_init(p);
-    if (platform_has(p, XEN_X86_EMU_PM))
-        vpm_init(p);
+    vpm_init(p);
 }
 
 int platform_domain_create(struct domain *d, u32 emulation_flags)
 {
-    static void (*const fired[NR_TIMERS])(struct vtimer * t) = {
+    static vtimer_fired_t *const fired[NR_TIMERS] = {
         [TIMER_PIT] = vpit_fired, [TIMER_RTC_PERIODIC] = vrtc_periodic_fired,  [TIMER_RTC_UPDATE] = vrtc_update_fired,
         [TIMER_PM] = vpm_fired,   [TIMER_HPET... NR_TIMERS - 1] = vhpet_fired,
     };
@@ -180,7 +175,7 @@ int platform_domain_create(struct domain *d, u32 emulation_flags)
     if (!p)
         return -ENOMEM;
     p->d = d;
-    p->flags = emulation_flags & ~XEN_X86_EMU_USE_PIRQ;
+    p->board = emulation_flags & XEN_X86_EMU_IOAPIC;
     spin_lock_init(&p->lock, LOCK_VPLATFORM);
     d->arch.hvm->platform = p;
     for (unsigned int i = 0; i < NR_TIMERS; i++)
@@ -208,7 +203,8 @@ int platform_vcpu_create(struct vcpu *v)
     if (!l)
         return -ENOMEM;
     l->v = v;
-    vlapic_timer_setup(l);
+    spin_lock_init(&l->lock, LOCK_VLAPIC);
+    vtimer_init(&l->timer, v->domain, v, &l->lock, vlapic_timer_fired);
     v->arch.hvm.vlapic = l;
     platform_vcpu_reset(v);
     return 0;
@@ -236,35 +232,38 @@ void platform_vcpu_reset(struct vcpu *v)
 
 /* ---- context ---- */
 
-/* A row for each record: how many of it (0: one for each vCPU), whose, where the state is, who is told of a load. */
-#define RECORDS(X)                                                                   \
-    X(PIC, 2, XEN_X86_EMU_PIC, &p->pic[n], vpic_resume)                              \
-    X(IOAPIC, 1, XEN_X86_EMU_IOAPIC, &p->ioapic, vioapic_resume)                     \
-    X(LAPIC, 0, XEN_X86_EMU_LAPIC, vlapic_state(p, n), vlapic_resume)                \
-    X(LAPIC_REGS, 0, XEN_X86_EMU_LAPIC, vlapic_regs_state(p, n), vlapic_regs_resume) \
-    X(PCI_IRQ, 1, XEN_X86_EMU_LAPIC, &p->pci, lines_resume)                          \
-    X(ISA_IRQ, 1, XEN_X86_EMU_LAPIC, &p->isa, lines_resume)                          \
-    X(PCI_LINK, 1, XEN_X86_EMU_LAPIC, &p->links, lines_resume)                       \
-    X(PIT, 1, XEN_X86_EMU_PIT, &p->pit.hw, vpit_resume)                              \
-    X(RTC, 1, XEN_X86_EMU_RTC, vrtc_state(p), vrtc_resume)                           \
-    X(HPET, 1, XEN_X86_EMU_HPET, vhpet_state(p), vhpet_resume)                       \
-    X(PMTIMER, 1, XEN_X86_EMU_PM, vpm_state(p), vpm_resume)
+/* A row for each record: how many of it (0: one for each vCPU), if it exists, where the state is, who is told of a
+ * load. */
+#define RECORDS(X)                                                      \
+    X(PIC, 2, p->board, &p->pic[n], vpic_resume)                        \
+    X(IOAPIC, 1, p->board, &p->ioapic, vioapic_resume)                  \
+    X(LAPIC, 0, true, vlapic_state(p, n), vlapic_resume)                \
+    X(LAPIC_REGS, 0, true, vlapic_regs_state(p, n), vlapic_regs_resume) \
+    X(PCI_IRQ, 1, true, &p->pci, lines_resume)                          \
+    X(ISA_IRQ, 1, true, &p->isa, lines_resume)                          \
+    X(PCI_LINK, 1, true, &p->links, lines_resume)                       \
+    X(PIT, 1, p->board, &p->pit.hw, vpit_resume)                        \
+    X(RTC, 1, p->board, vrtc_state(p), vrtc_resume)                     \
+    X(HPET, 1, p->board, vhpet_state(p), vhpet_resume)                  \
+    X(PMTIMER, 1, p->board, vpm_state(p), vpm_resume)
 
+/* NULL: the domain has no such device. */
 typedef void *record_state_t(struct platform *p, unsigned int n);
 
-static int record_save(struct domain *d, unsigned int n, void *record, u32 length, u32 flag, record_state_t *state)
+static int record_save(struct domain *d, unsigned int n, void *record, u32 length, record_state_t *state)
 {
     struct platform *p = d->arch.hvm->platform;
+    const void *s;
     spin_guard_irqsave(&p->lock);
 
-    if (!platform_has(p, flag))
-        return 0;
-    memcpy(record, state(p, n), length);
-    return length;
+    s = state(p, n);
+    if (s)
+        memcpy(record, s, length);
+    return s ? length : 0;
 }
 
-static int record_load(struct domain *d, unsigned int n, const void *record, u32 length, u32 flag,
-                       record_state_t *state, record_resume_t *resume)
+static int record_load(struct domain *d, unsigned int n, const void *record, u32 length, record_state_t *state,
+                       record_resume_t *resume)
 {
     struct platform *p = d->arch.hvm->platform;
     u8 before[sizeof(struct hvm_hw_hpet)]; /* the largest */
@@ -272,9 +271,9 @@ static int record_load(struct domain *d, unsigned int n, const void *record, u32
     int rc;
     spin_guard_irqsave(&p->lock);
 
-    if (!platform_has(p, flag))
-        return -ENODEV;
     s = state(p, n);
+    if (!s)
+        return -ENODEV;
     memcpy(before, s, length);
     memcpy(s, record, length);
     rc = resume(p, n);
@@ -283,19 +282,19 @@ static int record_load(struct domain *d, unsigned int n, const void *record, u32
     return rc;
 }
 
-#define RECORD_FUNCTIONS(code, instances, flag, state, resume)                               \
+#define RECORD_FUNCTIONS(code, instances, exists, state, resume)                             \
     static void *code##_state(struct platform *p, unsigned int n __unused)                   \
     {                                                                                        \
-        HVM_SAVE_TYPE(code) *s = state;                                                      \
+        HVM_SAVE_TYPE(code) *s = exists ? state : NULL;                                      \
         return s;                                                                            \
     }                                                                                        \
     static int code##_save(struct domain *d, unsigned int n, void *record)                   \
     {                                                                                        \
-        return record_save(d, n, record, HVM_SAVE_LENGTH(code), flag, code##_state);         \
+        return record_save(d, n, record, HVM_SAVE_LENGTH(code), code##_state);               \
     }                                                                                        \
     static int code##_load(struct domain *d, unsigned int n, const void *record, u32 length) \
     {                                                                                        \
-        return record_load(d, n, record, length, flag, code##_state, resume);                \
+        return record_load(d, n, record, length, code##_state, resume);                      \
     }
 RECORDS(RECORD_FUNCTIONS)
 

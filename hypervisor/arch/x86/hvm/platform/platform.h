@@ -64,7 +64,7 @@ void platform_interrupt_ack(struct vcpu *v, struct hvm_interrupt *i);
 
 /* Is v's local APIC enabled in MSR_APIC_BASE (CPUID leaf 1, EDX.APIC)? */
 bool vlapic_enabled(const struct vcpu *v);
-/* IA32_APIC_BASE, IA32_TSC_DEADLINE, 0x800-0x8ff. v is current. 0; -EINVAL: #GP; -ENOENT: none of these. */
+/* IA32_APIC_BASE, IA32_TSC_DEADLINE, 0x800-0x8ff. v is current. 0; -EINVAL: #GP. */
 int vlapic_read_msr(struct vcpu *v, u32 msr, u64 *value);
 int vlapic_write_msr(struct vcpu *v, u32 msr, u64 value);
 /* CR8: bits 7:4 of the task priority. The writer checked that it is below 16. */

@@ -36,7 +36,7 @@ static void arm(struct platform *p)
 {
     u32 left = 0x80000000U - (vpm_state(p)->tmr_val & 0x7fffffff);
 
-    vtimer_arm(&p->timers[TIMER_PM], true, ticks_to_ns(p->pm.at + left, PM_TIMER_HZ) + 1000, 0);
+    vtimer_arm(&p->timers[TIMER_PM], p->board, ticks_to_ns(p->pm.at + left, PM_TIMER_HZ) + 1000, 0);
 }
 
 void vpm_fired(struct vtimer *t)
@@ -71,7 +71,7 @@ int hvm_acpi_button(struct domain *d, bool sleep)
 {
     struct platform *p = d->arch.hvm->platform;
 
-    if (!platform_has(p, XEN_X86_EMU_PM))
+    if (!p->board)
         return -ENODEV;
     spin_guard_irqsave(&p->lock);
     p->pm.hw.pm1a_sts |= sleep ? STS_SLEEP : STS_POWER;
@@ -83,7 +83,7 @@ int hvm_set_acpi_ports(struct domain *d, u64 version)
 {
     struct platform *p = d->arch.hvm->platform;
 
-    if (!platform_has(p, XEN_X86_EMU_PM))
+    if (!p->board)
         return -ENODEV;
     if (version > 1)
         return -EINVAL;

@@ -29,18 +29,20 @@
 /* No guest has ticks from one source closer than this: 10 kHz is more than any real one asks for (RTC: 8192 Hz). */
 #define VTIMER_MIN_PERIOD MICROSECS(100)
 
+struct vtimer;
+typedef void vtimer_fired_t(struct vtimer *t); /* under its lock, from the timer softirq */
+
 struct vtimer {
     struct timer timer;
     struct domain *domain;
-    struct vcpu *v;                  /* whom it is for; NULL: all of the domain */
-    struct spinlock *lock;           /* guards what follows; taken with interrupts off */
-    void (*fired)(struct vtimer *t); /* under lock, from the timer softirq */
-    s_time_t due, period;            /* system time; period 0: once */
+    struct vcpu *v;        /* whom it is for; NULL: all of the domain */
+    struct spinlock *lock; /* guards what follows; taken with interrupts off */
+    vtimer_fired_t *fired;
+    s_time_t due, period; /* system time; period 0: once */
     bool armed, resting;
 };
 
-void vtimer_init(struct vtimer *t, struct domain *d, struct vcpu *v, struct spinlock *lock,
-                 void (*fired)(struct vtimer *t));
+void vtimer_init(struct vtimer *t, struct domain *d, struct vcpu *v, struct spinlock *lock, vtimer_fired_t *fired);
 /* On the CPU where the vCPU is (vCPU 0, if it is for all) fires at `due`, then every `period` (0: not again), which is
  * raised to VTIMER_MIN_PERIOD; or not any more, if it is not wanted. Under its lock. */
 void vtimer_arm(struct vtimer *t, bool wanted, s_time_t due, s_time_t period);
@@ -68,7 +70,7 @@ enum { TIMER_PIT, TIMER_RTC_PERIODIC, TIMER_RTC_UPDATE, TIMER_PM, TIMER_HPET, NR
 
 struct platform {
     struct domain *d;
-    u32 flags;                /* XEN_X86_EMU_* */
+    bool board;               /* it has the devices of a PC; else only the local APICs */
     unsigned int lowest_turn; /* vCPU to be asked first by the next lowest-priority message */
     struct spinlock lock;     /* guards all below; interrupts off */
 
@@ -104,8 +106,6 @@ struct platform {
     struct vtimer timers[NR_TIMERS];
 };
 
-static inline bool platform_has(const struct platform *p, u32 flag) { return p->flags & flag; }
-
 /* A clock of hz that started with system time. No lock. */
 static inline u64 ns_to_ticks(u64 ns, u32 hz) { return ns / 1000000000 * hz + ns % 1000000000 * hz / 1000000000; }
 static inline u64 ticks_to_ns(u64 ticks, u32 hz) { return ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz; }
@@ -121,7 +121,6 @@ void callback_update(struct platform *p);
 static inline bool line_asserted(const struct platform *p, unsigned int line) { return p->lines >> line & 1; }
 
 /* ioapic.c */
-void vioapic_init(struct platform *p);
 void vioapic_line(struct platform *p, unsigned int line); /* it rose */
 /* Whether pin 0 passes the 8259 pair's output on to the local APIC with this number. Without locks. */
 bool vioapic_extint(const struct platform *p, unsigned int id);
@@ -129,36 +128,22 @@ bool vioapic_extint(const struct platform *p, unsigned int id);
 void vioapic_eoi(struct domain *d, u8 vector);
 
 /* pic.c */
-void vpic_init(struct platform *p);
 void vpic_line(struct platform *p, unsigned int irq); /* it rose or fell */
 u8 vpic_acknowledge(struct platform *p);
 
-/* pit.c, hpet.c, rtc.c, pm.c: _init also as after power-on */
-void vpit_init(struct platform *p);
-void vhpet_init(struct platform *p);
-void vrtc_init(struct platform *p);
-void vpm_init(struct platform *p);
-/* Timer 0 and 1 of the HPET took the lines of PIT and RTC. */
+/* pit.c, hpet.c, rtc.c, pm.c. Timer 0 and 1 of the HPET took the lines of PIT and RTC. */
 static inline bool vhpet_legacy(const struct platform *p) { return p->hpet.hw.config & HPET_CONFIG_LEGACY; }
+vtimer_fired_t vpit_fired, vhpet_fired, vrtc_periodic_fired, vrtc_update_fired, vpm_fired;
 
-/* A timer fired. */
-void vpit_fired(struct vtimer *t);
-void vrtc_periodic_fired(struct vtimer *t);
-void vrtc_update_fired(struct vtimer *t);
-void vpm_fired(struct vtimer *t);
-void vhpet_fired(struct vtimer *t);
+/* As after power-on. */
+typedef void device_init_t(struct platform *p);
+device_init_t vpic_init, vioapic_init, vpit_init, vhpet_init, vrtc_init, vpm_init;
 
 /* Registers as platform.c's table has them. reg: low bits of the address; a write has bits only where mask has. */
-#define DECLARE_REGISTERS(name)                            \
-    u64 name##_read(struct platform *p, unsigned int reg); \
-    void name##_write(struct platform *p, unsigned int reg, u64 value, u64 mask)
-DECLARE_REGISTERS(vpic);
-DECLARE_REGISTERS(vpit);
-DECLARE_REGISTERS(vspeaker);
-DECLARE_REGISTERS(vrtc);
-DECLARE_REGISTERS(vpm);
-DECLARE_REGISTERS(vioapic);
-DECLARE_REGISTERS(vhpet);
+typedef u64 register_read_t(struct platform *p, unsigned int reg);
+typedef void register_write_t(struct platform *p, unsigned int reg, u64 value, u64 mask);
+register_read_t vpic_read, vpit_read, vspeaker_read, vrtc_read, vpm_read, vioapic_read, vhpet_read;
+register_write_t vpic_write, vpit_write, vspeaker_write, vrtc_write, vpm_write, vioapic_write, vhpet_write;
 
 /* The state brought up to date, where it is not always. */
 struct hvm_hw_lapic *vlapic_state(struct platform *p, unsigned int n);
@@ -241,7 +226,7 @@ int platform_message(struct domain *d, const struct apic_message *m);
 void vlapic_icr_written(struct vlapic *l, u32 low, u32 dest);
 
 /* vlapic_timer.c; the current vCPU's, or a paused one's */
-void vlapic_timer_setup(struct vlapic *l);
+vtimer_fired_t vlapic_timer_fired;
 unsigned int vlapic_timer_divisor(const struct vlapic *l);
 u32 vlapic_timer_count(const struct vlapic *l);
 void vlapic_timer_write(struct vlapic *l, unsigned int reg, u32 value); /* LVT_TIMER, TIMER_INIT, TIMER_DIVIDE */

@@ -12,37 +12,38 @@
 #define ESR_RECEIVE_VECTOR 0x40
 #define ESR_REGISTER       0x80
 
-/* Registers by number: offset / 16, or x2APIC MSR - 0x800. */
-#define REG(offset)  ((offset) / 16)
-#define BIT(offset)  (1UL << REG(offset))
-#define EIGHT(first) (0xffUL << REG(first))
-#define LVTS         (0x3fUL << REG(APIC_LVT_TIMER))
-static const u64 both_read = BIT(APIC_ID) | BIT(APIC_VERSION) | BIT(APIC_TPR) | BIT(APIC_PPR) | BIT(APIC_LDR) |
-                             BIT(APIC_SPIV) | EIGHT(APIC_ISR) | EIGHT(APIC_TMR) | EIGHT(APIC_IRR) | BIT(APIC_ESR) |
-                             BIT(APIC_ICR) | LVTS | BIT(APIC_TIMER_INIT) | BIT(APIC_TIMER_COUNT) |
-                             BIT(APIC_TIMER_DIVIDE);
-static const u64 both_write = BIT(APIC_TPR) | BIT(APIC_EOI) | BIT(APIC_SPIV) | BIT(APIC_ESR) | BIT(APIC_ICR) | LVTS |
-                              BIT(APIC_TIMER_INIT) | BIT(APIC_TIMER_DIVIDE);
-static const u64 xapic_too = BIT(APIC_DFR) | BIT(APIC_ICR_HIGH), xapic_write = BIT(APIC_LDR) | BIT(APIC_ID);
+enum { X_READ = 1, X2_READ = 2, READ = 3, X_WRITE = 4, X2_WRITE = 8, WRITE = 12 };
 
-/* Bits that can be written. */
-static const u32 writable[64] = {
-    [REG(APIC_TPR)] = 0xff,
-    [REG(APIC_LDR)] = 0xff000000,
-    [REG(APIC_DFR)] = 0xf0000000,
-    [REG(APIC_SPIV)] = 0x3ff,
-    [REG(APIC_ICR)] = 0xccfff,
-    [REG(APIC_ICR_HIGH)] = 0xff000000,
-    [REG(APIC_LVT_TIMER)] = 0x700ff,
-    [REG(APIC_LVT_THERMAL)] = 0x107ff,
-    [REG(APIC_LVT_PERF)] = 0x107ff,
-    [REG(APIC_LVT_LINT0)] = 0x1a7ff,
-    [REG(APIC_LVT_LINT1)] = 0x1a7ff,
-    [REG(APIC_LVT_ERROR)] = 0x100ff,
-    [REG(APIC_TIMER_INIT)] = 0xffffffff,
-    [REG(APIC_TIMER_DIVIDE)] = 0xb,
-    [REG(APIC_SELF_IPI)] = 0xff,
+/* By number (offset / 16, or x2APIC MSR - 0x800): what can be done in xAPIC and x2APIC mode, and to which bits. */
+#define REG(offset) ((offset) / 16)
+static const struct {
+    u8 access;
+    u32 writable;
+} registers[64] = {
+    [REG(APIC_ID)] = {READ | X_WRITE, 0}, /* as hardware that does not allow it */
+    [REG(APIC_VERSION)] = {READ, 0},
+    [REG(APIC_TPR)] = {READ | WRITE, 0xff},
+    [REG(APIC_PPR)] = {READ, 0},
+    [REG(APIC_EOI)] = {WRITE, 0},
+    [REG(APIC_LDR)] = {READ | X_WRITE, 0xff000000},
+    [REG(APIC_DFR)] = {X_READ | X_WRITE, 0xf0000000},
+    [REG(APIC_SPIV)] = {READ | WRITE, 0x3ff},
+    [REG(APIC_ISR)... REG(APIC_ESR) - 1] = {READ, 0}, /* and TMR and IRR */
+    [REG(APIC_ESR)] = {READ | WRITE, 0},
+    [REG(APIC_ICR)] = {READ | WRITE, 0xccfff},
+    [REG(APIC_ICR_HIGH)] = {X_READ | X_WRITE, 0xff000000},
+    [REG(APIC_LVT_TIMER)] = {READ | WRITE, 0x700ff},
+    [REG(APIC_LVT_THERMAL)... REG(APIC_LVT_PERF)] = {READ | WRITE, 0x107ff},
+    [REG(APIC_LVT_LINT0)... REG(APIC_LVT_LINT1)] = {READ | WRITE, 0x1a7ff},
+    [REG(APIC_LVT_ERROR)] = {READ | WRITE, 0x100ff},
+    [REG(APIC_TIMER_INIT)] = {READ | WRITE, 0xffffffff},
+    [REG(APIC_TIMER_COUNT)] = {READ, 0},
+    [REG(APIC_TIMER_DIVIDE)] = {READ | WRITE, 0xb},
+    [REG(APIC_SELF_IPI)] = {X2_WRITE, 0xff},
 };
+
+static bool allowed(unsigned int n, unsigned int access) { return n < 64 && registers[n].access & access; }
+static bool is_lvt(unsigned int n) { return n >= REG(APIC_LVT_TIMER) && n <= REG(APIC_LVT_ERROR); }
 #define LVT_READ_ONLY 0x5000 /* delivery status, remote IRR: written back by who changes an entry */
 
 static inline void set_reg(struct vlapic *l, unsigned int reg, u32 value) { WRITE_ONCE(l->regs[reg / 4], value); }
@@ -229,7 +230,7 @@ static void write_reg(struct vlapic *l, unsigned int n, u32 value, u32 dest)
 {
     unsigned int reg = n * 16;
 
-    if (BIT(reg) & LVTS && !(vlapic_reg(l, APIC_SPIV) & APIC_SPIV_ENABLE))
+    if (is_lvt(n) && !(vlapic_reg(l, APIC_SPIV) & APIC_SPIV_ENABLE))
         value |= APIC_LVT_MASKED;
     switch (reg) {
     case APIC_TPR:
@@ -237,7 +238,7 @@ static void write_reg(struct vlapic *l, unsigned int n, u32 value, u32 dest)
         update_ppr(l);
         break;
     case APIC_EOI: end_of_interrupt(l); break;
-    case APIC_ID: break; /* as hardware that does not allow it */
+    case APIC_ID: break;
     case APIC_DFR: set_reg(l, reg, value | 0x0fffffff); break;
     case APIC_SPIV: write_spiv(l, value); break;
     case APIC_ESR: set_reg(l, reg, __atomic_exchange_n(&l->errors, 0, __ATOMIC_SEQ_CST)); break;
@@ -261,23 +262,18 @@ enum hvm_io_result vlapic_mmio(struct vcpu *v, u64 address, unsigned int bytes, 
 {
     struct vlapic *l = v->arch.hvm.vlapic;
     unsigned int n = (address & 0xfff) / 16, byte = address & 15;
-    u64 allowed = n < 64 ? 1UL << n : 0;
 
     /* Registers are 4 bytes wide at 16-byte places; anything else is undefined (SDM vol. 3, 11.4.1). */
-    if (write) {
-        if (byte || bytes < 4)
-            return HVM_IO_DONE;
-        if (allowed & (both_write | xapic_too | xapic_write))
-            write_reg(l, n, *value & writable[n], vlapic_reg(l, APIC_ICR_HIGH) >> 24);
-        else
-            vlapic_error(l, ESR_REGISTER);
+    if (write && (byte || bytes < 4))
         return HVM_IO_DONE;
-    }
-    *value = 0;
-    if (allowed & (both_read | xapic_too))
-        *value = byte < 4 ? read_reg(l, n) >> byte * 8 & (bytes < 4 ? (1U << bytes * 8) - 1 : ~0U) : 0;
-    else
+    if (!allowed(n, write ? X_WRITE : X_READ)) {
         vlapic_error(l, ESR_REGISTER);
+        *value = 0;
+    } else if (write) {
+        write_reg(l, n, *value & registers[n].writable, vlapic_reg(l, APIC_ICR_HIGH) >> 24);
+    } else {
+        *value = byte < 4 ? read_reg(l, n) >> byte * 8 & (bytes < 4 ? (1U << bytes * 8) - 1 : ~0U) : 0;
+    }
     return HVM_IO_DONE;
 }
 
@@ -304,31 +300,15 @@ static int write_base(struct vlapic *l, u64 value)
 
 static int x2apic_write(struct vlapic *l, unsigned int n, u64 value)
 {
-    u64 allowed = n < 64 ? 1UL << n : 0;
-    u32 bits = allowed ? writable[n] : 0;
+    bool icr = n == REG(APIC_ICR); /* the one of 64 bits */
 
-    if (!(allowed & (both_write | BIT(APIC_SELF_IPI))))
+    if (!allowed(n, X2_WRITE))
         return -EINVAL;
-    if (n == REG(APIC_ICR)) {
-        if ((u32)value & ~bits)
-            return -EINVAL;
+    if ((icr ? (u32)value : value) & ~(u64)(registers[n].writable | (is_lvt(n) ? LVT_READ_ONLY : 0)))
+        return -EINVAL;
+    if (icr)
         set_reg(l, APIC_ICR_HIGH, value >> 32);
-        write_reg(l, n, value, value >> 32);
-        return 0;
-    }
-    if (value & ~(u64)(bits | (allowed & LVTS ? LVT_READ_ONLY : 0)))
-        return -EINVAL;
-    write_reg(l, n, value & bits, 0);
-    return 0;
-}
-
-static int x2apic_read(const struct vlapic *l, unsigned int n, u64 *value)
-{
-    if (n >= 64 || !(1UL << n & both_read))
-        return -EINVAL;
-    *value = read_reg(l, n);
-    if (n == REG(APIC_ICR))
-        *value |= (u64)vlapic_reg(l, APIC_ICR_HIGH) << 32;
+    write_reg(l, n, value & registers[n].writable, value >> 32);
     return 0;
 }
 
@@ -336,14 +316,16 @@ int vlapic_read_msr(struct vcpu *v, u32 msr, u64 *value)
 {
     const struct vlapic *l = v->arch.hvm.vlapic;
 
-    if (msr - MSR_X2APIC < 0x100)
-        return vlapic_x2(l) ? x2apic_read(l, msr - MSR_X2APIC, value) : -EINVAL;
     if (msr == MSR_APIC_BASE)
         *value = l->hw.apic_base_msr;
     else if (msr == MSR_TSC_DEADLINE)
         *value = READ_ONCE(l->hw.tdt_msr);
+    else if (!vlapic_x2(l) || !allowed(msr - MSR_X2APIC, X2_READ))
+        return -EINVAL;
     else
-        return -ENOENT;
+        *value = read_reg(l, msr - MSR_X2APIC);
+    if (msr == MSR_X2APIC + REG(APIC_ICR))
+        *value |= (u64)vlapic_reg(l, APIC_ICR_HIGH) << 32;
     return 0;
 }
 
@@ -351,12 +333,10 @@ int vlapic_write_msr(struct vcpu *v, u32 msr, u64 value)
 {
     struct vlapic *l = v->arch.hvm.vlapic;
 
-    if (msr - MSR_X2APIC < 0x100)
-        return vlapic_x2(l) ? x2apic_write(l, msr - MSR_X2APIC, value) : -EINVAL;
     if (msr == MSR_APIC_BASE)
         return write_base(l, value);
     if (msr != MSR_TSC_DEADLINE)
-        return -ENOENT;
+        return vlapic_x2(l) ? x2apic_write(l, msr - MSR_X2APIC, value) : -EINVAL;
     vlapic_deadline_write(l, value);
     return 0;
 }
@@ -406,20 +386,17 @@ struct hvm_hw_lapic_regs *vlapic_regs_state(struct platform *p, unsigned int n)
 int vlapic_regs_resume(struct platform *p, unsigned int instance)
 {
     struct vlapic *l = vlapic_of(p, instance);
-    u32 from[ARRAY_SIZE(l->regs)];
 
-    memcpy(from, l->regs, sizeof(from));
-    vlapic_init_regs(l);
     for (unsigned int n = 0; n < 64; n++)
-        if (writable[n] && 1UL << n != BIT(APIC_SELF_IPI))
-            set_reg(l, n * 16, from[n * 4] & writable[n]);
-    set_reg(l, APIC_DFR, vlapic_reg(l, APIC_DFR) | 0x0fffffff);
-    set_reg(l, APIC_ICR_HIGH, from[APIC_ICR_HIGH / 4]);
-    set_reg(l, APIC_ESR, from[APIC_ESR / 4] & 0xff);
-    for (unsigned int reg = APIC_ISR; reg < APIC_ESR; reg += 16)
-        set_reg(l, reg, from[reg / 4] & (reg & 0x70 ? ~0U : ~0xffffU)); /* no vectors below 16 */
-    set_reg(l, APIC_TIMER_COUNT, from[APIC_TIMER_COUNT / 4]);
+        if (registers[n].writable && n != REG(APIC_ICR_HIGH)) /* in x2APIC mode all of it is */
+            l->regs[n * 4] &= registers[n].writable;
+    for (unsigned int reg = APIC_ISR; reg < APIC_ESR; reg += 0x80)
+        l->regs[reg / 4] &= ~0xffffU; /* no vectors below 16 */
+    l->regs[APIC_ESR / 4] &= 0xff;
+    l->regs[APIC_DFR / 4] |= 0x0fffffff;
+    l->regs[APIC_VERSION / 4] = VLAPIC_VERSION;
     set_ids(l);
+    l->errors = l->isr_words = 0;
     l->irr_words = 0xff;
     for (unsigned int i = 0; i < 8; i++)
         l->isr_words |= !!vlapic_reg(l, APIC_ISR + i * 16) << i;

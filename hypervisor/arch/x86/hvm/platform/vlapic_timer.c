@@ -20,7 +20,7 @@ unsigned int vlapic_timer_divisor(const struct vlapic *l)
 
 static u64 tick_ns(const struct vlapic *l) { return vlapic_timer_divisor(l) * BUS_CYCLE_NS; }
 
-static void timer_fired(struct vtimer *t)
+void vlapic_timer_fired(struct vtimer *t)
 {
     struct vlapic *l = container_of(t, struct vlapic, timer);
     u32 lvt = vlapic_reg(l, APIC_LVT_TIMER);
@@ -28,12 +28,6 @@ static void timer_fired(struct vtimer *t)
     l->hw.tdt_msr = 0;
     if (!(lvt & APIC_LVT_MASKED))
         vlapic_accept(l, lvt, false);
-}
-
-void vlapic_timer_setup(struct vlapic *l)
-{
-    spin_lock_init(&l->lock, LOCK_VLAPIC);
-    vtimer_init(&l->timer, l->v->domain, l->v, &l->lock, timer_fired);
 }
 
 u32 vlapic_timer_count(const struct vlapic *l)

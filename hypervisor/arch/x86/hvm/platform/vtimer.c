@@ -56,8 +56,7 @@ static void vtimer_softirq(void *data)
     t->fired(t);
 }
 
-void vtimer_init(struct vtimer *t, struct domain *d, struct vcpu *v, struct spinlock *lock,
-                 void (*fired)(struct vtimer *t))
+void vtimer_init(struct vtimer *t, struct domain *d, struct vcpu *v, struct spinlock *lock, vtimer_fired_t *fired)
 {
     *t = (struct vtimer){.domain = d, .v = v, .lock = lock, .fired = fired};
     timer_init(&t->timer, vtimer_softirq, t, smp_processor_id());
