@@ -128,6 +128,13 @@ static void write_config(struct platform *p, u64 value)
         arm(p, n, false);
 }
 
+static void set_config(struct hvm_hw_hpet *h, unsigned int n, u64 config)
+{
+    h->timers[n].config = (config & T_WRITABLE) | T_CAPABLE;
+    h->timers[n].cmp &= timer_mask(config);
+    h->period[n] &= timer_mask(config);
+}
+
 static void write_timer(struct platform *p, unsigned int n, unsigned int reg, u64 value)
 {
     struct hvm_hw_hpet *h = &p->hpet.hw;
@@ -135,9 +142,7 @@ static void write_timer(struct platform *p, unsigned int n, unsigned int reg, u6
 
     if (reg == TIMER_CONFIG) {
         h->isr &= ~(1UL << n);
-        *config = (value & T_WRITABLE) | T_CAPABLE;
-        h->timers[n].cmp &= timer_mask(*config);
-        h->period[n] &= timer_mask(*config);
+        set_config(h, n, value);
     } else if (reg == TIMER_COMPARATOR) {
         /* In periodic mode what is written is the period, and once after SET_VALUE the comparator as well. */
         h->period[n] = value & timer_mask(*config);
@@ -165,16 +170,6 @@ void vhpet_write(struct platform *p, unsigned int reg, u64 value, u64 mask)
 
 /* ---- life ---- */
 
-void vhpet_init(struct platform *p)
-{
-    p->hpet.hw = (struct hvm_hw_hpet){.capability = ID};
-    for (unsigned int n = 0; n < HPET_TIMER_NUM; n++) {
-        p->hpet.hw.timers[n].config = T_CAPABLE;
-        p->hpet.hw.timers[n].cmp = ~0UL;
-        arm(p, n, false);
-    }
-}
-
 int vhpet_resume(struct platform *p, unsigned int instance __unused)
 {
     struct hvm_hw_hpet *h = &p->hpet.hw;
@@ -184,13 +179,17 @@ int vhpet_resume(struct platform *p, unsigned int instance __unused)
     h->config &= HPET_CONFIG_ENABLE | HPET_CONFIG_LEGACY;
     h->isr &= (1U << HPET_TIMER_NUM) - 1;
     for (unsigned int n = 0; n < HPET_TIMER_NUM; n++) {
-        u64 config = (h->timers[n].config & T_WRITABLE) | T_CAPABLE;
-
-        h->timers[n].config = config;
-        h->timers[n].cmp &= timer_mask(config);
-        h->period[n] &= timer_mask(config);
+        set_config(h, n, h->timers[n].config);
         arm(p, n, true);
     }
     update_lines(p);
     return 0;
+}
+
+void vhpet_init(struct platform *p)
+{
+    p->hpet.hw = (struct hvm_hw_hpet){.capability = ID};
+    for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
+        p->hpet.hw.timers[n].cmp = ~0UL;
+    vhpet_resume(p, 0);
 }

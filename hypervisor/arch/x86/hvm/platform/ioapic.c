@@ -5,7 +5,7 @@
  */
 #include <arch/x86/hvm/platform/private.h>
 
-#define IOAPIC_VERSION 0x11
+#define VERSION ((NR_PINS - 1) << 16 | 0x11)
 
 enum { REG_SELECT = 0x00, REG_WINDOW = 0x10 };
 enum { IDX_ID = 0, IDX_VERSION = 1, IDX_ARBITRATION = 2, IDX_TABLE = 0x10 };
@@ -15,26 +15,18 @@ enum { IDX_ID = 0, IDX_VERSION = 1, IDX_ARBITRATION = 2, IDX_TABLE = 0x10 };
 
 static bool pin_asserted(const struct platform *p, unsigned int pin) { return line_asserted(p, pin == 2 ? 0 : pin); }
 
-static void pin_deliver(struct platform *p, unsigned int pin)
+void vioapic_deliver(struct platform *p, unsigned int pin)
 {
     union vioapic_redir_entry *e = &p->ioapic.redirtbl[pin];
-    struct apic_message m = {
-        .dest = e->fields.dest_id == 0xff ? APIC_DEST_ALL : e->fields.dest_id,
-        .vector = e->fields.vector,
-        .mode = e->fields.delivery_mode,
-        .logical = e->fields.dest_mode,
-        .level = e->fields.trig_mode,
-    };
+    u32 low = e->bits;
 
     if (e->fields.mask || e->fields.remote_irr)
         return;
-    if (m.mode > AM_LOWEST)
-        m.level = false; /* NMI, INIT, ExtINT are edges (3.2.4, DELMOD) */
-    e->fields.remote_irr = m.level;
-    platform_message(p->d, &m);
+    if (e->fields.delivery_mode > AM_LOWEST)
+        low &= ~MESSAGE_LEVEL; /* NMI, INIT, ExtINT are edges (3.2.4, DELMOD) */
+    e->fields.remote_irr = low & MESSAGE_LEVEL ? 1 : 0;
+    platform_message(p->d, low, dest_of_8_bits(e->fields.dest_id));
 }
-
-void vioapic_line(struct platform *p, unsigned int line) { pin_deliver(p, line_pin(line)); }
 
 bool vioapic_extint(const struct platform *p, unsigned int id)
 {
@@ -55,25 +47,21 @@ void vioapic_eoi(struct domain *d, u8 vector)
             continue;
         e->fields.remote_irr = 0;
         if (pin_asserted(p, pin))
-            pin_deliver(p, pin);
+            vioapic_deliver(p, pin);
     }
 }
 
 u64 vioapic_read(struct platform *p, unsigned int reg)
 {
     const struct hvm_hw_vioapic *io = &p->ioapic;
+    u32 head[] = {[IDX_ID] = io->id << 24, [IDX_VERSION] = VERSION, [IDX_ARBITRATION] = io->id << 24};
     unsigned int i = io->ioregsel - IDX_TABLE;
 
     if ((reg & 0xff) != REG_WINDOW)
         return (reg & 0xff) == REG_SELECT ? io->ioregsel : 0;
     if (i < NR_PINS * 2)
         return io->redirtbl[i / 2].bits >> i % 2 * 32;
-    switch (io->ioregsel) {
-    case IDX_ID:
-    case IDX_ARBITRATION: return io->id << 24;
-    case IDX_VERSION: return (NR_PINS - 1) << 16 | IOAPIC_VERSION;
-    default: return 0;
-    }
+    return io->ioregsel < ARRAY_SIZE(head) ? head[io->ioregsel] : 0;
 }
 
 static void entry_write(struct platform *p, unsigned int pin, bool high, u32 value)
@@ -92,7 +80,7 @@ static void entry_write(struct platform *p, unsigned int pin, bool high, u32 val
     if (!e->fields.trig_mode)
         e->fields.remote_irr = 0; /* the known way to clear it without an EOI register */
     else if (pin_asserted(p, pin))
-        pin_deliver(p, pin);
+        vioapic_deliver(p, pin);
 }
 
 /* The window wants all of its 32 bits. */

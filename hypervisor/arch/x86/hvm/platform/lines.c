@@ -35,17 +35,14 @@ static u64 asserted_lines(const struct platform *p)
 
 void lines_update(struct platform *p)
 {
-    u64 lines = asserted_lines(p), changed = lines ^ p->lines;
+    u64 lines = asserted_lines(p), risen = lines & ~p->lines;
 
     p->lines = lines;
-    for (; changed && p->board; changed &= changed - 1) {
-        unsigned int line = ffs64(changed);
-
-        if (line < 16)
-            vpic_line(p, line);
-        if (line_asserted(p, line))
-            vioapic_line(p, line);
-    }
+    if (!p->board)
+        return;
+    vpic_lines(p, risen);
+    for (; risen; risen &= risen - 1)
+        vioapic_deliver(p, ffs64(risen) ?: 2);
 }
 
 static void wire_set(struct platform *p, unsigned long *wires, unsigned int n, bool level)

@@ -52,10 +52,10 @@ static void update(struct platform *p)
             vlapic_pic_edge(v->arch.hvm.vlapic);
 }
 
-void vpic_line(struct platform *p, unsigned int irq)
+void vpic_lines(struct platform *p, u16 risen)
 {
-    if (line_asserted(p, irq))
-        p->pic[irq / 8].irr |= 1U << irq % 8;
+    p->pic[0].irr |= risen;
+    p->pic[1].irr |= risen >> 8;
     update(p);
 }
 
@@ -89,13 +89,11 @@ u8 vpic_acknowledge(struct platform *p)
 
 static void write_icw1(struct hvm_hw_vpic *c, u8 value)
 {
-    *c = (struct hvm_hw_vpic){
-        .init_state = (value & 3) << 2 | 1,
-        .irq_base = c->irq_base,
-        .is_master = c->is_master,
-        .elcr = c->elcr,
-        .int_output = c->int_output,
-    };
+    *c = (struct hvm_hw_vpic){.init_state = (value & 3) << 2 | 1,
+                              .irq_base = c->irq_base,
+                              .is_master = c->is_master,
+                              .elcr = c->elcr,
+                              .int_output = c->int_output};
 }
 
 static void write_ocw2(struct hvm_hw_vpic *c, u8 value)
@@ -129,18 +127,6 @@ static void write_ocw3(struct hvm_hw_vpic *c, u8 value)
     if (value & 0x02)
         c->readsel_isr = value;
     c->poll = value >> 2;
-}
-
-static void write_command(struct platform *p, struct hvm_hw_vpic *c, u8 value)
-{
-    if (value & 0x10) {
-        write_icw1(c, value);
-    } else if (value & 0x08) {
-        write_ocw3(c, value);
-    } else {
-        callback_update(p);
-        write_ocw2(c, value);
-    }
 }
 
 /* The initialisation words after ICW1 in their order, where ICW1 asked for them; else OCW1. */
@@ -199,15 +185,14 @@ void vpic_write(struct platform *p, unsigned int port, u64 value, u64 mask __unu
         c->elcr = value & elcr_writable[port & 1];
     else if (port & 1)
         write_data(c, value);
+    else if (value & 0x10)
+        write_icw1(c, value);
+    else if (value & 0x08)
+        write_ocw3(c, value);
     else
-        write_command(p, c, value);
+        write_ocw2(c, value);
+    callback_update(p); /* after an end of interrupt the flag is looked at again */
     update(p);
-}
-
-void vpic_init(struct platform *p)
-{
-    for (unsigned int i = 0; i < 2; i++)
-        p->pic[i] = (struct hvm_hw_vpic){.is_master = i == 0};
 }
 
 int vpic_resume(struct platform *p, unsigned int n)
@@ -221,4 +206,10 @@ int vpic_resume(struct platform *p, unsigned int n)
     c->int_output = false;
     update(p);
     return 0;
+}
+
+void vpic_init(struct platform *p)
+{
+    p->pic[0] = (struct hvm_hw_vpic){.is_master = true};
+    p->pic[1] = (struct hvm_hw_vpic){};
 }

@@ -18,16 +18,14 @@ enum { ACCESS_LOW = 1, ACCESS_HIGH, ACCESS_WORD }; /* rw_mode */
 
 static bool is_periodic(const struct hvm_hw_pit_channel *c) { return c->mode == MODE_RATE || c->mode == MODE_SQUARE; }
 
-/* Modes 1 and 5 start by an edge of the gate, the others count while it is high. */
-static bool counts(const struct hvm_hw_pit_channel *c)
-{
-    return c->gate || c->mode == MODE_ONE_SHOT || c->mode == MODE_HW_STROBE;
-}
-
-/* Ticks counted since the count was loaded. */
+/* Ticks counted since the count was loaded. Modes 1 and 5 start by an edge of the gate, others count while it is high.
+ */
 static u64 ticks(const struct platform *p, unsigned int n)
 {
-    return counts(&p->pit.hw.channels[n]) ? ns_to_ticks(now() - p->pit.loaded[n], PIT_HZ) : p->pit.stopped[n];
+    const struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
+    bool counts = c->gate || c->mode == MODE_ONE_SHOT || c->mode == MODE_HW_STROBE;
+
+    return counts ? ns_to_ticks(now() - p->pit.loaded[n], PIT_HZ) : p->pit.stopped;
 }
 
 /* The counting element, as the guest would read it. */
@@ -62,7 +60,8 @@ static void begin(struct platform *p, unsigned int n)
     s_time_t length = ticks_to_ns(c->count, PIT_HZ);
 
     p->pit.loaded[n] = now();
-    p->pit.stopped[n] = 0;
+    if (n == 2)
+        p->pit.stopped = 0;
     if (n == 0)
         vtimer_arm(&p->timers[TIMER_PIT], is_periodic(c) || c->mode == MODE_TERMINAL || c->mode == MODE_STROBE,
                    now() + length, is_periodic(c) ? length : 0);
@@ -169,21 +168,6 @@ void vpit_write(struct platform *p, unsigned int port, u64 value, u64 mask __unu
 
 /* ---- port 0x61 ---- */
 
-static void set_gate(struct platform *p, unsigned int n, bool gate)
-{
-    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[n];
-
-    if (c->gate == gate)
-        return;
-    if (!gate)
-        p->pit.stopped[n] = ticks(p, n);
-    else if (c->mode == MODE_TERMINAL || c->mode == MODE_STROBE)
-        p->pit.loaded[n] = now() - ticks_to_ns(p->pit.stopped[n], PIT_HZ);
-    else
-        p->pit.loaded[n] = now(); /* an edge starts the others anew */
-    c->gate = gate;
-}
-
 u64 vspeaker_read(struct platform *p, unsigned int port __unused)
 {
     return p->pit.hw.channels[2].gate | p->pit.hw.speaker_data_on << 1 | (now() / REFRESH_NS % 2 ? PORT61_TOGGLE : 0) |
@@ -192,8 +176,19 @@ u64 vspeaker_read(struct platform *p, unsigned int port __unused)
 
 void vspeaker_write(struct platform *p, unsigned int port __unused, u64 value, u64 mask __unused)
 {
+    struct hvm_hw_pit_channel *c = &p->pit.hw.channels[2];
+    bool gate = value & PORT61_GATE;
+
     p->pit.hw.speaker_data_on = value >> 1 & 1;
-    set_gate(p, 2, value & PORT61_GATE);
+    if (c->gate == gate)
+        return;
+    if (!gate)
+        p->pit.stopped = ticks(p, 2);
+    else if (c->mode == MODE_TERMINAL || c->mode == MODE_STROBE)
+        p->pit.loaded[2] = now() - ticks_to_ns(p->pit.stopped, PIT_HZ);
+    else
+        p->pit.loaded[2] = now(); /* an edge starts the others anew */
+    c->gate = gate;
 }
 
 /* ---- life ---- */
@@ -201,17 +196,14 @@ void vspeaker_write(struct platform *p, unsigned int port __unused, u64 value, u
 void vpit_init(struct platform *p)
 {
     p->pit.hw = (struct hvm_hw_pit){};
-    for (unsigned int n = 0; n < 3; n++) {
-        p->pit.hw.channels[n] = (struct hvm_hw_pit_channel){
-            .count = 65536,
-            .mode = MODE_NONE,
-            .rw_mode = ACCESS_WORD,
-            .read_state = ACCESS_WORD,
-            .write_state = ACCESS_WORD,
-            .gate = n != 2,
-        };
-        begin(p, n);
-    }
+    for (unsigned int n = 0; n < 3; n++)
+        p->pit.hw.channels[n] = (struct hvm_hw_pit_channel){.count = 65536,
+                                                            .mode = MODE_NONE,
+                                                            .gate = n != 2,
+                                                            .rw_mode = ACCESS_WORD,
+                                                            .read_state = ACCESS_WORD,
+                                                            .write_state = ACCESS_WORD};
+    vpit_resume(p, 0);
 }
 
 int vpit_resume(struct platform *p, unsigned int instance __unused)

@@ -36,9 +36,9 @@ static const struct device {
 
 static const struct device *device_find(const struct platform *p, u64 address)
 {
-    for (const struct device *dev = devices; dev < devices + ARRAY_SIZE(devices); dev++)
+    for (const struct device *dev = devices; p->board && dev < devices + ARRAY_SIZE(devices); dev++)
         if (address - dev->first - (dev->read == vpm_read ? READ_ONCE(p->pm.base) : 0) < dev->length)
-            return p->board ? dev : NULL;
+            return dev;
     return NULL;
 }
 
@@ -126,25 +126,6 @@ void platform_vcpu_load(struct vcpu *v)
     vtimer_resume(&v->arch.hvm.vlapic->timer);
     for (unsigned int i = 0; i < NR_TIMERS && p->board; i++)
         vtimer_resume(&p->timers[i]);
-}
-
-/* ---- interrupts from elsewhere ---- */
-
-int hvm_msi(struct domain *d, u64 address, u32 data)
-{
-    struct apic_message m = {
-        .dest = address >> 12 & 0xff,
-        .vector = data,
-        .mode = data >> 8 & 7,
-        .logical = address & 1U << 2,
-        .level = data & 1U << 15,
-    };
-
-    if (m.mode > AM_LOWEST)
-        return -EINVAL;
-    if (m.dest == 0xff)
-        m.dest = APIC_DEST_ALL;
-    return platform_message(d, &m);
 }
 
 /* ---- life ---- */

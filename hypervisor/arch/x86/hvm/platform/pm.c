@@ -10,12 +10,13 @@
 #define PM_TIMER_HZ 3579545U
 #define SCI_LINE    9
 
-#define STS_TIMER  (1U << 0)
-#define STS_GLOBAL (1U << 5)
-#define STS_POWER  (1U << 8)
-#define STS_SLEEP  (1U << 9)
-#define STS_ALL    (0xcf31U) /* that exist; all are cleared by writing ones */
-#define EN_ALL     (STS_TIMER | STS_GLOBAL | STS_POWER | STS_SLEEP | 1U << 10)
+#define STS_TIMER   (1U << 0)
+#define STS_GLOBAL  (1U << 5)
+#define STS_POWER   (1U << 8)
+#define STS_SLEEP   (1U << 9)
+#define SCI_SOURCES (STS_TIMER | STS_GLOBAL | STS_POWER | STS_SLEEP)
+#define STS_ALL     (0xcf31U) /* that exist; all are cleared by writing ones */
+#define EN_ALL      (SCI_SOURCES | 1U << 10)
 
 struct hvm_hw_pmtimer *vpm_state(struct platform *p)
 {
@@ -28,7 +29,7 @@ struct hvm_hw_pmtimer *vpm_state(struct platform *p)
 
 static void update_sci(struct platform *p)
 {
-    own_line_set(p, SCI_LINE, p->pm.hw.pm1a_sts & p->pm.hw.pm1a_en & (STS_TIMER | STS_GLOBAL | STS_POWER | STS_SLEEP));
+    own_line_set(p, SCI_LINE, p->pm.hw.pm1a_sts & p->pm.hw.pm1a_en & SCI_SOURCES);
 }
 
 /* The timer's highest bit changes next. */
@@ -91,16 +92,6 @@ int hvm_set_acpi_ports(struct domain *d, u64 version)
     return 0;
 }
 
-void vpm_init(struct platform *p)
-{
-    p->pm.hw = (struct hvm_hw_pmtimer){};
-    p->pm.at = ns_to_ticks(now(), PM_TIMER_HZ);
-    if (!p->pm.base)
-        p->pm.base = ACPI_PM1A_EVT_BLK_ADDRESS_V0;
-    update_sci(p);
-    arm(p);
-}
-
 int vpm_resume(struct platform *p, unsigned int n __unused)
 {
     p->pm.hw.pm1a_sts &= STS_ALL;
@@ -108,4 +99,12 @@ int vpm_resume(struct platform *p, unsigned int n __unused)
     update_sci(p);
     arm(p);
     return 0;
+}
+
+void vpm_init(struct platform *p)
+{
+    vpm_state(p); /* the timer begins with 0 now */
+    p->pm.hw = (struct hvm_hw_pmtimer){};
+    p->pm.base = p->pm.base ?: ACPI_PM1A_EVT_BLK_ADDRESS_V0;
+    vpm_resume(p, 0);
 }

@@ -59,12 +59,6 @@ void vtimer_resume(struct vtimer *t);
 #define HPET_CONFIG_ENABLE 1UL
 #define HPET_CONFIG_LEGACY 2UL
 
-/*
- * A line is where devices pull: numbers below 16 are ISA irqs, which reach the 8259 pair as well, the others IO-APIC
- * pins alone. Only line 0 has another pin than its number: 2, where a PC has its timer.
- */
-static inline unsigned int line_pin(unsigned int line) { return line ? line : 2; }
-
 /* Timers of the devices but the local APICs'. */
 enum { TIMER_PIT, TIMER_RTC_PERIODIC, TIMER_RTC_UPDATE, TIMER_PM, TIMER_HPET, NR_TIMERS = TIMER_HPET + HPET_TIMER_NUM };
 
@@ -88,7 +82,7 @@ struct platform {
     struct {
         struct hvm_hw_pit hw;
         s_time_t loaded[3]; /* when it began to count */
-        u64 stopped[3];     /* ticks counted before the gate stopped it */
+        u64 stopped;        /* ticks that channel 2 counted before its gate stopped it */
     } pit;
     struct {
         struct hvm_hw_hpet hw;
@@ -110,7 +104,12 @@ struct platform {
 static inline u64 ns_to_ticks(u64 ns, u32 hz) { return ns / 1000000000 * hz + ns % 1000000000 * hz / 1000000000; }
 static inline u64 ticks_to_ns(u64 ticks, u32 hz) { return ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz; }
 
-/* lines.c: a source of lines changed: controllers are told of what follows. */
+/*
+ * lines.c. A line is where devices pull: numbers below 16 are ISA irqs, which reach the 8259 pair as well, the others
+ * IO-APIC pins alone. Only line 0 has another pin than its number: 2, where a PC has its timer.
+ *
+ * A source of lines changed: controllers are told of what follows.
+ */
 void lines_update(struct platform *p);
 /* A device of the hypervisor pulls its line, or gives it up. */
 void own_line_set(struct platform *p, unsigned int line, bool level);
@@ -121,14 +120,14 @@ void callback_update(struct platform *p);
 static inline bool line_asserted(const struct platform *p, unsigned int line) { return p->lines >> line & 1; }
 
 /* ioapic.c */
-void vioapic_line(struct platform *p, unsigned int line); /* it rose */
+void vioapic_deliver(struct platform *p, unsigned int pin); /* its line is asserted */
 /* Whether pin 0 passes the 8259 pair's output on to the local APIC with this number. Without locks. */
 bool vioapic_extint(const struct platform *p, unsigned int id);
 /* A local APIC broadcasts the end of a level interrupt. Takes the lock. */
 void vioapic_eoi(struct domain *d, u8 vector);
 
 /* pic.c */
-void vpic_line(struct platform *p, unsigned int irq); /* it rose or fell */
+void vpic_lines(struct platform *p, u16 risen); /* some changed; those that rose */
 u8 vpic_acknowledge(struct platform *p);
 
 /* pit.c, hpet.c, rtc.c, pm.c. Timer 0 and 1 of the HPET took the lines of PIT and RTC. */
@@ -173,13 +172,13 @@ record_resume_t vlapic_resume, vlapic_regs_resume, lines_resume, vioapic_resume,
 /* Delivery modes of messages, LVT entries and IO-APIC pins. */
 enum apic_mode { AM_FIXED, AM_LOWEST, AM_SMI, AM_REMOTE_READ, AM_NMI, AM_INIT, AM_STARTUP, AM_EXTINT };
 
-#define APIC_DEST_ALL 0xffffffffU
-
-struct apic_message {
-    u32 dest; /* APIC id, or set of them; APIC_DEST_ALL: every one */
-    u8 vector, mode;
-    bool logical, level;
-};
+/* A message: ICR, redirection entries and MSI's data have it in the same bits. */
+#define MESSAGE_MODE(low) ((low) >> 8 & 7)
+#define MESSAGE_LOGICAL   (1U << 11)
+#define MESSAGE_LEVEL     (1U << 15)
+/* dest: APIC id, or set of them; of 8 bits, all ones mean all. */
+#define DEST_ALL 0xffffffffU
+static inline u32 dest_of_8_bits(u8 dest) { return dest == 0xff ? DEST_ALL : dest; }
 
 struct vlapic {
     struct vcpu *v;
@@ -222,7 +221,7 @@ hvm_io_access_t vlapic_mmio;
 
 /* vlapic_ipi.c */
 /* 0; -ESRCH: lowest priority, and nobody there is to take it. Any context. */
-int platform_message(struct domain *d, const struct apic_message *m);
+int platform_message(struct domain *d, u32 low, u32 dest);
 void vlapic_icr_written(struct vlapic *l, u32 low, u32 dest);
 
 /* vlapic_timer.c; the current vCPU's, or a paused one's */

@@ -10,22 +10,8 @@
 
 #define RTC_LINE 8
 
-enum {
-    SECONDS,
-    SECONDS_ALARM,
-    MINUTES,
-    MINUTES_ALARM,
-    HOURS,
-    HOURS_ALARM,
-    WEEKDAY,
-    DAY,
-    MONTH,
-    YEAR,
-    REG_A,
-    REG_B,
-    REG_C,
-    REG_D,
-};
+enum { SECONDS, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM, WEEKDAY, DAY, MONTH, YEAR };
+enum { REG_A = 10, REG_B, REG_C, REG_D };
 
 #define A_UIP      0x80
 #define A_RATE     0x0f
@@ -199,17 +185,6 @@ void vrtc_write(struct platform *p, unsigned int port, u64 value, u64 mask __unu
 
 /* ---- life ---- */
 
-void vrtc_init(struct platform *p)
-{
-    u8 *c = p->rtc.hw.cmos_data;
-
-    c[REG_A] = 0x26; /* the usual clock, 1024 Hz */
-    c[REG_B] = B_24H;
-    c[REG_C] = 0;
-    c[REG_D] = D_VALID;
-    arm(p);
-}
-
 int vrtc_resume(struct platform *p, unsigned int n __unused)
 {
     p->rtc.hw.cmos_index &= 0x7f;
@@ -218,4 +193,12 @@ int vrtc_resume(struct platform *p, unsigned int n __unused)
     set_flags(p, 0);
     arm(p);
     return 0;
+}
+
+void vrtc_init(struct platform *p)
+{
+    p->rtc.hw.cmos_data[REG_A] = 0x26; /* the usual clock, 1024 Hz */
+    p->rtc.hw.cmos_data[REG_B] = B_24H;
+    p->rtc.hw.cmos_data[REG_C] = 0;
+    vrtc_resume(p, 0);
 }

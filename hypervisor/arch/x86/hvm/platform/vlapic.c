@@ -8,7 +8,6 @@
 #include <arch/x86/hvm/platform/private.h>
 
 #define VLAPIC_VERSION     0x00050014
-#define ESR_SEND_VECTOR    0x20
 #define ESR_RECEIVE_VECTOR 0x40
 #define ESR_REGISTER       0x80
 

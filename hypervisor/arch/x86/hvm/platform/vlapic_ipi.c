@@ -14,13 +14,24 @@
 
 enum shorthand { TO_DEST, TO_SELF, TO_ALL, TO_OTHERS };
 
+struct apic_message {
+    u32 dest; /* APIC id, or set of them */
+    u8 vector, mode;
+    bool logical, level;
+};
+
+static struct apic_message message_of(u32 low, u32 dest)
+{
+    return (struct apic_message){dest, low, MESSAGE_MODE(low), low & MESSAGE_LOGICAL, low & MESSAGE_LEVEL};
+}
+
 static bool vlapic_meant(const struct vlapic *l, const struct apic_message *m)
 {
     u32 ldr = vlapic_reg(l, APIC_LDR), id = vlapic_reg(l, APIC_ID);
 
     if (!vlapic_hw_enabled(l))
         return false;
-    if (m->dest == APIC_DEST_ALL)
+    if (m->dest == DEST_ALL)
         return true;
     if (!m->logical)
         return m->dest == (vlapic_x2(l) ? id : id >> 24);
@@ -132,38 +143,39 @@ static int deliver(struct domain *d, const struct apic_message *m, const struct 
     return 0;
 }
 
-int platform_message(struct domain *d, const struct apic_message *m)
+int platform_message(struct domain *d, u32 low, u32 dest)
 {
+    struct apic_message m = message_of(low, dest);
     struct vcpu *v;
 
-    if (m->mode == AM_LOWEST || m->logical || m->dest == APIC_DEST_ALL)
-        return deliver(d, m, NULL);
-    v = m->dest & 1 ? NULL : domain_vcpu(d, m->dest / 2); /* ids are even */
-    if (v && vlapic_meant(v->arch.hvm.vlapic, m))
-        vlapic_deliver(v->arch.hvm.vlapic, m);
+    if (m.mode == AM_LOWEST || m.logical || dest == DEST_ALL)
+        return deliver(d, &m, NULL);
+    v = dest & 1 ? NULL : domain_vcpu(d, dest / 2); /* ids are even */
+    if (v && vlapic_meant(v->arch.hvm.vlapic, &m))
+        vlapic_deliver(v->arch.hvm.vlapic, &m);
     return 0;
+}
+
+int hvm_msi(struct domain *d, u64 address, u32 data)
+{
+    u32 low = (data & ~MESSAGE_LOGICAL) | (address & 1U << 2 ? MESSAGE_LOGICAL : 0);
+
+    return MESSAGE_MODE(low) > AM_LOWEST ? -EINVAL : platform_message(d, low, dest_of_8_bits(address >> 12));
 }
 
 void vlapic_icr_written(struct vlapic *l, u32 low, u32 dest)
 {
-    struct apic_message m = {.dest = dest, .vector = low, .mode = low >> 8 & 7, .logical = low & 1U << 11};
+    struct apic_message m = message_of(low & ~MESSAGE_LEVEL, DEST_ALL);
     enum shorthand to = low >> 18 & 3;
 
-    if (m.mode <= AM_LOWEST && m.vector < 16) {
+    if (m.mode <= AM_LOWEST && m.vector < 16)
         vlapic_error(l, ESR_SEND_VECTOR);
-        return;
-    }
-    if (m.mode == AM_INIT && !(low & ICR_ASSERT))
+    else if (m.mode == AM_INIT && !(low & ICR_ASSERT))
         return; /* "de-assert" only sets arbitration ids, on CPUs of the past */
-    if (dest == 0xff && !vlapic_x2(l))
-        m.dest = APIC_DEST_ALL;
-    if (to == TO_SELF) {
-        if (m.mode == AM_FIXED)
-            vlapic_accept(l, m.vector, false);
-    } else if (to == TO_DEST) {
-        platform_message(l->v->domain, &m);
-    } else {
-        m.dest = APIC_DEST_ALL;
+    else if (to == TO_DEST)
+        platform_message(l->v->domain, low & ~MESSAGE_LEVEL, vlapic_x2(l) ? dest : dest_of_8_bits(dest));
+    else if (to != TO_SELF)
         deliver(l->v->domain, &m, to == TO_OTHERS ? l : NULL);
-    }
+    else if (m.mode == AM_FIXED)
+        vlapic_accept(l, m.vector, false);
 }
