@@ -762,8 +762,7 @@ static void test_pm(void **state)
     v = rig_v(0);
     rig_pin(9, 0x8039, 0);
     assert_int_equal(rig_in(0xb008, 4), 0xffffffff);
-    assert_int_equal(hvm_set_acpi_ports(rig_d, 2), -EINVAL);
-    assert_int_equal(hvm_set_acpi_ports(rig_d, 1), 0);
+    rig_d->arch.hvm->params[HVM_PARAM_ACPI_IOPORTS_LOCATION] = 1;
     t = rig_in(0xb008, 4);
     rig_pass(SECONDS(1));
     assert_in_range(rig_in(0xb008, 4) - t, 3579544, 3579546);
@@ -799,7 +798,6 @@ static void test_pm(void **state)
     rig_end();
     rig_start(FLAGS_PVH, 1);
     assert_int_equal(hvm_acpi_button(rig_d, false), -ENODEV);
-    assert_int_equal(hvm_set_acpi_ports(rig_d, 1), -ENODEV);
     for (u32 port = 0; port < 0x10000; port++)
         assert_null(platform_port(rig_v(0), port));
     assert_null(platform_mmio(rig_v(0), 0xfec00000));
@@ -854,7 +852,7 @@ static void random_event(void)
         platform_events_pending(rig_v(rand() % 2));
         break;
     case 6: hvm_acpi_button(rig_d, rand() % 2); break;
-    case 7: hvm_set_acpi_ports(rig_d, rand() % 3); break;
+    case 7: rig_d->arch.hvm->params[HVM_PARAM_ACPI_IOPORTS_LOCATION] = rand() % 2; break;
     }
 }
 

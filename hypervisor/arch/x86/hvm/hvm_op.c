@@ -45,7 +45,9 @@ static int set_callback(struct domain *d, u64 value)
 
 static int set_acpi_ports(struct domain *d, u64 value)
 {
-    return d->arch.hvm->emulation_flags & XEN_X86_EMU_PM ? hvm_set_acpi_ports(d, value) : -ENODEV;
+    if (!(d->arch.hvm->emulation_flags & XEN_X86_EMU_PM))
+        return -ENODEV;
+    return value > 1 ? -EINVAL : 0;
 }
 
 static int set_fip_width(struct domain *d __unused, u64 value)

@@ -53,14 +53,10 @@ struct hvm_hw_hpet *vhpet_state(struct platform *p)
     return h;
 }
 
-/* The line that timer n pulls; -1: none. */
-static int timer_line(const struct platform *p, unsigned int n)
+/* The line that timer n pulls, as a bit; 0: none. */
+static u64 timer_line(const struct platform *p, unsigned int n)
 {
-    unsigned int route = T_ROUTE(p->hpet.hw.timers[n].config);
-
-    if (vhpet_legacy(p) && n < 2)
-        return n ? 8 : 0;
-    return ROUTES >> route & 1 ? (int)route : -1;
+    return vhpet_legacy(p) && n < 2 ? (n ? 1UL << 8 : 1) : 1UL << T_ROUTE(p->hpet.hw.timers[n].config) & ROUTES;
 }
 
 static bool is_level(const struct platform *p, unsigned int n)
@@ -74,10 +70,9 @@ static void update_lines(struct platform *p)
     u64 lines = 0;
 
     for (unsigned int n = 0; n < HPET_TIMER_NUM; n++)
-        if (p->hpet.hw.isr >> n & 1 && is_level(p, n) && timer_line(p, n) >= 0)
-            lines |= 1UL << timer_line(p, n);
-    p->own_wires = (p->own_wires & ~ROUTES) | lines;
-    lines_update(p);
+        if (p->hpet.hw.isr >> n & 1 && is_level(p, n))
+            lines |= timer_line(p, n);
+    own_lines_set(p, ROUTES, lines);
 }
 
 void vhpet_fired(struct vtimer *t)
@@ -88,7 +83,7 @@ void vhpet_fired(struct vtimer *t)
     if (is_level(p, n)) {
         p->hpet.hw.isr |= 1U << n;
         update_lines(p);
-    } else if (timer_line(p, n) >= 0) {
+    } else {
         own_line_pulse(p, timer_line(p, n));
     }
 }

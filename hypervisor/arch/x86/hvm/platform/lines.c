@@ -51,12 +51,16 @@ static void wire_set(struct platform *p, unsigned long *wires, unsigned int n, b
     lines_update(p);
 }
 
-void own_line_set(struct platform *p, unsigned int line, bool level) { wire_set(p, &p->own_wires, line, level); }
-
-void own_line_pulse(struct platform *p, unsigned int line)
+void own_lines_set(struct platform *p, u64 lines, u64 asserted)
 {
-    own_line_set(p, line, true);
-    own_line_set(p, line, false);
+    p->own_wires = (p->own_wires & ~lines) | asserted;
+    lines_update(p);
+}
+
+void own_line_pulse(struct platform *p, u64 line)
+{
+    own_lines_set(p, line, line);
+    own_lines_set(p, line, 0);
 }
 
 /* ---- what device models do ---- */

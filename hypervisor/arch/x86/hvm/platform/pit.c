@@ -72,7 +72,7 @@ void vpit_fired(struct vtimer *t)
     struct platform *p = t->domain->arch.hvm->platform;
 
     if (!vhpet_legacy(p))
-        own_line_pulse(p, 0);
+        own_line_pulse(p, 1UL << 0);
 }
 
 /* ---- registers ---- */

@@ -28,7 +28,7 @@ static const struct device {
     {0x70, 2, 1, vrtc_read, vrtc_write},
     {0xa0, 2, 1, vpic_read, vpic_write},
     {0x4d0, 2, 1, vpic_read, vpic_write},
-    {0, 4, 4, vpm_read, vpm_write}, /* from pm.base on */
+    {0, 4, 4, vpm_read, vpm_write}, /* from their base on */
     {8, 4, 4, vpm_read, vpm_write},
     {IOAPIC_ADDRESS, PAGE_SIZE, 4, vioapic_read, vioapic_write},
     {HPET_ADDRESS, 0x400, 8, vhpet_read, vhpet_write},
@@ -36,8 +36,11 @@ static const struct device {
 
 static const struct device *device_find(const struct platform *p, u64 address)
 {
+    bool moved = p->d->arch.hvm->params[HVM_PARAM_ACPI_IOPORTS_LOCATION];
+    u64 pm_base = moved ? ACPI_PM1A_EVT_BLK_ADDRESS_V1 : ACPI_PM1A_EVT_BLK_ADDRESS_V0;
+
     for (const struct device *dev = devices; p->board && dev < devices + ARRAY_SIZE(devices); dev++)
-        if (address - dev->first - (dev->read == vpm_read ? READ_ONCE(p->pm.base) : 0) < dev->length)
+        if (address - dev->first - (dev->read == vpm_read ? pm_base : 0) < dev->length)
             return dev;
     return NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtual platform of HVM and PVH guests as the rest of the hypervisor sees it: local APIC, IO-APIC, 8259 pair,
- * PIT, HPET, RTC, power management registers, and the wires between them. Which of them a domain has is said by
- * XEN_X86_EMU_* when it is created. Everything else of a machine is a device model's (hvm/ioreq.c).
+ * PIT, HPET, RTC, power management registers, and the wires between them. A domain has all of them, or the local APICs
+ * alone: XEN_X86_EMU_* says it when it is created. Everything else of a machine is a device model's (hvm/ioreq.c).
  *
  * Inside, devices are plain state machines (private.h): time comes from arch_read_clock(), interrupts go to a virtual
  * local APIC or to the 8259 pair, and vCPUs are woken by hvm_wake(). One lock per domain (LOCK_VPLATFORM) guards all
@@ -19,7 +19,7 @@ struct vcpu;
 
 /* ---- life ---- */
 
-/* The devices of d (XEN_X86_EMU_*: the local APIC always, checked by the caller), before its vCPUs: at most 128, as an
+/* The devices of d (XEN_X86_EMU_*: all or LAPIC alone, checked by the caller), before its vCPUs: at most 128, as an
  * APIC id is twice a vCPU's number. 0 or -ENOMEM. */
 int platform_domain_create(struct domain *d, u32 emulation_flags);
 /* From the end of the domain, no vCPU runs any more: timers stop for good, memory goes back. Also after a failed
@@ -96,8 +96,6 @@ void platform_events_pending(struct vcpu *v);
 
 /* XEN_DOMCTL_sendtrigger: the buttons. -ENODEV: d has no power management registers. */
 int hvm_acpi_button(struct domain *d, bool sleep);
-/* HVM_PARAM_ACPI_IOPORTS_LOCATION: 0 or 1. -EINVAL: another, or d has no such registers. */
-int hvm_set_acpi_ports(struct domain *d, u64 version);
 
 /* ---- accesses by the guest ---- */
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ACPI registers that are the hypervisor's (ACPI specification 6.4, 4.8): PM1a event block and PM timer, at one of
- * two places (xen/hvm/ioreq.h). PM1a control, where a guest enters sleeping states, and GPE0 are the device model's.
+ * two places (platform.c). PM1a control, where a guest enters sleeping states, and GPE0 are the device model's.
  * The system control interrupt is ISA irq 9, which the device model may assert as well.
  */
 #include <arch/x86/hvm/platform/private.h>
-#include <xen/hvm/ioreq.h>
 
 #define PM_TIMER_HZ 3579545U
 #define SCI_LINE    9
@@ -80,18 +79,6 @@ int hvm_acpi_button(struct domain *d, bool sleep)
     return 0;
 }
 
-int hvm_set_acpi_ports(struct domain *d, u64 version)
-{
-    struct platform *p = d->arch.hvm->platform;
-
-    if (!p->board)
-        return -ENODEV;
-    if (version > 1)
-        return -EINVAL;
-    WRITE_ONCE(p->pm.base, version ? ACPI_PM1A_EVT_BLK_ADDRESS_V1 : ACPI_PM1A_EVT_BLK_ADDRESS_V0);
-    return 0;
-}
-
 int vpm_resume(struct platform *p, unsigned int n __unused)
 {
     p->pm.hw.pm1a_sts &= STS_ALL;
@@ -105,6 +92,5 @@ void vpm_init(struct platform *p)
 {
     vpm_state(p); /* the timer begins with 0 now */
     p->pm.hw = (struct hvm_hw_pmtimer){};
-    p->pm.base = p->pm.base ?: ACPI_PM1A_EVT_BLK_ADDRESS_V0;
     vpm_resume(p, 0);
 }

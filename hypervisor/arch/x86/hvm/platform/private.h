@@ -72,7 +72,7 @@ struct platform {
     struct hvm_hw_isa_irqs isa; /* asserted by device models */
     struct hvm_hw_pci_irqs pci; /* device * 4 + intx */
     struct hvm_hw_pci_link links;
-    unsigned long own_wires; /* lines that devices here assert */
+    u64 own_wires; /* lines that devices here assert */
     bool callback_is_intx, callback_asserted;
     u8 callback_wire; /* line (0: none), or device * 4 + intx */
     u64 lines;        /* what follows: those that anybody asserts */
@@ -94,8 +94,7 @@ struct platform {
     } rtc;
     struct {
         struct hvm_hw_pmtimer hw;
-        u64 at;   /* tick of system time that tmr_val belongs to */
-        u16 base; /* first port */
+        u64 at; /* tick of system time that tmr_val belongs to */
     } pm;
     struct vtimer timers[NR_TIMERS];
 };
@@ -111,10 +110,15 @@ static inline u64 ticks_to_ns(u64 ticks, u32 hz) { return ticks / hz * 100000000
  * A source of lines changed: controllers are told of what follows.
  */
 void lines_update(struct platform *p);
+/* Of these lines the devices of the hypervisor assert those. */
+void own_lines_set(struct platform *p, u64 lines, u64 asserted);
 /* A device of the hypervisor pulls its line, or gives it up. */
-void own_line_set(struct platform *p, unsigned int line, bool level);
+static inline void own_line_set(struct platform *p, unsigned int line, bool level)
+{
+    own_lines_set(p, 1UL << line, (u64)level << line);
+}
 /* A rising edge and no more: the controllers of edge interrupts keep it. */
-void own_line_pulse(struct platform *p, unsigned int line);
+void own_line_pulse(struct platform *p, u64 line);
 /* The wire of the event callback is as vCPU 0's pending flag says. */
 void callback_update(struct platform *p);
 static inline bool line_asserted(const struct platform *p, unsigned int line) { return p->lines >> line & 1; }

@@ -14,35 +14,25 @@
 
 enum shorthand { TO_DEST, TO_SELF, TO_ALL, TO_OTHERS };
 
-struct apic_message {
-    u32 dest; /* APIC id, or set of them */
-    u8 vector, mode;
-    bool logical, level;
-};
-
-static struct apic_message message_of(u32 low, u32 dest)
-{
-    return (struct apic_message){dest, low, MESSAGE_MODE(low), low & MESSAGE_LOGICAL, low & MESSAGE_LEVEL};
-}
-
-static bool vlapic_meant(const struct vlapic *l, const struct apic_message *m)
+/* low: mode, vector and so on, as in ICR. */
+static bool vlapic_meant(const struct vlapic *l, u32 low, u32 dest)
 {
     u32 ldr = vlapic_reg(l, APIC_LDR), id = vlapic_reg(l, APIC_ID);
 
     if (!vlapic_hw_enabled(l))
         return false;
-    if (m->dest == DEST_ALL)
+    if (dest == DEST_ALL)
         return true;
-    if (!m->logical)
-        return m->dest == (vlapic_x2(l) ? id : id >> 24);
+    if (!(low & MESSAGE_LOGICAL))
+        return dest == (vlapic_x2(l) ? id : id >> 24);
     if (vlapic_x2(l))
-        return m->dest >> 16 == ldr >> 16 && m->dest & ldr & 0xffff;
-    if (m->dest > 0xff)
+        return dest >> 16 == ldr >> 16 && dest & ldr & 0xffff;
+    if (dest > 0xff)
         return false;
     ldr >>= 24;
     if (vlapic_reg(l, APIC_DFR) >> 28 == 0xf) /* flat: a bit for each */
-        return ldr & m->dest;
-    return ldr >> 4 == m->dest >> 4 && ldr & m->dest & 0xf;
+        return ldr & dest;
+    return ldr >> 4 == dest >> 4 && ldr & dest & 0xf;
 }
 
 /* ---- INIT and SIPI ---- */
@@ -101,14 +91,14 @@ void platform_vcpu_entry(struct vcpu *v)
 
 /* ---- delivery ---- */
 
-static void vlapic_deliver(struct vlapic *l, const struct apic_message *m)
+static void vlapic_deliver(struct vlapic *l, u32 low)
 {
-    switch (m->mode) {
+    switch (MESSAGE_MODE(low)) {
     case AM_FIXED:
-    case AM_LOWEST: vlapic_accept(l, m->vector, m->level); break;
+    case AM_LOWEST: vlapic_accept(l, low, low & MESSAGE_LEVEL); break;
     case AM_NMI: arch_vcpu_nmi(l->v); break;
     case AM_INIT: send_init(l); break;
-    case AM_STARTUP: send_startup(l, m->vector); break;
+    case AM_STARTUP: send_startup(l, low); break;
     default: break; /* no SMM here; ExtINT comes by LINT0 only */
     }
 }
@@ -117,42 +107,42 @@ static void vlapic_deliver(struct vlapic *l, const struct apic_message *m)
  * To all that are meant but one. Lowest priority: to the one of them that does the least important work; of equals, the
  * next in turn.
  */
-static int deliver(struct domain *d, const struct apic_message *m, const struct vlapic *but)
+static int deliver(struct domain *d, u32 low, u32 dest, const struct vlapic *but)
 {
     struct platform *p = d->arch.hvm->platform;
     unsigned int turn = READ_ONCE(p->lowest_turn), best_priority = ~0U;
+    bool lowest = MESSAGE_MODE(low) == AM_LOWEST;
     struct vlapic *best = NULL;
 
     for (unsigned int i = 0; i < d->max_vcpus; i++) {
         struct vcpu *v = d->vcpu[(turn + i) % d->max_vcpus];
         struct vlapic *l = v ? v->arch.hvm.vlapic : NULL;
 
-        if (!l || l == but || !vlapic_meant(l, m))
+        if (!l || l == but || !vlapic_meant(l, low, dest))
             continue;
-        if (m->mode != AM_LOWEST) {
-            vlapic_deliver(l, m);
+        if (!lowest) {
+            vlapic_deliver(l, low);
         } else if (vlapic_sw_enabled(l) && vlapic_reg(l, APIC_PPR) >> 4 < best_priority) {
             best = l;
             best_priority = vlapic_reg(l, APIC_PPR) >> 4;
         }
     }
     if (!best)
-        return m->mode == AM_LOWEST ? -ESRCH : 0;
+        return lowest ? -ESRCH : 0;
     WRITE_ONCE(p->lowest_turn, best->v->id + 1);
-    vlapic_accept(best, m->vector, m->level);
+    vlapic_accept(best, low, low & MESSAGE_LEVEL);
     return 0;
 }
 
 int platform_message(struct domain *d, u32 low, u32 dest)
 {
-    struct apic_message m = message_of(low, dest);
     struct vcpu *v;
 
-    if (m.mode == AM_LOWEST || m.logical || dest == DEST_ALL)
-        return deliver(d, &m, NULL);
+    if (MESSAGE_MODE(low) == AM_LOWEST || low & MESSAGE_LOGICAL || dest == DEST_ALL)
+        return deliver(d, low, dest, NULL);
     v = dest & 1 ? NULL : domain_vcpu(d, dest / 2); /* ids are even */
-    if (v && vlapic_meant(v->arch.hvm.vlapic, &m))
-        vlapic_deliver(v->arch.hvm.vlapic, &m);
+    if (v && vlapic_meant(v->arch.hvm.vlapic, low, dest))
+        vlapic_deliver(v->arch.hvm.vlapic, low);
     return 0;
 }
 
@@ -165,17 +155,18 @@ int hvm_msi(struct domain *d, u64 address, u32 data)
 
 void vlapic_icr_written(struct vlapic *l, u32 low, u32 dest)
 {
-    struct apic_message m = message_of(low & ~MESSAGE_LEVEL, DEST_ALL);
+    enum apic_mode mode = MESSAGE_MODE(low);
     enum shorthand to = low >> 18 & 3;
 
-    if (m.mode <= AM_LOWEST && m.vector < 16)
+    low &= ~MESSAGE_LEVEL;
+    if (mode <= AM_LOWEST && (u8)low < 16)
         vlapic_error(l, ESR_SEND_VECTOR);
-    else if (m.mode == AM_INIT && !(low & ICR_ASSERT))
+    else if (mode == AM_INIT && !(low & ICR_ASSERT))
         return; /* "de-assert" only sets arbitration ids, on CPUs of the past */
     else if (to == TO_DEST)
-        platform_message(l->v->domain, low & ~MESSAGE_LEVEL, vlapic_x2(l) ? dest : dest_of_8_bits(dest));
+        platform_message(l->v->domain, low, vlapic_x2(l) ? dest : dest_of_8_bits(dest));
     else if (to != TO_SELF)
-        deliver(l->v->domain, &m, to == TO_OTHERS ? l : NULL);
-    else if (m.mode == AM_FIXED)
-        vlapic_accept(l, m.vector, false);
+        deliver(l->v->domain, low, DEST_ALL, to == TO_OTHERS ? l : NULL);
+    else if (mode == AM_FIXED)
+        vlapic_accept(l, low, false);
 }
