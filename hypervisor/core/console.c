@@ -56,9 +56,9 @@ void __init console_init(void)
     for (struct console_device *d = devices; d; d = d->next) {
         if (by_default ? !d->by_default : !named_in(d->name, wanted))
             continue;
-        d->active = d->init();
+        d->active = d->init(d);
         if (d->active && ring_prod)
-            d->write(ring, min(ring_prod, RING_SIZE));
+            d->write(d, ring, min(ring_prod, RING_SIZE));
     }
 }
 
@@ -66,7 +66,7 @@ static void show(const char *text, size_t n)
 {
     for (struct console_device *d = devices; d; d = d->next)
         if (d->active)
-            d->write(text, n);
+            d->write(d, text, n);
 }
 
 static void emit(const char *text, size_t n)

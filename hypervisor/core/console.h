@@ -14,10 +14,10 @@ struct console_device {
     const char *name; /* as in console= */
     bool by_default;  /* used when there is no console= (options say that it is there) */
     /* Once, when it is chosen: false when the device is not there. */
-    bool (*init)(void);
+    bool (*init)(struct console_device *dev);
     /* n bytes; a newline stands for CR LF where the device wants that. Under LOCK_CONSOLE,
      * interrupts off; polls. */
-    void (*write)(const char *text, size_t n);
+    void (*write)(struct console_device *dev, const char *text, size_t n);
     bool active;
     struct console_device *next;
 };

@@ -23,6 +23,7 @@ enum { REG_DATA, REG_IER, REG_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCRAT
 #define BASE_BAUD    115200
 
 struct serial_port {
+    struct console_device console;
     u16 base;
     u8 irq;
     u32 baud; /* 0: as the firmware left it */
@@ -30,9 +31,12 @@ struct serial_port {
     bool ready;
 };
 
+static bool port_init(struct console_device *dev);
+static void port_transmit(struct console_device *dev, const char *text, size_t n);
+
 static struct serial_port ports[2] = {
-    {.base = 0x3f8, .irq = 4, .baud = BASE_BAUD, .lcr = 3},
-    {.base = 0x2f8, .irq = 3, .baud = BASE_BAUD, .lcr = 3},
+    {{"com1", .init = port_init, .write = port_transmit}, .base = 0x3f8, .irq = 4, .baud = BASE_BAUD, .lcr = 3},
+    {{"com2", .init = port_init, .write = port_transmit}, .base = 0x2f8, .irq = 3, .baud = BASE_BAUD, .lcr = 3},
 };
 
 /* "8n1": data bits, parity, stop bits. */
@@ -67,11 +71,15 @@ static bool __init field_parse(struct serial_port *p, unsigned int field, const 
     }
 }
 
-/* <baud>|auto[,<8n1>[,<io base>[,<irq>]]]; an empty field leaves what is usual. */
+/*
+ * <baud>|auto[,<8n1>[,<io base>[,<irq>]]]; an empty field leaves what is usual. A port that is configured is used
+ * unless console= says otherwise.
+ */
 static int __init port_parse(struct serial_port *p, const char *s)
 {
     const char *end;
 
+    p->console.by_default = true;
     for (unsigned int field = 0;; field++, s = end + 1) {
         end = s;
         if (*s && *s != ',' && !field_parse(p, field, s, &end))
@@ -81,8 +89,9 @@ static int __init port_parse(struct serial_port *p, const char *s)
     }
 }
 
-static bool port_init(struct serial_port *p)
+static bool port_init(struct console_device *dev)
 {
+    struct serial_port *p = container_of(dev, struct serial_port, console);
     u16 base = p->base;
 
     /* Nobody there? The scratch register keeps what is written. */
@@ -112,8 +121,9 @@ static void wait_tx(const struct serial_port *p)
         cpu_relax();
 }
 
-static void port_transmit(const struct serial_port *p, const char *text, size_t n)
+static void port_transmit(struct console_device *dev, const char *text, size_t n)
 {
+    const struct serial_port *p = container_of(dev, struct serial_port, console);
     unsigned int room = 0;
 
     while (n) {
@@ -152,35 +162,14 @@ void __init serial_input_init(void)
             outb(p->base + REG_IER, IER_RX);
 }
 
-static bool __init com1_init(void) { return port_init(&ports[0]); }
-
-static bool __init com2_init(void) { return port_init(&ports[1]); }
-
-static void com1_write(const char *text, size_t n) { port_transmit(&ports[0], text, n); }
-
-static void com2_write(const char *text, size_t n) { port_transmit(&ports[1], text, n); }
-
-static struct console_device com1 = {.name = "com1", .init = com1_init, .write = com1_write};
-static struct console_device com2 = {.name = "com2", .init = com2_init, .write = com2_write};
-
 void __init serial_register(void)
 {
-    console_register(&com1);
-    console_register(&com2);
+    console_register(&ports[0].console);
+    console_register(&ports[1].console);
 }
 
-/* A port that is configured is used unless console= says otherwise. */
-static int __init com1_parse(const char *s)
-{
-    com1.by_default = true;
-    return port_parse(&ports[0], s);
-}
-
-static int __init com2_parse(const char *s)
-{
-    com2.by_default = true;
-    return port_parse(&ports[1], s);
-}
+static int __init com1_parse(const char *s) { return port_parse(&ports[0], s); }
+static int __init com2_parse(const char *s) { return port_parse(&ports[1], s); }
 BOOT_PARAM_CUSTOM("com1", com1, com1_parse);
 BOOT_PARAM_CUSTOM("com2", com2, com2_parse);
 

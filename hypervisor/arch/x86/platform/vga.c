@@ -30,7 +30,7 @@ static int __init vga_parse(const char *s)
 }
 BOOT_PARAM_CUSTOM("vga", vga, vga_parse);
 
-static bool __init vga_init(void)
+static bool __init vga_init(struct console_device *dev __unused)
 {
     if (boot_info.video.video_type != XEN_VGATYPE_TEXT_MODE_3)
         return false;
@@ -66,7 +66,7 @@ static void cursor_show(void)
     outb(CRTC_DATA, at);
 }
 
-static void vga_write(const char *text, size_t n)
+static void vga_write(struct console_device *dev __unused, const char *text, size_t n)
 {
     for (; n; n--, text++) {
         if (*text == '\n') {
