@@ -57,9 +57,9 @@ def _row(name, unit, what, key, figures):
 
 def table(rows):
     """Lines for the terminal."""
-    lines = [f"{'the machine as a whole':62} {'Orlop':>14} {'Xen':>14} {'ratio':>7}"]
+    lines = [f"{'the machine as a whole':72} {'Orlop':>14} {'Xen':>14} {'ratio':>7}"]
     for row in rows:
         share = "-" if row["ratio"] is None else f"{row['ratio']:.3f}"
         figures = "".join(f" {'-' if row[side] is None else format(row[side], ','):>14}" for side in runs.SIDES)
-        lines.append(f"{row['name'] + ' ' + row['what'] + ', ' + row['unit']:62.62}{figures} {share:>7}")
+        lines.append(f"{row['name'] + ' ' + row['what'] + ', ' + row['unit']:72.72}{figures} {share:>7}")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ functions that Orlop's instructions are spent in."""
 import html
 import math
 
-from . import report
+from . import macro, report
 
 COLOURS = {"pv64": "#1f77b4", "pv64-dom0": "#17becf", "pv64-pair": "#9467bd", "pvh64": "#d62728", "pvh64-pair": "#ff7f0e"}
 STYLE = """body{font:15px/1.4 sans-serif;margin:2em;max-width:75em}table{border-collapse:collapse;font-size:13px}
@@ -24,6 +24,8 @@ def page(document):
              "<h1>Orlop beside Xen 4.17</h1>", _summary(document)]
     if complete:
         parts += ["<h2>Each operation, both sides</h2>", _scatter(complete), "<h2>Distribution of the ratios</h2>", _distribution(complete)]
+    if "macro" in document:
+        parts += ["<h2>The machine as a whole</h2>", f"<pre>{html.escape(macro.table(document['macro']))}</pre>"]
     parts += ["<h2>All figures</h2>", _table(document)]
     if any("function" in row for row in complete):
         parts += ["<h2>What Orlop's instructions are spent on</h2>", *(_profile(row) for row in complete if "function" in row)]
