@@ -106,15 +106,10 @@ static void write_control(struct platform *p, u8 value)
         latch(p, n, true, false);
         return;
     }
-    *c = (struct hvm_hw_pit_channel){
-        .count = c->count,
-        .rw_mode = access,
-        .read_state = access,
-        .write_state = access,
-        .mode = mode > MODE_HW_STROBE ? mode & 3 : mode, /* bit 2 of modes 2 and 3 is no matter */
-        .bcd = value & 1,                                /* kept for the status; it counts in binary, as on Xen */
-        .gate = c->gate,
-    };
+    c->rw_mode = c->read_state = c->write_state = access;
+    c->count_latched = c->status_latched = 0;
+    c->mode = mode > MODE_HW_STROBE ? mode & 3 : mode; /* bit 2 of modes 2 and 3 is no matter */
+    c->bcd = value & 1;                                /* kept for the status; it counts in binary, as on Xen */
     if (n == 0)
         vtimer_arm(&p->timers[TIMER_PIT], false, 0, 0); /* until a count is written */
 }
