@@ -72,24 +72,8 @@ static void port_unmask(struct domain *d, struct port *p, u32 port)
 
 /* ---- the table ---- */
 
-/* Both tables of a channel, the one of the lower id first; rd may be NULL or d itself. */
-static void tables_lock(struct domain *d, struct domain *rd)
-{
-    struct domain *low = rd && rd->id < d->id ? rd : d, *high = low == d ? rd : d;
-
-    spin_lock(&low->evtchn->lock);
-    if (high && high != low)
-        spin_lock_peer(&high->evtchn->lock);
-}
-
-static void tables_unlock(struct domain *d, struct domain *rd)
-{
-    struct domain *low = rd && rd->id < d->id ? rd : d, *high = low == d ? rd : d;
-
-    if (high && high != low)
-        spin_unlock_peer(&high->evtchn->lock);
-    spin_unlock(&low->evtchn->lock);
-}
+/* Opening, closing and moving channels. One lock for all domains: it happens rarely, and most have two ends. */
+DEFINE_SPINLOCK(evtchn_lock, LOCK_EVTCHN);
 
 static int table_grow(struct evtchn_table *t)
 {
@@ -106,7 +90,7 @@ static int table_grow(struct evtchn_table *t)
     return 0;
 }
 
-/* The lowest free port. Table locked. -EINVAL closed, -ENOSPC, -ENOMEM. */
+/* The lowest free port. evtchn_lock held. -EINVAL closed, -ENOSPC, -ENOMEM. */
 static int port_pick(struct domain *d, u32 *out)
 {
     struct evtchn_table *t = d->evtchn;
@@ -127,7 +111,7 @@ static int port_pick(struct domain *d, u32 *out)
     return -ENOSPC;
 }
 
-/* Opens a free port that tells vCPU `vcpu`. Table locked. */
+/* Opens a free port that tells vCPU `vcpu`. evtchn_lock held. */
 static int port_open(struct domain *d, u8 state, unsigned int vcpu, union port_use use, u32 *port)
 {
     int rc = port_pick(d, port);
@@ -265,46 +249,40 @@ static long op_alloc_unbound(union evtchn_any *op)
 
     if (rc)
         return rc;
-    spin_guard(&d->evtchn->lock);
+    spin_guard(&evtchn_lock);
     return port_open(d, EVTCHNSTAT_unbound, 0, (union port_use){.allow = allow}, &a->port);
-}
-
-static int bind_interdomain(struct domain *d, struct domain *rd, u32 rport, u32 *port)
-{
-    struct port *rp = port_find(rd, rport);
-    int rc;
-
-    if (!rp || rd->evtchn->closed || rp->state != EVTCHNSTAT_unbound || rp->use.allow != d->id)
-        return -EINVAL;
-    rc = port_open(d, EVTCHNSTAT_interdomain, 0, (union port_use){.remote = {rd, rport}}, port);
-    if (rc)
-        return rc;
-    spin_lock(&rp->lock);
-    rp->use.remote.domain = d;
-    rp->use.remote.port = *port;
-    rp->state = EVTCHNSTAT_interdomain;
-    spin_unlock(&rp->lock);
-    if (rp->internal)
-        WRITE_ONCE(port_find(d, *port)->state, PORT_TO_INTERNAL);
-    /* Events that the other side sent before this moment went nowhere. (xen/event_channel.h) */
-    spin_lock(&port_find(d, *port)->lock);
-    port_set_pending(d, port_find(d, *port), *port);
-    spin_unlock(&port_find(d, *port)->lock);
-    return 0;
 }
 
 static long op_bind_interdomain(union evtchn_any *op)
 {
     struct evtchn_bind_interdomain *b = &op->bind_interdomain;
+    struct domain *d = current->domain;
     domain_ref rd = domain_get_by_id_or_self(b->remote_dom);
+    struct port *p, *rp;
     int rc;
 
     if (!rd)
         return -ESRCH;
-    tables_lock(current->domain, rd);
-    rc = bind_interdomain(current->domain, rd, b->remote_port, &b->local_port);
-    tables_unlock(current->domain, rd);
-    return rc;
+    rp = port_find(rd, b->remote_port);
+    spin_guard(&evtchn_lock);
+    if (!rp || rd->evtchn->closed || rp->state != EVTCHNSTAT_unbound || rp->use.allow != d->id)
+        return -EINVAL;
+    rc = port_open(d, EVTCHNSTAT_interdomain, 0, (union port_use){.remote = {rd, b->remote_port}}, &b->local_port);
+    if (rc)
+        return rc;
+    spin_lock(&rp->lock);
+    rp->use.remote.domain = d;
+    rp->use.remote.port = b->local_port;
+    rp->state = EVTCHNSTAT_interdomain;
+    spin_unlock(&rp->lock);
+    p = port_find(d, b->local_port);
+    if (rp->internal)
+        WRITE_ONCE(p->state, PORT_TO_INTERNAL);
+    /* Events that the other side sent before this moment went nowhere. (xen/event_channel.h) */
+    spin_lock(&p->lock);
+    port_set_pending(d, p, b->local_port);
+    spin_unlock(&p->lock);
+    return 0;
 }
 
 static long op_bind_virq(union evtchn_any *op)
@@ -319,7 +297,7 @@ static long op_bind_virq(union evtchn_any *op)
     if (!domain_vcpu(d, b->vcpu))
         return -ENOENT;
     slot = virq_slot(d, b->virq, b->vcpu);
-    spin_guard(&d->evtchn->lock);
+    spin_guard(&evtchn_lock);
     if (*slot)
         return -EEXIST;
     rc = port_open(d, EVTCHNSTAT_virq, b->vcpu, (union port_use){.virq = b->virq}, &b->port);
@@ -334,7 +312,7 @@ static long op_bind_ipi(union evtchn_any *op)
 
     if (!domain_vcpu(d, op->bind_ipi.vcpu))
         return -ENOENT;
-    spin_guard(&d->evtchn->lock);
+    spin_guard(&evtchn_lock);
     return port_open(d, EVTCHNSTAT_ipi, op->bind_ipi.vcpu, (union port_use){}, &op->bind_ipi.port);
 }
 
@@ -349,7 +327,7 @@ static long op_bind_pirq(union evtchn_any *op)
         return -EINVAL;
     if (!d->is_hardware && !rangeset_contains(d->irq_caps, b->pirq, b->pirq))
         return -EPERM;
-    spin_guard(&d->evtchn->lock);
+    spin_guard(&evtchn_lock);
     slot = pirq_slot(d->evtchn, b->pirq, true);
     if (!slot || *slot)
         return slot ? -EEXIST : -ENOMEM;
@@ -367,9 +345,15 @@ static long op_bind_pirq(union evtchn_any *op)
 
 /* ---- closing ---- */
 
-/* The port is not interdomain, or both tables are locked. Afterwards nobody sends to it any more. */
-static void port_close_locked(struct domain *d, struct port *p, u32 port)
+/* Closes a port: afterwards nobody sends to it any more. -EINVAL when it is not open, or internal and not to be closed.
+ */
+static int port_close(struct domain *d, u32 port, bool internal)
 {
+    struct port *p = port_find(d, port);
+
+    spin_guard(&evtchn_lock);
+    if (!p || p->state == EVTCHNSTAT_closed || (p->internal && !internal))
+        return -EINVAL;
     if (port_is_interdomain(p)) {
         struct port *rp = port_find(p->use.remote.domain, p->use.remote.port);
 
@@ -386,40 +370,7 @@ static void port_close_locked(struct domain *d, struct port *p, u32 port)
     spin_lock(&p->lock);
     port_free(d, p, port);
     spin_unlock(&p->lock);
-}
-
-/* Closes a port; -EINVAL when it is not open, or internal and not to be closed. */
-static int port_close(struct domain *d, u32 port, bool internal)
-{
-    struct domain *rd = NULL;
-    struct port *p;
-    int rc = -EINVAL;
-
-    for (;;) {
-        struct domain *peer;
-
-        tables_lock(d, rd);
-        p = port_find(d, port);
-        if (!p || p->state == EVTCHNSTAT_closed || (p->internal && !internal))
-            break;
-        peer = port_is_interdomain(p) ? p->use.remote.domain : d;
-        if (peer == d || peer == rd) {
-            port_close_locked(d, p, port);
-            rc = 0;
-            break;
-        }
-        /* The other end's table is needed as well: once more, in the order of the locks. It lives
-         * while the channel does. */
-        domain_get(peer);
-        tables_unlock(d, rd);
-        if (rd)
-            domain_put(rd);
-        rd = peer;
-    }
-    tables_unlock(d, rd);
-    if (rd)
-        domain_put(rd);
-    return rc;
+    return 0;
 }
 
 static long op_bind_vcpu(union evtchn_any *op)
@@ -432,7 +383,7 @@ static long op_bind_vcpu(union evtchn_any *op)
         return -ENOENT;
     if (!p)
         return -EINVAL;
-    spin_guard(&d->evtchn->lock);
+    spin_guard(&evtchn_lock);
     if (p->state == EVTCHNSTAT_closed || p->state == EVTCHNSTAT_ipi || p->internal ||
         (p->state == EVTCHNSTAT_virq && virq_is_per_vcpu(p->use.virq)))
         return -EINVAL;
@@ -448,7 +399,7 @@ static int port_status(struct domain *d, struct evtchn_status *st)
 
     if (!p)
         return -EINVAL;
-    spin_guard(&d->evtchn->lock);
+    spin_guard(&evtchn_lock);
     st->status = p->state == PORT_TO_INTERNAL ? EVTCHNSTAT_interdomain : p->state;
     st->vcpu = p->vcpu;
     switch (p->state) {
@@ -466,7 +417,7 @@ static int port_status(struct domain *d, struct evtchn_status *st)
 
 static void table_open(struct evtchn_table *t, u8 why, bool open)
 {
-    spin_guard(&t->lock);
+    spin_guard(&evtchn_lock);
     t->closed = open ? t->closed & ~why : t->closed | why;
 }
 
@@ -492,7 +443,7 @@ int evtchn_open_internal(struct domain *d, unsigned int vcpu, domid_t remote, u3
 {
     int rc;
 
-    spin_guard(&d->evtchn->lock);
+    spin_guard(&evtchn_lock);
     rc = port_open(d, EVTCHNSTAT_unbound, vcpu, (union port_use){.allow = remote}, port);
     if (!rc)
         port_find(d, *port)->internal = true;
@@ -513,7 +464,6 @@ int evtchn_domain_init(struct domain *d, unsigned int max_ports)
 
     if (!t)
         return -ENOMEM;
-    spin_lock_init(&t->lock, LOCK_EVTCHN);
     t->max_port = max_port;
     t->first_free = 1; /* port 0 is nobody's */
     t->close_next = 1;

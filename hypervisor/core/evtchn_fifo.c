@@ -189,7 +189,7 @@ static void *guest_page_get(struct domain *d, u64 gfn)
 static void guest_page_put(void *page) { frame_put_and_type(virt_frame(page)); }
 
 /* From now on d uses this ABI. Events that were pending are taken along when their words come.
- * Table locked. */
+ * evtchn_lock held. */
 static int fifo_start(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
@@ -221,7 +221,7 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
     page = guest_page_get(d, op->control_gfn);
     if (!page)
         return -EINVAL;
-    spin_guard(&d->evtchn->lock);
+    spin_guard(&evtchn_lock);
     fv = mem_alloc_object(struct evtchn_fifo_vcpu);
     rc = v->fifo ? -EINVAL : !fv ? -ENOMEM : fifo_start(d);
     if (rc) {
@@ -243,7 +243,7 @@ int fifo_expand_array(struct domain *d, u64 gfn)
     event_word_t *page;
     u32 port, end;
 
-    spin_guard(&d->evtchn->lock);
+    spin_guard(&evtchn_lock);
     f = d->evtchn->fifo;
     if (!f || f->nr_pages == FIFO_PAGES)
         return f ? -ENOSPC : -EOPNOTSUPP;
@@ -284,10 +284,10 @@ void fifo_reset(struct domain *d)
     struct evtchn_fifo *f;
     struct vcpu *v;
 
-    spin_lock(&t->lock);
+    spin_lock(&evtchn_lock);
     f = t->fifo;
     WRITE_ONCE(t->fifo, NULL);
-    spin_unlock(&t->lock);
+    spin_unlock(&evtchn_lock);
     if (!f)
         return;
     /* Senders of VIRQs and pirqs use the pages without a lock, but with interrupts off: once each

@@ -3,11 +3,10 @@
  * The tables of event channels and the two ways to show events to a guest. Included by
  * core/evtchn*.c only.
  *
- * Locks. table->lock: opening, closing, moving ports. port->lock: a port's state; held while an
- * event is sent through it, so that closing waits for senders; never two at once. To change an
- * interdomain channel both tables are locked, the one of the lower domain id first. VIRQs and pirqs
- * are sent without a lock, with interrupts off: before a table's FIFO pages go, every CPU has to
- * answer an interrupt (evtchn_fifo_reset).
+ * Locks. evtchn_lock: opening, closing, moving ports of any domain. port->lock: a port's state; held
+ * while an event is sent through it, so that closing waits for senders; never two at once. VIRQs and
+ * pirqs are sent without a lock, with interrupts off: before a table's FIFO pages go, every CPU has to
+ * answer an interrupt (fifo_reset).
  */
 #ifndef CORE_EVTCHN_PRIVATE_H
 #define CORE_EVTCHN_PRIVATE_H
@@ -64,8 +63,9 @@ struct evtchn_fifo {
     event_word_t *page[FIFO_PAGES]; /* the guest's, each with a reference */
 };
 
+extern struct spinlock evtchn_lock;
+
 struct evtchn_table {
-    struct spinlock lock;
     u8 closed;                /* CLOSED_*: no new ports */
     u32 max_port;             /* highest number that the domain may have */
     u32 nr_ports;             /* ports that have a struct port; grows */
@@ -96,7 +96,7 @@ void evtchn_wake_pollers(struct domain *d, u32 port);
  * ---- FIFO ABI (core/evtchn_fifo.c)
  * ----------------------------------------------------------------
  *
- * The first four: interrupts off, or the port's or the table's lock held, so that fifo_reset waits
+ * The first four: interrupts off, or the port's lock or evtchn_lock held, so that fifo_reset waits
  * for them.
  */
 
@@ -104,7 +104,7 @@ void fifo_set_pending(struct domain *d, struct port *p, u32 port);
 void fifo_unmask(struct domain *d, struct port *p, u32 port);
 void fifo_clear_pending(struct domain *d, u32 port);
 bool fifo_is_pending(struct domain *d, u32 port);
-/* Control operations; table->lock taken inside. */
+/* Control operations; evtchn_lock taken inside. */
 int fifo_init_control(struct domain *d, struct evtchn_init_control *op);
 int fifo_expand_array(struct domain *d, u64 gfn);
 /* Back to the two-level ABI, all pages given back; no port is open or can be opened. Interrupts on. */

@@ -18,8 +18,7 @@ enum lock_level {
     LOCK_DOMAIN,      /* struct domain's own state */
     LOCK_GRANT,       /* a grant table: what its domain grants */
     LOCK_MAPTRACK,    /* free handles for mapped grants */
-    LOCK_EVTCHN,      /* a domain's table of event channels: opening and closing them */
-    LOCK_EVTCHN_PEER, /* the second of two such tables, the one with the higher domain id */
+    LOCK_EVTCHN,      /* opening and closing event channels */
     LOCK_EVTCHN_PORT, /* one event channel: held while an event is sent through it */
     LOCK_PCI,         /* the list of PCI devices and their message interrupts */
     LOCK_PIRQ,        /* which of the machine's interrupts a domain's numbers stand for */
@@ -68,31 +67,22 @@ void lock_level_dropped(unsigned int level);
 /* Another has it: waits for our turn. */
 void spin_wait(struct spinlock *l, u16 ticket);
 
-static __always_inline void spin_lock_at(struct spinlock *l, unsigned int level)
+static __always_inline void spin_lock(struct spinlock *l)
 {
     u16 ticket;
 
-    lock_level_check(level);
+    lock_level_check(l->level);
     ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
     if (unlikely(__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket))
         spin_wait(l, ticket);
-    lock_level_taken(level);
+    lock_level_taken(l->level);
 }
 
-static __always_inline void spin_unlock_at(struct spinlock *l, unsigned int level)
+static __always_inline void spin_unlock(struct spinlock *l)
 {
-    lock_level_dropped(level);
+    lock_level_dropped(l->level);
     __atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
 }
-
-static __always_inline void spin_lock(struct spinlock *l) { spin_lock_at(l, l->level); }
-
-static __always_inline void spin_unlock(struct spinlock *l) { spin_unlock_at(l, l->level); }
-
-/* The second of two locks of one kind: counts as one level higher, LOCK_*_PEER. */
-static inline void spin_lock_peer(struct spinlock *l) { spin_lock_at(l, l->level + 1); }
-
-static inline void spin_unlock_peer(struct spinlock *l) { spin_unlock_at(l, l->level + 1); }
 
 bool spin_trylock(struct spinlock *l);
 
