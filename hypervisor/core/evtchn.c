@@ -224,39 +224,18 @@ void evtchn_send_pirq(struct domain *d, u32 pirq)
 
 /* ---- opening ---- */
 
-/* The argument of any operation. */
-union evtchn_any {
-    struct evtchn_alloc_unbound alloc_unbound;
-    struct evtchn_bind_interdomain bind_interdomain;
-    struct evtchn_bind_virq bind_virq;
-    struct evtchn_bind_ipi bind_ipi;
-    struct evtchn_bind_pirq bind_pirq;
-    struct evtchn_close close;
-    struct evtchn_status status;
-    struct evtchn_bind_vcpu bind_vcpu;
-    struct evtchn_reset reset;
-    struct evtchn_init_control init_control;
-    struct evtchn_expand_array expand_array;
-    struct evtchn_set_priority set_priority;
-};
-
-static long op_alloc_unbound(union evtchn_any *op)
+static long op_alloc_unbound(struct domain *d, void *op)
 {
-    struct evtchn_alloc_unbound *a = &op->alloc_unbound;
+    struct evtchn_alloc_unbound *a = op;
     domid_t allow = a->remote_dom == DOMID_SELF ? current->domain->id : a->remote_dom;
-    domain_ref d = NULL;
-    int rc = domain_get_target(a->dom, &d);
 
-    if (rc)
-        return rc;
     spin_guard(&evtchn_lock);
     return port_open(d, EVTCHNSTAT_unbound, 0, (union port_use){.allow = allow}, &a->port);
 }
 
-static long op_bind_interdomain(union evtchn_any *op)
+static long op_bind_interdomain(struct domain *d, void *op)
 {
-    struct evtchn_bind_interdomain *b = &op->bind_interdomain;
-    struct domain *d = current->domain;
+    struct evtchn_bind_interdomain *b = op;
     domain_ref rd = domain_get_by_id_or_self(b->remote_dom);
     struct port *p, *rp;
     int rc;
@@ -285,10 +264,9 @@ static long op_bind_interdomain(union evtchn_any *op)
     return 0;
 }
 
-static long op_bind_virq(union evtchn_any *op)
+static long op_bind_virq(struct domain *d, void *op)
 {
-    struct evtchn_bind_virq *b = &op->bind_virq;
-    struct domain *d = current->domain;
+    struct evtchn_bind_virq *b = op;
     u32 *slot;
     int rc;
 
@@ -306,20 +284,19 @@ static long op_bind_virq(union evtchn_any *op)
     return rc;
 }
 
-static long op_bind_ipi(union evtchn_any *op)
+static long op_bind_ipi(struct domain *d, void *op)
 {
-    struct domain *d = current->domain;
+    struct evtchn_bind_ipi *b = op;
 
-    if (!domain_vcpu(d, op->bind_ipi.vcpu))
+    if (!domain_vcpu(d, b->vcpu))
         return -ENOENT;
     spin_guard(&evtchn_lock);
-    return port_open(d, EVTCHNSTAT_ipi, op->bind_ipi.vcpu, (union port_use){}, &op->bind_ipi.port);
+    return port_open(d, EVTCHNSTAT_ipi, b->vcpu, (union port_use){}, &b->port);
 }
 
-static long op_bind_pirq(union evtchn_any *op)
+static long op_bind_pirq(struct domain *d, void *op)
 {
-    struct evtchn_bind_pirq *b = &op->bind_pirq;
-    struct domain *d = current->domain;
+    struct evtchn_bind_pirq *b = op;
     u32 *slot;
     int rc;
 
@@ -373,11 +350,13 @@ static int port_close(struct domain *d, u32 port, bool internal)
     return 0;
 }
 
-static long op_bind_vcpu(union evtchn_any *op)
+static long op_close(struct domain *d, void *op) { return port_close(d, ((struct evtchn_close *)op)->port, false); }
+
+static long op_bind_vcpu(struct domain *d, void *op)
 {
-    struct domain *d = current->domain;
-    struct vcpu *v = domain_vcpu(d, op->bind_vcpu.vcpu);
-    struct port *p = port_find(d, op->bind_vcpu.port);
+    struct evtchn_bind_vcpu *b = op;
+    struct vcpu *v = domain_vcpu(d, b->vcpu);
+    struct port *p = port_find(d, b->port);
 
     if (!v)
         return -ENOENT;
@@ -393,8 +372,9 @@ static long op_bind_vcpu(union evtchn_any *op)
     return 0;
 }
 
-static int port_status(struct domain *d, struct evtchn_status *st)
+static long op_status(struct domain *d, void *op)
 {
+    struct evtchn_status *st = op;
     struct port *p = port_find(d, st->port);
 
     if (!p)
@@ -422,7 +402,7 @@ static void table_open(struct evtchn_table *t, u8 why, bool open)
 }
 
 /* EVTCHNOP_reset: 0 or -ERESTART. Ports that the guest opens meanwhile are refused. */
-static long reset(struct domain *d)
+static long op_reset(struct domain *d, void *op __unused)
 {
     struct evtchn_table *t = d->evtchn;
 
@@ -508,7 +488,7 @@ void evtchn_dump(struct domain *d)
         struct port *p = port_find(d, port);
         struct evtchn_status st = {.port = port};
 
-        if (p->state == EVTCHNSTAT_closed || port_status(d, &st))
+        if (p->state == EVTCHNSTAT_closed || op_status(d, &st))
             continue;
         log_info("  %4u v%u%s %s", port, st.vcpu, evtchn_port_is_pending(d, port) ? " pending" : "", states[st.status]);
         if (st.status == EVTCHNSTAT_interdomain)
@@ -520,71 +500,36 @@ void evtchn_dump(struct domain *d)
 
 /* ---- the hypercall ---- */
 
-static long op_close(union evtchn_any *op) { return port_close(current->domain, op->close.port, false); }
-
-static long op_status(union evtchn_any *op)
+static long op_set_priority(struct domain *d, void *op)
 {
-    domain_ref d = NULL;
-    int rc = domain_get_target(op->status.dom, &d);
+    struct evtchn_set_priority *s = op;
+    struct port *p = port_find(d, s->port);
 
-    return rc ? rc : port_status(d, &op->status);
-}
-
-static long op_reset(union evtchn_any *op)
-{
-    domain_ref d = NULL;
-    int rc = domain_get_target(op->reset.dom, &d);
-
-    return rc ? rc : reset(d);
-}
-
-static long op_init_control(union evtchn_any *op) { return fifo_init_control(current->domain, &op->init_control); }
-
-static long op_expand_array(union evtchn_any *op)
-{
-    return fifo_expand_array(current->domain, op->expand_array.array_gfn);
-}
-
-static long op_set_priority(union evtchn_any *op)
-{
-    struct port *p = port_find(current->domain, op->set_priority.port);
-
-    if (!p || op->set_priority.priority > EVTCHN_FIFO_PRIORITY_MIN)
+    if (!p || s->priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
-    if (!current->domain->evtchn->fifo)
+    if (!d->evtchn->fifo)
         return -ENOSYS;
-    WRITE_ONCE(p->priority, op->set_priority.priority);
+    WRITE_ONCE(p->priority, s->priority);
     return 0;
 }
 
-/* What runs it, the size of the argument, and whether that goes back to the guest. */
-static const struct {
-    long (*fn)(union evtchn_any *op);
-    u8 size;
-    bool back;
-} ops[] = {
-#define OP(name, back) [EVTCHNOP_##name] = {op_##name, sizeof(struct evtchn_##name), back}
-    OP(alloc_unbound, true), OP(bind_interdomain, true), OP(bind_virq, true),     OP(bind_ipi, true),
-    OP(bind_pirq, true),     OP(close, false),           OP(status, true),        OP(bind_vcpu, false),
-    OP(reset, false),        OP(init_control, true),     OP(expand_array, false), OP(set_priority, false),
+/* What a running guest does rarely. A guest that cannot read the answer can still close what it opened. */
+static const struct operation ops[] = {
+#define OP(name, flags) [EVTCHNOP_##name] = {op_##name, sizeof(struct evtchn_##name), flags}
+    OP(alloc_unbound, OP_DOMAIN | OP_BACK),
+    OP(bind_interdomain, OP_BACK),
+    OP(bind_virq, OP_BACK),
+    OP(bind_ipi, OP_BACK),
+    OP(bind_pirq, OP_BACK),
+    OP(close, 0),
+    OP(status, OP_DOMAIN | OP_BACK),
+    OP(bind_vcpu, 0),
+    OP(reset, OP_DOMAIN),
+    OP(init_control, OP_BACK),
+    OP(expand_array, 0),
+    OP(set_priority, 0),
 #undef OP
 };
-
-/* What a running guest does rarely. A guest that cannot read the answer can still close what it opened. */
-static __noinline long op_rare(int cmd, void __guest *arg)
-{
-    union evtchn_any op;
-    long rc;
-
-    if ((unsigned int)cmd >= ARRAY_SIZE(ops) || !ops[cmd].fn)
-        return hypercall_unknown("event_channel_op", cmd, -ENOSYS);
-    if (copy_from_guest(&op, arg, ops[cmd].size))
-        return -EFAULT;
-    rc = ops[cmd].fn(&op);
-    if (rc == -ERESTART)
-        return hypercall_again(2, (unsigned long)cmd, (unsigned long)arg);
-    return !rc && ops[cmd].back && copy_to_guest(arg, &op, ops[cmd].size) ? -EFAULT : rc;
-}
 
 static __noinline long op_send(void __guest *arg)
 {
@@ -613,5 +558,5 @@ long do_event_channel_op(int cmd, void __guest *arg)
         return op_send(arg);
     if (likely(cmd == EVTCHNOP_unmask))
         return op_unmask(arg);
-    return op_rare(cmd, arg);
+    return operation_run("event_channel_op", ops, ARRAY_SIZE(ops), cmd, arg);
 }

@@ -207,18 +207,19 @@ static int fifo_start(struct domain *d)
     return 0;
 }
 
-int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
+long op_init_control(struct domain *d, void *op)
 {
-    struct vcpu *v = domain_vcpu(d, op->vcpu);
+    struct evtchn_init_control *c = op;
+    struct vcpu *v = domain_vcpu(d, c->vcpu);
     struct evtchn_fifo_vcpu *fv;
     char *page;
     int rc;
 
     if (!v)
         return -ENOENT;
-    if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || (op->offset & 7))
+    if (c->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || (c->offset & 7))
         return -EINVAL;
-    page = guest_page_get(d, op->control_gfn);
+    page = guest_page_get(d, c->control_gfn);
     if (!page)
         return -EINVAL;
     spin_guard(&evtchn_lock);
@@ -229,16 +230,17 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
         guest_page_put(page);
         return rc;
     }
-    fv->control = (void *)(page + op->offset);
+    fv->control = (void *)(page + c->offset);
     for (unsigned int i = 0; i < EVTCHN_FIFO_MAX_QUEUES; i++)
         spin_lock_init(&fv->queue[i].lock, LOCK_EVTCHN_FIFO);
     __atomic_store_n(&v->fifo, fv, __ATOMIC_RELEASE);
-    op->link_bits = EVTCHN_FIFO_LINK_BITS;
+    c->link_bits = EVTCHN_FIFO_LINK_BITS;
     return 0;
 }
 
-int fifo_expand_array(struct domain *d, u64 gfn)
+long op_expand_array(struct domain *d, void *op)
 {
+    struct evtchn_expand_array *e = op;
     struct evtchn_fifo *f;
     event_word_t *page;
     u32 port, end;
@@ -247,7 +249,7 @@ int fifo_expand_array(struct domain *d, u64 gfn)
     f = d->evtchn->fifo;
     if (!f || f->nr_pages == FIFO_PAGES)
         return f ? -ENOSPC : -EOPNOTSUPP;
-    page = guest_page_get(d, gfn);
+    page = guest_page_get(d, e->array_gfn);
     if (!page)
         return -EINVAL;
     port = f->nr_pages * FIFO_WORDS;

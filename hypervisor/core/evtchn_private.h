@@ -105,8 +105,8 @@ void fifo_unmask(struct domain *d, struct port *p, u32 port);
 void fifo_clear_pending(struct domain *d, u32 port);
 bool fifo_is_pending(struct domain *d, u32 port);
 /* Control operations; evtchn_lock taken inside. */
-int fifo_init_control(struct domain *d, struct evtchn_init_control *op);
-int fifo_expand_array(struct domain *d, u64 gfn);
+long op_init_control(struct domain *d, void *op);
+long op_expand_array(struct domain *d, void *op);
 /* Back to the two-level ABI, all pages given back; no port is open or can be opened. Interrupts on. */
 void fifo_reset(struct domain *d);
 

@@ -325,18 +325,9 @@ static int list_frames(const struct domain *d, void **page, u32 nr, u64 __guest 
     return GNTST_okay;
 }
 
-/* The argument of an operation on a table. */
-union table_op {
-    struct gnttab_setup_table setup_table;
-    struct gnttab_query_size query_size;
-    struct gnttab_set_version set_version;
-    struct gnttab_get_version get_version;
-    struct gnttab_get_status_frames get_status_frames;
-};
-
-static long op_setup_table(union table_op *any)
+static long op_setup_table(struct domain *caller __unused, void *arg)
 {
-    struct gnttab_setup_table *op = &any->setup_table;
+    struct gnttab_setup_table *op = arg;
     domain_ref d = NULL;
     int rc;
 
@@ -351,9 +342,9 @@ static long op_setup_table(union table_op *any)
     return 0;
 }
 
-static long op_get_status_frames(union table_op *any)
+static long op_get_status_frames(struct domain *caller __unused, void *arg)
 {
-    struct gnttab_get_status_frames *op = &any->get_status_frames;
+    struct gnttab_get_status_frames *op = arg;
     domain_ref d = NULL;
 
     op->status = target(op->dom, &d);
@@ -366,9 +357,9 @@ static long op_get_status_frames(union table_op *any)
     return 0;
 }
 
-static long op_query_size(union table_op *any)
+static long op_query_size(struct domain *caller __unused, void *arg)
 {
-    struct gnttab_query_size *op = &any->query_size;
+    struct gnttab_query_size *op = arg;
     domain_ref d = NULL;
 
     op->status = target(op->dom, &d);
@@ -379,14 +370,10 @@ static long op_query_size(union table_op *any)
     return 0;
 }
 
-static long op_get_version(union table_op *any)
+static long op_get_version(struct domain *d, void *arg)
 {
-    domain_ref d = NULL;
-    int rc = domain_get_target(any->get_version.dom, &d);
-
-    if (!rc)
-        any->get_version.version = READ_ONCE(d->grants->version);
-    return rc;
+    ((struct gnttab_get_version *)arg)->version = READ_ONCE(d->grants->version);
+    return 0;
 }
 
 /* The first entries, which tools may have set up, are carried over; all others are gone. Table
@@ -439,10 +426,10 @@ static int change_version(struct domain *d, unsigned int to)
     return convert_entries(gt, to);
 }
 
-static long op_set_version(union table_op *any)
+static long op_set_version(struct domain *d, void *arg)
 {
-    struct domain *d = current->domain;
-    u32 to = any->set_version.version;
+    struct gnttab_set_version *op = arg;
+    u32 to = op->version;
     long rc = 0;
 
     if (to != 1 && to != 2)
@@ -452,35 +439,18 @@ static long op_set_version(union table_op *any)
     spin_guard(&d->grants->lock);
     if (d->grants->version != to)
         rc = change_version(d, to);
-    any->set_version.version = d->grants->version;
+    op->version = d->grants->version;
     return rc;
 }
 
 /* Those that take one structure, never a row of them. */
-static const struct {
-    long (*fn)(union table_op *op);
-    size_t size;
-} table_ops[] = {
-#define TABLE_OP(name) [GNTTABOP_##name] = {op_##name, sizeof(struct gnttab_##name)}
-    TABLE_OP(setup_table), TABLE_OP(query_size),        TABLE_OP(set_version),
-    TABLE_OP(get_version), TABLE_OP(get_status_frames),
-#undef TABLE_OP
+static const struct operation table_ops[] = {
+#define OP(name, flags) [GNTTABOP_##name] = {op_##name, sizeof(struct gnttab_##name), flags}
+    OP(setup_table, OP_BACK),       OP(query_size, OP_BACK),
+    OP(set_version, OP_ALWAYS),     OP(get_version, OP_DOMAIN | OP_BACK),
+    OP(get_status_frames, OP_BACK),
+#undef OP
 };
-
-static long table_op(unsigned int cmd, void __guest *uop, unsigned int count)
-{
-    union table_op op;
-    long rc;
-
-    if (cmd >= ARRAY_SIZE(table_ops) || !table_ops[cmd].fn)
-        return hypercall_unknown("grant_table_op", cmd, -ENOSYS);
-    if (count != 1)
-        return -EINVAL;
-    if (copy_from_guest(&op, uop, table_ops[cmd].size))
-        return -EFAULT;
-    rc = table_ops[cmd].fn(&op);
-    return copy_to_guest(uop, &op, table_ops[cmd].size) ? -EFAULT : rc;
-}
 
 long do_grant_table_op(unsigned int cmd, void __guest *uop, unsigned int count)
 {
@@ -494,6 +464,9 @@ long do_grant_table_op(unsigned int cmd, void __guest *uop, unsigned int count)
     case GNTTABOP_unmap_and_replace:
     case GNTTABOP_swap_grant_ref:
     case GNTTABOP_cache_flush: return hypercall_unknown("grant_table_op", cmd, -EOPNOTSUPP);
-    default: return table_op(cmd, uop, count);
+    default:
+        if (count != 1 && cmd < ARRAY_SIZE(table_ops) && table_ops[cmd].fn)
+            return -EINVAL;
+        return operation_run("grant_table_op", table_ops, ARRAY_SIZE(table_ops), cmd, uop);
     }
 }

@@ -32,38 +32,35 @@ long do_set_timer_op(s_time_t timeout)
     return 0;
 }
 
-static long op_poll(void __guest *arg)
+static long op_poll(struct domain *d, void *arg)
 {
+    const struct sched_poll *op = arg;
     struct vcpu *v = current;
-    struct domain *d = v->domain;
-    struct sched_poll op;
     u32 port = 0;
     long rc = 0;
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (op.nr_ports > POLL_PORTS_MAX)
+    if (op->nr_ports > POLL_PORTS_MAX)
         return -EINVAL;
-    if (op.nr_ports && guest_read(&port, op.ports, 0))
+    if (op->nr_ports && guest_read(&port, op->ports, 0))
         return -EFAULT;
     /* First announced, then looked: who sends after the look finds the announcement. */
-    v->poll_port = op.nr_ports == 1 ? port : 0;
+    v->poll_port = op->nr_ports == 1 ? port : 0;
     timer_stop(&v->poll_timer);
     __atomic_fetch_add(&d->nr_polling, 1, __ATOMIC_SEQ_CST);
     set_bit(_VPF_POLLING, &v->pause_flags);
     if (vcpu_event_pending(v))
         goto out;
-    for (unsigned int i = 0; i < op.nr_ports; i++) {
-        if (i && guest_read(&port, op.ports, i))
+    for (unsigned int i = 0; i < op->nr_ports; i++) {
+        if (i && guest_read(&port, op->ports, i))
             rc = -EFAULT;
         else if (!evtchn_port_is_valid(d, port))
             rc = -EINVAL;
         if (rc || evtchn_port_is_pending(d, port))
             goto out;
     }
-    if (op.timeout) {
+    if (op->timeout) {
         timer_migrate(&v->poll_timer, smp_processor_id());
-        timer_set(&v->poll_timer, op.timeout);
+        timer_set(&v->poll_timer, op->timeout);
     }
     softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
@@ -72,67 +69,66 @@ out:
     return rc;
 }
 
-static long op_shutdown(int cmd, void __guest *arg)
+static long op_shutdown(struct domain *d, void *arg)
 {
-    struct domain *d = current->domain;
-    struct sched_shutdown op;
-
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (cmd == SCHEDOP_shutdown) {
-        domain_shutdown(d, (u8)op.reason);
-        return 0;
-    }
-    spin_guard(&d->lock);
-    if (!d->shutdown_latched)
-        d->shutdown_latched = (u8)op.reason + 1;
+    domain_shutdown(d, (u8)((struct sched_shutdown *)arg)->reason);
     return 0;
 }
 
-static long op_remote_shutdown(void __guest *arg)
+static long op_shutdown_code(struct domain *d, void *arg)
 {
-    struct sched_remote_shutdown op;
-    domain_ref d = NULL;
+    spin_guard(&d->lock);
+    if (!d->shutdown_latched)
+        d->shutdown_latched = (u8)((struct sched_shutdown *)arg)->reason + 1;
+    return 0;
+}
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    d = domain_get_by_id(op.domain_id);
+static long op_remote_shutdown(struct domain *caller, void *arg)
+{
+    const struct sched_remote_shutdown *op = arg;
+    domain_ref d = domain_get_by_id(op->domain_id);
+
     if (!d)
         return -ESRCH;
-    if (!current->domain->is_privileged || d == current->domain)
+    if (!caller->is_privileged || d == caller)
         return -EPERM;
-    domain_shutdown(d, (u8)op.reason);
+    domain_shutdown(d, (u8)op->reason);
     return 0;
 }
 
 /* Id 0 takes a free one, whose number is the answer; a timeout of 0 gives one back. */
-static long op_watchdog(void __guest *arg)
+static long op_watchdog(struct domain *d, void *arg)
 {
-    struct domain *d = current->domain;
-    struct sched_watchdog op;
+    const struct sched_watchdog *op = arg;
     unsigned int i;
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (op.id > ARRAY_SIZE(d->watchdog) || (!op.id && !op.timeout))
+    if (op->id > ARRAY_SIZE(d->watchdog) || (!op->id && !op->timeout))
         return -EINVAL;
     spin_guard(&d->lock);
-    i = op.id ? op.id - 1 : 0;
-    while (!op.id && i < ARRAY_SIZE(d->watchdog) && (d->watchdog_used & 1U << i))
+    i = op->id ? op->id - 1 : 0;
+    while (!op->id && i < ARRAY_SIZE(d->watchdog) && (d->watchdog_used & 1U << i))
         i++;
     if (i == ARRAY_SIZE(d->watchdog))
         return -ENOSPC;
-    if (op.id && !(d->watchdog_used & 1U << i))
+    if (op->id && !(d->watchdog_used & 1U << i))
         return -EINVAL;
-    if (op.timeout) {
+    if (op->timeout) {
         d->watchdog_used |= 1U << i;
-        timer_set(&d->watchdog[i], now() + SECONDS(op.timeout));
+        timer_set(&d->watchdog[i], now() + SECONDS(op->timeout));
     } else {
         d->watchdog_used &= ~(1U << i);
         timer_stop(&d->watchdog[i]);
     }
-    return op.id ? 0 : i + 1;
+    return op->id ? 0 : i + 1;
 }
+
+static const struct operation ops[] = {
+    [SCHEDOP_poll] = {op_poll, sizeof(struct sched_poll)},
+    [SCHEDOP_shutdown] = {op_shutdown, sizeof(struct sched_shutdown)},
+    [SCHEDOP_shutdown_code] = {op_shutdown_code, sizeof(struct sched_shutdown)},
+    [SCHEDOP_remote_shutdown] = {op_remote_shutdown, sizeof(struct sched_remote_shutdown)},
+    [SCHEDOP_watchdog] = {op_watchdog, sizeof(struct sched_watchdog)},
+};
 
 long do_sched_op(int cmd, void __guest *arg)
 {
@@ -142,11 +138,6 @@ long do_sched_op(int cmd, void __guest *arg)
         WRITE_ONCE(current->info->evtchn_upcall_mask, 0);
         vcpu_block();
         return 0;
-    case SCHEDOP_poll: return op_poll(arg);
-    case SCHEDOP_shutdown:
-    case SCHEDOP_shutdown_code: return op_shutdown(cmd, arg);
-    case SCHEDOP_remote_shutdown: return op_remote_shutdown(arg);
-    case SCHEDOP_watchdog: return op_watchdog(arg);
-    default: return hypercall_unknown("sched_op", cmd, -ENOSYS);
+    default: return operation_run("sched_op", ops, ARRAY_SIZE(ops), cmd, arg);
     }
 }

@@ -88,7 +88,8 @@ def main():
             continue
         out += ['', '| operation | state | tests |', '|---|---|---|']
         for c in constants(*FAMILIES[name]):
-            built = re.search(r'\b%s\b' % c, code)
+            # Tables of operations name them without their prefix.
+            built = re.search(r'\b%s\b|\bOP\(%s,' % (c, c.split('_', 1)[1]), code)
             used = [g for g, t in guests.items() if re.search(r'\b%s\b' % c, t)]
             out.append('| %s | %s | %s |' % (c, 'built' if built else 'absent', ', '.join(used)))
         out.append('')

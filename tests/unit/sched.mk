@@ -1,7 +1,8 @@
 # Scheduler, timers and softirqs over arch/host.
 SCHED_BASE := hypervisor/arch/host/host.c hypervisor/lib/bitops.c hypervisor/lib/spinlock.c \
               hypervisor/sched/softirq.c hypervisor/time/timer.c hypervisor/sched/core.c hypervisor/sched/fair.c \
-              tests/unit/world.c tests/unit/machine.c
+              hypervisor/core/operation.c tests/unit/world.c \
+              tests/unit/machine.c
 
 UNITS += timer sched
 timer_SRCS := tests/unit/test_timer.c $(SCHED_BASE)
