@@ -62,20 +62,6 @@ static long debug_keys(const struct xen_sysctl_debug_keys *k)
     return 0;
 }
 
-static long cpu_info_list(struct xen_sysctl_getcpuinfo *c)
-{
-    unsigned int n = min(c->max_cpus, (u32)nr_cpu_ids);
-    xen_sysctl_cpuinfo_t info;
-
-    for (unsigned int cpu = 0; cpu < n; cpu++) {
-        info.idletime = cpumask_test(&cpu_online_map, cpu) ? sched_idle_time(cpu) : 0;
-        if (guest_write(c->info, cpu, &info))
-            return -EFAULT;
-    }
-    c->nr_cpus = n;
-    return 0;
-}
-
 static long numa_info(struct xen_sysctl_numainfo *n)
 {
     unsigned int nodes = heap_nr_nodes(), max = min(n->num_nodes, nodes);
@@ -166,7 +152,6 @@ static long sysctl_op(struct xen_sysctl *op)
     case XEN_SYSCTL_sched_id: op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2; return 0;
     case XEN_SYSCTL_getdomaininfolist: return domain_info_list(&op->u.getdomaininfolist);
     case XEN_SYSCTL_debug_keys: return debug_keys(&op->u.debug_keys);
-    case XEN_SYSCTL_getcpuinfo: return cpu_info_list(&op->u.getcpuinfo);
     case XEN_SYSCTL_numainfo: return numa_info(&op->u.numainfo);
     case XEN_SYSCTL_scheduler_op: return scheduler_params(&op->u.scheduler_op);
     case XEN_SYSCTL_cpupool_op: return cpupool(&op->u.cpupool_op);

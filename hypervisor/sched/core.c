@@ -110,14 +110,6 @@ u64 vcpu_cpu_time(struct vcpu *v)
     return r.time[RUNSTATE_running];
 }
 
-u64 sched_idle_time(unsigned int cpu)
-{
-    struct run_queue *rq = &per_cpu(run_queue, cpu);
-
-    spin_guard_irqsave(&rq->lock);
-    return rq->idle_time + (rq_is_idle(rq) ? now() - rq->idle_since : 0);
-}
-
 static int runstate_write_entry(struct vcpu_runstate_info __guest *g, const struct vcpu_runstate_info *r)
 {
     int rc;
@@ -340,15 +332,11 @@ int vcpu_set_soft_affinity(struct vcpu *v, const struct cpumask *m)
 
 static inline void switch_runstates(struct run_queue *rq, struct vcpu *prev, struct vcpu *next, s_time_t t)
 {
-    if (prev == rq->idle) {
-        rq->idle_time += t - rq->idle_since;
+    if (prev == rq->idle)
         cpumask_unset(&sched_idle_cpus, rq->cpu);
-    } else {
-        runstate_set(prev, runstate_waiting(prev), t);
-    }
-    if (next == rq->idle)
-        rq->idle_since = t;
     else
+        runstate_set(prev, runstate_waiting(prev), t);
+    if (next != rq->idle)
         runstate_set(next, RUNSTATE_running, t);
 }
 
@@ -513,7 +501,6 @@ int sched_cpu_init(unsigned int cpu)
     spin_lock_init(&rq->lock, LOCK_SCHED);
     rq->cpu = cpu;
     rq->curr = rq->idle = idle;
-    rq->idle_since = now();
     list_init(&rq->waiting);
     timer_init(&rq->slice_timer, slice_timer_fn, rq, cpu);
     fair_cpu_init(rq);

@@ -52,8 +52,6 @@ struct run_queue {
     u64 vmin;            /* the queue's virtual time: never goes back */
     s_time_t charged;    /* curr paid for its time up to here */
     s_time_t curr_since; /* curr has the CPU since */
-    s_time_t idle_since;
-    u64 idle_time; /* ns, without the current spell */
     struct timer slice_timer;
 
     /* For other CPUs to read without the lock, as a hint. */

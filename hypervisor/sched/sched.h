@@ -52,8 +52,6 @@ void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
  * are loaded. */
 void vcpu_runstate_publish(struct vcpu *v);
 u64 vcpu_cpu_time(struct vcpu *v);
-/* ns that this CPU was idle (sysctl getcpuinfo). */
-u64 sched_idle_time(unsigned int cpu);
 
 /* SCHEDOP_*; set_timer_op. */
 long do_sched_op(int cmd, void __guest *arg);
