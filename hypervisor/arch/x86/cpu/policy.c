@@ -99,6 +99,10 @@ static void __init hide(struct cpu_policy *p)
     }
 }
 
+/* AMD repeats word 0 in 0x80000001.EDX, which the feature list does not name: bits both leaves share. */
+#define AMD_COMMON_EDX 0x0183f3ffU
+
+/* Words 0 to 3 are there on every 64-bit CPU. */
 static void __init derive(struct cpu_policy *p, const u32 *mask)
 {
     *p = host_policy;
@@ -109,52 +113,19 @@ static void __init derive(struct cpu_policy *p, const u32 *mask)
         if (word)
             *word &= mask[w];
     }
+    if (boot_cpu.vendor != CPU_VENDOR_INTEL)
+        *word_of(p, 2) |= *word_of(p, 0) & AMD_COMMON_EDX;
 }
 
-/* AMD repeats word 0 in 0x80000001.EDX, which the feature list does not name: bits both leaves
- * share. */
-#define AMD_COMMON_EDX 0x0183f3ffU
-
-static void __init repeat_common(struct cpu_policy *p)
-{
-    const u32 *one = word_of(p, 0);
-    u32 *extended = word_of(p, 2);
-
-    if (boot_cpu.vendor != CPU_VENDOR_INTEL && one && extended)
-        *extended |= *one & AMD_COMMON_EDX;
-}
-
+#define EDX_HTT          (1U << 28)
 #define ECX_X2APIC       (1U << 21)
 #define ECX_TSC_DEADLINE (1U << 24)
-
-/* What an HVM guest has of us whether the machine has it or not. */
-static void __init add_virtual(struct cpu_policy *p)
-{
-    u32 *one = word_of(p, 1);
-
-    if (one)
-        *one |= ECX_X2APIC | ECX_TSC_DEADLINE;
-}
-
-#define EDX_HTT        (1U << 28)
-#define ECX_CMP_LEGACY 2U
-
-/* Which bits say how many CPUs there are the toolstack decides, by how many it gives. */
-static void __init allow_topology(struct cpu_policy *p)
-{
-    u32 *zero = word_of(p, 0), *three = word_of(p, 3);
-
-    if (zero)
-        *zero |= EDX_HTT;
-    if (three)
-        *three |= ECX_CMP_LEGACY;
-}
+#define ECX_CMP_LEGACY   2U
 
 void __init policy_init(void)
 {
     static const u32 max_mask[CPU_FEATURE_WORDS] __initdata = PV_MAX_FEATURES;
     static const u32 default_mask[CPU_FEATURE_WORDS] __initdata = PV_DEFAULT_FEATURES;
-
     static const u32 hvm_max_mask[CPU_FEATURE_WORDS] __initdata = HVM_MAX_FEATURES;
     static const u32 hvm_default_mask[CPU_FEATURE_WORDS] __initdata = HVM_DEFAULT_FEATURES;
 
@@ -163,13 +134,12 @@ void __init policy_init(void)
     derive(&pv_default_policy, default_mask);
     derive(&hvm_max_policy, hvm_max_mask);
     derive(&hvm_default_policy, hvm_default_mask);
-    add_virtual(&hvm_max_policy);
-    add_virtual(&hvm_default_policy);
-    allow_topology(&hvm_max_policy);
-    repeat_common(&pv_max_policy);
-    repeat_common(&pv_default_policy);
-    repeat_common(&hvm_max_policy);
-    repeat_common(&hvm_default_policy);
+    /* What an HVM guest has of us whether the machine has it or not. */
+    *word_of(&hvm_max_policy, 1) |= ECX_X2APIC | ECX_TSC_DEADLINE;
+    *word_of(&hvm_default_policy, 1) |= ECX_X2APIC | ECX_TSC_DEADLINE;
+    /* Which bits say how many CPUs there are the toolstack decides, by how many it gives. */
+    *word_of(&hvm_max_policy, 0) |= EDX_HTT;
+    *word_of(&hvm_max_policy, 3) |= ECX_CMP_LEGACY;
 }
 
 int policy_domain_init(struct domain *d)
