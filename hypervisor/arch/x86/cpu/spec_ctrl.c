@@ -24,49 +24,36 @@ static bool ibpb_on_switch __read_mostly, ibrs_always __read_mostly;
 /* xpti=, for domUs and dom0; -1: as the CPU needs it. */
 static int xpti[2] __read_mostly = {-1, -1};
 
-/* One of: default, <boolean>, domu[=<boolean>], no-domu, the same with dom0; changed in place. */
-static int __init xpti_word(char *word)
-{
-    bool no = strncmp(word, "no-", 3) == 0;
-    char *name = no ? word + 3 : word, *value = strchr(name, '=');
-    int on = *word ? param_parse_bool(word) : 1;
-
-    if (on >= 0 || strcmp(word, "default") == 0) {
-        xpti[0] = xpti[1] = on >= 0 ? on : -1;
-        return 0;
-    }
-    on = !no;
-    if (value) {
-        *value = '\0';
-        on = param_parse_bool(value + 1);
-    }
-    if (on < 0 || (strcmp(name, "domu") && strcmp(name, "dom0")))
-        return -EINVAL;
-    xpti[name[3] == '0'] = on;
-    return 0;
-}
-
+/* A list of: default, <boolean>, dom0=<either>, domu=<either>. */
 static int __init parse_xpti(const char *value)
 {
-    char words[64], *word = words, *comma;
-    int rc = strlcpy(words, value, sizeof(words)) < sizeof(words) ? 0 : -EINVAL;
+    char words[64], *comma;
 
-    for (; !rc && word; word = comma) {
+    strlcpy(words, value, sizeof(words));
+    for (char *word = words; word; word = comma) {
+        bool dom0_only = strncmp(word, "dom0=", 5) == 0, domu_only = strncmp(word, "domu=", 5) == 0;
+        const char *text = dom0_only || domu_only ? word + 5 : word;
+        int on;
+
         comma = strchr(word, ',');
         if (comma)
             *comma++ = '\0';
-        rc = xpti_word(word);
+        on = *text ? param_parse_bool(text) : 1;
+        if (on < 0 && strcmp(text, "default"))
+            return -EINVAL;
+        if (!dom0_only)
+            xpti[0] = on < 0 ? -1 : on;
+        if (!domu_only)
+            xpti[1] = on < 0 ? -1 : on;
     }
-    return rc;
+    return 0;
 }
 BOOT_PARAM_CUSTOM("xpti", xpti, parse_xpti);
 
 static int __init parse_spec_ctrl(const char *value)
 {
-    if (strcmp(value, "no") && strcmp(value, "off") && strcmp(value, "false") && strcmp(value, "0"))
-        return -EINVAL;
-    disabled = true;
-    return 0;
+    disabled = param_parse_bool(value) == 0;
+    return disabled ? 0 : -EINVAL;
 }
 BOOT_PARAM_CUSTOM("spec-ctrl", spec_ctrl, parse_spec_ctrl);
 
