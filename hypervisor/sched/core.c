@@ -213,14 +213,6 @@ void vcpu_sleep_nosync(struct vcpu *v)
     runstate_set(v, runstate_waiting(v), now());
 }
 
-static void vcpu_leave_queue(struct vcpu *v)
-{
-    queue_guard(rq, v);
-
-    if (v->sched->state != SCHED_OFF)
-        fair_dequeue(rq, v->sched);
-}
-
 void vcpu_sleep_sync(struct vcpu *v)
 {
     vcpu_sleep_nosync(v);
@@ -417,25 +409,6 @@ void idle_loop(void)
 
 /* ---- life ---- */
 
-int sched_domain_init(struct domain *d)
-{
-    d->sched = mem_alloc_object(struct sched_domain);
-    if (!d->sched)
-        return -ENOMEM;
-    d->sched->domain = d;
-    fair_domain_init(d);
-    return 0;
-}
-
-void sched_domain_free(struct domain *d)
-{
-    if (!d->sched)
-        return;
-    fair_domain_free(d);
-    mem_free(d->sched);
-    d->sched = NULL;
-}
-
 /* CPUs in turn, so that vCPUs start spread. */
 static unsigned int first_processor(void)
 {
@@ -469,23 +442,9 @@ void sched_vcpu_free(struct vcpu *v)
 {
     if (!v->sched)
         return;
-    vcpu_leave_queue(v);
+    vcpu_sleep_nosync(v); /* off its queue */
     mem_free(v->sched);
     v->sched = NULL;
-}
-
-int sched_set_params(struct domain *d, unsigned int weight, unsigned int cap)
-{
-    if (!weight || weight > 65535 || cap > 100 * d->max_vcpus)
-        return -EINVAL;
-    fair_set_params(d, weight, cap);
-    return 0;
-}
-
-void sched_get_params(struct domain *d, unsigned int *weight, unsigned int *cap)
-{
-    *weight = d->sched->weight;
-    *cap = d->sched->cap;
 }
 
 int sched_cpu_init(unsigned int cpu)
@@ -503,7 +462,7 @@ int sched_cpu_init(unsigned int cpu)
     rq->curr = rq->idle = idle;
     list_init(&rq->waiting);
     timer_init(&rq->slice_timer, slice_timer_fn, rq, cpu);
-    fair_cpu_init(rq);
+    rq->hint_head = ~0UL;
     if (cpu == smp_processor_id()) {
         current = idle;
         sched_cpu_start();

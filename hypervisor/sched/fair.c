@@ -20,6 +20,7 @@
  */
 #include <sched/private.h>
 #include <lib/lib.h>
+#include <mm/heap.h>
 
 #define GRAIN      MILLISECS(4)   /* virtual; the usual lead of the running over the waiting */
 #define GRAIN_MIN  MICROSECS(500) /* in real time, whatever the weight */
@@ -375,13 +376,27 @@ static void cap_refill(void *data)
         timer_set(&sd->refill, sd->refill.expires + CAP_PERIOD);
 }
 
-void fair_domain_init(struct domain *d)
+int sched_domain_init(struct domain *d)
 {
-    d->sched->weight = WEIGHT_DEFAULT;
-    timer_init(&d->sched->refill, cap_refill, d->sched, smp_processor_id());
+    struct sched_domain *sd = mem_alloc_object(struct sched_domain);
+
+    if (!sd)
+        return -ENOMEM;
+    sd->domain = d;
+    sd->weight = WEIGHT_DEFAULT;
+    timer_init(&sd->refill, cap_refill, sd, smp_processor_id());
+    d->sched = sd;
+    return 0;
 }
 
-void fair_domain_free(struct domain *d) { timer_kill(&d->sched->refill); }
+void sched_domain_free(struct domain *d)
+{
+    if (!d->sched)
+        return;
+    timer_kill(&d->sched->refill);
+    mem_free(d->sched);
+    d->sched = NULL;
+}
 
 void fair_vcpu_init(struct sched_vcpu *s)
 {
@@ -401,11 +416,13 @@ static void vcpu_weight_apply(struct vcpu *v)
         sched_kick(rq);
 }
 
-void fair_set_params(struct domain *d, unsigned int weight, unsigned int cap)
+int sched_set_params(struct domain *d, unsigned int weight, unsigned int cap)
 {
     struct sched_domain *sd = d->sched;
     struct vcpu *v;
 
+    if (!weight || weight > 65535 || cap > 100 * d->max_vcpus)
+        return -EINVAL;
     WRITE_ONCE(sd->weight, weight);
     WRITE_ONCE(sd->cap, cap);
     __atomic_store_n(&sd->budget, cap_quota(sd), __ATOMIC_RELAXED);
@@ -413,9 +430,14 @@ void fair_set_params(struct domain *d, unsigned int weight, unsigned int cap)
         vcpu_weight_apply(v);
         sched_unpark(v);
     }
+    return 0;
 }
 
-void fair_cpu_init(struct run_queue *rq) { rq->hint_head = ~0UL; }
+void sched_get_params(struct domain *d, unsigned int *weight, unsigned int *cap)
+{
+    *weight = d->sched->weight;
+    *cap = d->sched->cap;
+}
 
 void fair_dump(struct run_queue *rq)
 {

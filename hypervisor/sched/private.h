@@ -67,9 +67,6 @@ static inline bool rq_is_idle(const struct run_queue *rq) { return rq->curr == r
 
 /* ---- the policy (fair.c): all with the lock of the queue in question held and interrupts off, unless said ---- */
 
-void fair_cpu_init(struct run_queue *rq);
-void fair_domain_init(struct domain *d);
-void fair_domain_free(struct domain *d);
 /* Also after its domain's weight has changed. */
 void fair_vcpu_init(struct sched_vcpu *s);
 
@@ -89,7 +86,6 @@ void fair_pull(struct run_queue *rq, s_time_t t);
 /* No locks, from the slice timer: hands work on to CPUs that are ahead. */
 void fair_push(struct run_queue *rq);
 
-void fair_set_params(struct domain *d, unsigned int weight, unsigned int cap); /* no locks */
 void fair_dump(struct run_queue *rq);
 
 /* ---- mechanism for the policy (core.c) ---- */
