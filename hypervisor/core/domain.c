@@ -280,12 +280,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 
 /* ---- pausing ---- */
 
-void vcpu_pause_nosync(struct vcpu *v)
-{
-    __atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-    vcpu_sleep_nosync(v);
-}
-
 void vcpu_pause(struct vcpu *v)
 {
     __atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
@@ -298,7 +292,7 @@ void vcpu_unpause(struct vcpu *v)
         vcpu_wake(v);
 }
 
-void domain_pause_nosync(struct domain *d)
+static void domain_pause_nosync(struct domain *d)
 {
     struct vcpu *v;
 

@@ -171,12 +171,10 @@ struct domain *domain_peek(domid_t id);
 bool domain_get(struct domain *d); /* false when it is going away for good */
 void domain_put(struct domain *d);
 
-/* Pausing nests. The first form waits until no vCPU of d runs; not for the current domain. */
+/* Pausing nests, and waits until no vCPU of d runs; not for the current domain. */
 void domain_pause(struct domain *d);
-void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 void vcpu_pause(struct vcpu *v);
-void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 /* Pauses that the toolstack holds: each once. 0 or -EINVAL (unpause without pause). */
 void domain_pause_by_controller(struct domain *d);
