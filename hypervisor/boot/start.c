@@ -10,16 +10,12 @@
 #include <arch/x86/mm/setup.h>
 #include <arch/x86/platform/clock.h>
 #include <arch/x86/platform/console_devices.h>
-#include <asm/irq.h>
 #include <asm/paging.h>
 #include <asm/phases.h>
 #include <boot/memmap.h>
 #include <boot/multiboot.h>
 #include <boot/param.h>
 #include <core/console.h>
-#include <core/evtchn.h>
-#include <core/grant.h>
-#include <core/keyhandler.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
@@ -46,35 +42,6 @@ static void __init scheduler_start(void)
 
 /* The first ones come. */
 static void __init interrupts_start(void) { irq_enable(); }
-
-static void reboot_now(void) { arch_host_shutdown(SHUTDOWN_reboot); }
-
-static void each_domain(void (*show)(struct domain *d))
-{
-    struct domain *d;
-
-    spin_lock(&domlist_lock);
-    list_for_each (d, &domain_list, link)
-        show(d);
-    spin_unlock(&domlist_lock);
-}
-
-static void events_dump(void) { each_domain(evtchn_dump); }
-static void vcpus_dump(void) { each_domain(sched_domain_dump); }
-
-static void grants_dump(void) { each_domain(grant_dump); }
-
-/* The keys that nobody else registers. */
-static void __init keys_start(void)
-{
-    register_key('e', events_dump, "event channels");
-    register_key('g', grants_dump, "grants in use");
-    register_key('r', sched_dump, "run queues");
-    register_key('q', vcpus_dump, "vCPUs");
-    register_key('i', irq_dump, "interrupts");
-    register_key('m', heap_dump, "memory");
-    register_key('R', reboot_now, "reboot the host");
-}
 
 /* dom0 has the screen and, until CTRL-a is typed three times, the keyboard. */
 static void __init console_hand_over(void)
@@ -105,7 +72,6 @@ static const struct boot_phase phases[] __section(".init.rodata") = {
     {"other processors", smp_boot},
     {"console", console_softirq_init},
     {"serial input", serial_input_init},
-    {"debug keys", keys_start},
     {"dom0", dom0_create},
     {"console to dom0", console_hand_over},
 };
@@ -162,7 +128,6 @@ static void __init console_start(void)
     serial_register();
     vga_register();
     console_init();
-    keyhandler_init();
     log_info("Orlop %s (%s), built %s by %s\n", ORLOP_VERSION, ORLOP_CHANGESET, ORLOP_COMPILE_DATE, ORLOP_COMPILER);
     log_info("loader: %s, image at %#lx, %u modules\n", boot_info.loader, image_start_paddr, boot_info.nr_modules);
     boot_params_report();

@@ -8,7 +8,6 @@
 #include <core/console.h>
 #include <core/domain.h>
 #include <core/evtchn.h>
-#include <core/keyhandler.h>
 #include <sched/softirq.h>
 #include <lib/lib.h>
 #include <lib/printf.h>

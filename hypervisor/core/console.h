@@ -41,6 +41,9 @@ void console_write(const char *text, size_t n);
 struct domain;
 void console_write_guest(struct domain *d, const char *text, size_t n);
 
+/* Does what a debug key says (keyhandler.c); unknown ones are told. Any context; may run for long. */
+void key_handle(char key);
+
 /* A character was typed. Interrupt context. */
 void console_input(char c);
 /* What was typed for dom0: up to n bytes, returns how many. */

@@ -1,41 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of debug keys. Filled at boot by those who have something to show; used by the
- * console's input and by sysctl.
+ * Debug keys: one character, one function that prints something. Typed on the serial line (console.c) or sent by
+ * XEN_SYSCTL_debug_keys.
  */
-#include <core/keyhandler.h>
+#include <asm/irq.h>
+#include <core/console.h>
+#include <core/domain.h>
+#include <core/evtchn.h>
+#include <core/grant.h>
 #include <lib/lib.h>
+#include <mm/heap.h>
+#include <sched/sched.h>
 
-#define FIRST_KEY ' '
-#define LAST_KEY  '~'
+static void show_help(void);
 
-static struct {
-    void (*fn)(void);
+static void reboot_now(void) { arch_host_shutdown(SHUTDOWN_reboot); }
+
+/* each: called for every domain. */
+static const struct key {
+    char key;
     const char *help;
-} keys[LAST_KEY - FIRST_KEY + 1];
-
-void __init register_key(char key, void (*fn)(void), const char *help)
-{
-    ASSERT(key >= FIRST_KEY && key <= LAST_KEY && !keys[key - FIRST_KEY].fn);
-    keys[key - FIRST_KEY].fn = fn;
-    keys[key - FIRST_KEY].help = help;
-}
-
-void key_handle(char key)
-{
-    if (key < FIRST_KEY || key > LAST_KEY || !keys[key - FIRST_KEY].fn) {
-        log_info("no debug key %#x ('h' lists them)\n", (u8)key);
-        return;
-    }
-    log_info("'%c' pressed -> %s\n", key, keys[key - FIRST_KEY].help);
-    keys[key - FIRST_KEY].fn();
-}
+    void (*fn)(void);
+    void (*each)(struct domain *d);
+} keys[] = {
+    {'R', "reboot the host", reboot_now, NULL}, {'e', "event channels", NULL, evtchn_dump},
+    {'g', "grants in use", NULL, grant_dump},   {'h', "list the keys", show_help, NULL},
+    {'i', "interrupts", irq_dump, NULL},        {'m', "memory", heap_dump, NULL},
+    {'q', "vCPUs", NULL, sched_domain_dump},    {'r', "run queues", sched_dump, NULL},
+};
 
 static void show_help(void)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++)
-        if (keys[i].fn)
-            log_info(" key '%c' -> %s\n", FIRST_KEY + i, keys[i].help);
+        log_info(" key '%c' -> %s\n", keys[i].key, keys[i].help);
 }
 
-void __init keyhandler_init(void) { register_key('h', show_help, "list the keys"); }
+void key_handle(char key)
+{
+    const struct key *k = keys;
+    struct domain *d;
+
+    while (k < keys + ARRAY_SIZE(keys) && k->key != key)
+        k++;
+    if (k == keys + ARRAY_SIZE(keys)) {
+        log_info("no debug key %#x ('h' lists them)\n", (u8)key);
+        return;
+    }
+    log_info("'%c' pressed -> %s\n", key, k->help);
+    if (k->fn) {
+        k->fn();
+        return;
+    }
+    spin_guard(&domlist_lock);
+    list_for_each (d, &domain_list, link)
+        k->each(d);
+}

@@ -5,7 +5,6 @@
  */
 #include <arch/arch.h>
 #include <core/console.h>
-#include <core/keyhandler.h>
 #include <hypercall/control.h>
 #include <hypercall/hypercall.h>
 #include <lib/lib.h>
