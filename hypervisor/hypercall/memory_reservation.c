@@ -68,43 +68,33 @@ static bool frame_give_back(struct domain *d, mfn_t mfn)
     return was;
 }
 
-/* From extent i on, until one cannot be taken: the first that was not looked at, or was not there. */
-static unsigned long extents_take_physmap(struct domain *d, const struct xen_memory_reservation *r, unsigned long i,
-                                          bool *again)
+#define TAKE_ROW 16
+
+/*
+ * n extents from i on are given up, until one cannot be: how many were. n is 1 but for domains with a physical map,
+ * where what the CPUs remember of it is forgotten once for a row of up to TAKE_ROW.
+ */
+static unsigned int extents_take(struct domain *d, const struct xen_memory_reservation *r, unsigned long i,
+                                 unsigned int n)
 {
-    xen_pfn_t gfns[16];
-    unsigned int n = 0, done = 0;
+    xen_pfn_t gfns[TAKE_ROW];
 
-    for (unsigned long start = i; i < r->nr_extents && done == n; i += done) {
-        *again = i > start && hypercall_preempt_check();
-        if (*again)
-            break;
-        n = min(r->nr_extents - i, (unsigned long)ARRAY_SIZE(gfns));
-        if (n == 1 ? guest_read(gfns, r->extent_start, i)
-                   : copy_from_guest(gfns, (const void __guest *)(r->extent_start.p + i), n * sizeof(gfns[0])))
-            break;
-        done = arch_physmap_decrease(d, gfns, n, r->extent_order);
-    }
-    return i;
-}
-
-static bool extent_take(struct domain *d, const struct xen_memory_reservation *r, unsigned long i)
-{
-    xen_pfn_t gmfn;
-
-    if (guest_read(&gmfn, r->extent_start, i))
-        return false;
+    if (n == 1 ? guest_read(gfns, r->extent_start, i)
+               : copy_from_guest(gfns, (const void __guest *)(r->extent_start.p + i), n * sizeof(gfns[0])))
+        return 0;
+    if (d->is_hvm)
+        return arch_physmap_decrease(d, gfns, n, r->extent_order);
     for (unsigned long j = 0; j < 1UL << r->extent_order; j++)
-        if (!frame_give_back(d, _mfn(gmfn + j)))
-            return false;
-    return true;
+        if (!frame_give_back(d, _mfn(gfns[0] + j)))
+            return 0;
+    return 1;
 }
 
 long memory_reservation(unsigned int op, unsigned long start, void __guest *arg)
 {
     struct xen_memory_reservation r;
     domain_ref d = NULL;
-    bool again = false;
+    unsigned int n = 0, done = 0;
     unsigned long i;
     int rc;
 
@@ -114,56 +104,39 @@ long memory_reservation(unsigned int op, unsigned long start, void __guest *arg)
     rc = domain_get_target(r.domid, &d);
     if (rc)
         return rc == -ESRCH ? (long)start : rc;
-    i = start;
-    if (unlikely(d->is_hvm) && op == XENMEM_decrease_reservation) {
-        i = extents_take_physmap(d, &r, start, &again);
-        return again ? hypercall_again(2, op | i << MEMORY_OP_SHIFT, arg) : (long)i;
+    for (i = start; i < r.nr_extents && done == n; i += done) {
+        if (i > start && hypercall_preempt_check())
+            return hypercall_again(2, op | i << MEMORY_OP_SHIFT, arg);
+        n = op == XENMEM_decrease_reservation && d->is_hvm ? min(r.nr_extents - i, TAKE_ROW + 0UL) : 1;
+        done = op == XENMEM_decrease_reservation ? extents_take(d, &r, i, n)
+                                                 : extent_give(d, &r, i, op == XENMEM_populate_physmap);
     }
-    for (; i < r.nr_extents; i++) {
-        again = i > start && hypercall_preempt_check();
-        if (again || !(op == XENMEM_decrease_reservation ? extent_take(d, &r, i)
-                                                         : extent_give(d, &r, i, op == XENMEM_populate_physmap)))
-            break;
-    }
-    return again ? hypercall_again(2, op | i << MEMORY_OP_SHIFT, arg) : (long)i;
+    return i;
 }
 
 /* ---- exchange ---- */
 
-/* Frames between two owners, linked by their number of the next one. */
-struct frame_chain {
-    u32 first;
-};
-
-static void chain_add(struct frame_chain *c, struct frame *f)
+/* The next of the frames that are between two owners; NULL: no more. */
+static struct frame *list_take(u32 *first)
 {
-    f->next = c->first;
-    c->first = mfn_x(frame_mfn(f));
-}
+    struct frame *f = *first == FRAME_NIL ? NULL : mfn_frame(_mfn(*first));
 
-static struct frame *chain_take(struct frame_chain *c)
-{
-    struct frame *f;
-
-    if (c->first == FRAME_NIL)
-        return NULL;
-    f = mfn_frame(_mfn(c->first));
-    c->first = f->next;
+    if (f)
+        frame_list_del(first, f);
     return f;
 }
 
 /* What was stolen goes back to d as it was; to the heap if d ends meanwhile. */
-static void chain_return(struct domain *d, struct frame_chain *c)
+static void list_return(struct domain *d, u32 *frames)
 {
     struct frame *f;
 
-    while ((f = chain_take(c)) != NULL)
+    while ((f = list_take(frames)) != NULL)
         if (domain_assign_frames(d, f, 0, 0))
             heap_free(f, 0);
 }
 
-static int extent_steal(struct domain *d, const struct xen_memory_reservation *in, unsigned long i,
-                        struct frame_chain *c)
+static int extent_steal(struct domain *d, const struct xen_memory_reservation *in, unsigned long i, u32 *frames)
 {
     xen_pfn_t gmfn;
 
@@ -178,7 +151,7 @@ static int extent_steal(struct domain *d, const struct xen_memory_reservation *i
             frame_put(f);
             return -EINVAL;
         }
-        chain_add(c, f);
+        frame_list_add(frames, f);
     }
     return 0;
 }
@@ -208,7 +181,7 @@ static int extent_install(struct domain *d, const struct xen_memory_reservation 
 static int chunk_exchange(struct domain *d, const struct xen_memory_exchange *ex, unsigned long chunk,
                           unsigned int in_order, unsigned int out_order)
 {
-    struct frame_chain old = {FRAME_NIL}, new = {FRAME_NIL};
+    u32 old = FRAME_NIL, new = FRAME_NIL;
     struct frame *f;
     int rc = 0;
 
@@ -217,21 +190,21 @@ static int chunk_exchange(struct domain *d, const struct xen_memory_exchange *ex
     for (unsigned long i = 0; !rc && i < 1UL << out_order; i++) {
         f = heap_alloc(ex->out.extent_order, heap_flags(ex->out.mem_flags) | MEMF_ZERO);
         if (f)
-            chain_add(&new, f);
+            frame_list_add(&new, f);
         else
             rc = -ENOMEM;
     }
     if (rc) {
-        while ((f = chain_take(&new)) != NULL)
+        while ((f = list_take(&new)) != NULL)
             heap_free(f, ex->out.extent_order);
-        chain_return(d, &old);
+        list_return(d, &old);
         return rc;
     }
-    while ((f = chain_take(&old)) != NULL) {
+    while ((f = list_take(&old)) != NULL) {
         arch_set_m2p(frame_mfn(f), ~0UL);
         heap_free(f, 0);
     }
-    for (unsigned long i = 0; (f = chain_take(&new)) != NULL; i++) {
+    for (unsigned long i = 0; (f = list_take(&new)) != NULL; i++) {
         int err = extent_install(d, &ex->out, (chunk << out_order) + i, f);
 
         if (err)

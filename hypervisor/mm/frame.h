@@ -140,6 +140,11 @@ static inline void frame_put_and_type(struct frame *f)
     frame_put(f);
 }
 
+/* Lists of frames: circular, linked by next and prev, known by the number of the first; FRAME_NIL: empty. */
+void frame_list_add(u32 *first, struct frame *f);
+void frame_list_add_tail(u32 *first, struct frame *f);
+void frame_list_del(u32 *first, struct frame *f);
+
 /*
  * Puts a hypervisor frame (from page_alloc) under d's name so that d may map it: FR_HYPERVISOR, one
  * reference held by us. writable: as FT_SHARED writable, else read-only.

@@ -21,11 +21,6 @@
 /* Owner of frames that no guest may have. */
 #define DOMID_OWN DOMID_INVALID
 
-/* Lists of frames: circular, linked by next and prev, known by the number of the first; FRAME_NIL: empty. */
-void frame_list_add(u32 *first, struct frame *f);
-void frame_list_add_tail(u32 *first, struct frame *f);
-void frame_list_del(u32 *first, struct frame *f);
-
 /* f leaves d's list and account. */
 void domain_unlist_frame(struct domain *d, struct frame *f);
 
