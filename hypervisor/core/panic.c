@@ -4,7 +4,6 @@
  * doing, then reboots or stays. The registers and backtraces are the architecture's
  * (arch_panic_dump).
  */
-#include <arch/arch.h>
 #include <asm/current.h>
 #include <asm/system.h>
 #include <boot/param.h>
@@ -46,10 +45,11 @@ static void wait_before_reboot(void)
         cpu_relax();
 }
 
-static void __noreturn panic_common(const struct cpu_user_regs *regs, const char *fmt, va_list ap)
+void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
 {
     static char reason[256];
     u32 nobody = 0, me = smp_processor_id() + 1;
+    va_list ap;
 
     irq_disable();
     /* The first one speaks; a second panic of the same CPU is a fault in the dump itself and ends
@@ -63,7 +63,9 @@ static void __noreturn panic_common(const struct cpu_user_regs *regs, const char
     }
     registers = regs;
     console_force();
+    va_start(ap, fmt);
     vsnprintf(reason, sizeof(reason), fmt, ap);
+    va_end(ap);
     log_error("****************************************\n");
     log_error("Panic on CPU %u: %s\n", smp_processor_id(), reason);
     log_error("****************************************\n");
@@ -75,20 +77,4 @@ static void __noreturn panic_common(const struct cpu_user_regs *regs, const char
     log_error("reboot in five seconds\n");
     wait_before_reboot();
     arch_host_shutdown(SHUTDOWN_crash);
-}
-
-void panic(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    panic_common(NULL, fmt, ap);
-}
-
-void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    panic_common(regs, fmt, ap);
 }

@@ -25,7 +25,7 @@ void printk_level(enum log_level level, const char *fmt, ...) __printf(2, 3);
 
 /* Stops the host: reason, registers, backtrace, what each CPU was doing; then reboot or halt
  * (noreboot). */
-void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
+#define panic(...) panic_regs(NULL, __VA_ARGS__)
 
 /* The same for a fault of ours: these registers and the backtrace from there. */
 struct cpu_user_regs;

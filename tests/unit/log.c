@@ -17,7 +17,7 @@ void printk_level(enum log_level level, const char *fmt, ...)
     log_messages++;
 }
 
-void panic(const char *fmt, ...)
+void panic_regs(const struct cpu_user_regs *regs __unused, const char *fmt, ...)
 {
     (void)fmt;
     longjmp(log_panic, 1);

@@ -198,7 +198,7 @@ void printk_level(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-void panic(const char *fmt, ...)
+void panic_regs(const struct cpu_user_regs *regs __unused, const char *fmt, ...)
 {
     va_list ap;
 

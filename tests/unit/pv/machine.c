@@ -17,7 +17,6 @@
 #include <core/rangeset.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>
-#include <hypercall/memory_op.h>
 #include <lib/errno.h>
 #include <lib/printk.h>
 #include <mm/guest_access.h>
@@ -489,7 +488,7 @@ unsigned int numa_node_of(mfn_t mfn)
 
 void cpu_relax(void) { sched_yield(); }
 
-void panic(const char *fmt, ...)
+void panic_regs(const struct cpu_user_regs *regs __unused, const char *fmt, ...)
 {
     va_list ap;
 
