@@ -144,10 +144,7 @@ static struct frame *heap_take(unsigned int order, u32 flags, unsigned int *heap
     top = bits && bits < 32 + PAGE_SHIFT ? bits - PAGE_SHIFT - 1 : NR_ZONES - 1;
     spin_guard_irqsave(&heap_lock);
     for (unsigned int i = 0; i < nr_nodes && !f; i++) {
-        struct node *n = nodes[(first < nr_nodes ? first + i : i) % nr_nodes];
-
-        if (n)
-            f = node_take(n, order, top, heap);
+        f = node_take(nodes[(first < nr_nodes ? first + i : i) % nr_nodes], order, top, heap);
         if (first < nr_nodes && flags & MEMF_EXACT_NODE)
             break;
     }
@@ -241,12 +238,9 @@ static struct node *node_get(unsigned int node)
 {
     if (node >= MAX_NODES)
         panic("memory of node %u: more nodes than supported", node);
-    if (!nodes[node]) {
-        nodes[node] = page_alloc(1);
-        if (!nodes[node])
-            panic("no memory for the heap of node %u", node);
-    }
-    nr_nodes = max(nr_nodes, node + 1);
+    for (; nr_nodes <= node; nr_nodes++)
+        if (!(nodes[nr_nodes] = page_alloc(1)))
+            panic("no memory for the heap of node %u", nr_nodes);
     return nodes[node];
 }
 _Static_assert(sizeof(struct node) <= 2 * PAGE_SIZE, "node_get allocates two pages");
@@ -283,7 +277,7 @@ static struct frame *dirty_take(unsigned int *order)
         struct node *n = nodes[i];
         unsigned int zone, heap;
 
-        if (!n || !n->zones[DIRTY])
+        if (!n->zones[DIRTY])
             continue;
         zone = fls64(n->zones[DIRTY]);
         *order = min(ffs64(n->orders[DIRTY][zone]), (unsigned int)SCRUB_ORDER);
@@ -312,8 +306,8 @@ unsigned int heap_nr_nodes(void) { return nr_nodes; }
 
 void heap_node_info(unsigned int node, unsigned long *total, unsigned long *free)
 {
-    *total = node < nr_nodes && nodes[node] ? nodes[node]->total : 0;
-    *free = node < nr_nodes && nodes[node] ? nodes[node]->free : 0;
+    *total = nodes[node]->total;
+    *free = nodes[node]->free;
 }
 
 unsigned long heap_free_frames(void)
@@ -321,7 +315,7 @@ unsigned long heap_free_frames(void)
     unsigned long sum = 0;
 
     for (unsigned int i = 0; i < nr_nodes; i++)
-        sum += nodes[i] ? nodes[i]->free : 0;
+        sum += nodes[i]->free;
     return sum;
 }
 
@@ -332,8 +326,7 @@ void heap_dump(void)
     for (unsigned int i = 0; i < nr_nodes; i++) {
         const struct node *n = nodes[i];
 
-        if (n)
-            log_info("node %u: %lu of %lu frames free, %lu of them not scrubbed\n", i, n->free, n->total, n->dirty);
+        log_info("node %u: %lu of %lu frames free, %lu of them not scrubbed\n", i, n->free, n->total, n->dirty);
     }
     log_info("our own: %lu frames\n", heap_own_frames());
 }
