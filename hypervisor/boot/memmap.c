@@ -13,13 +13,9 @@
 /* The higher, the less usable; what the firmware calls by another number is reserved. */
 static unsigned int type_rank(u32 type)
 {
-    switch (type) {
-    case MEM_RAM: return 0;
-    case MEM_ACPI: return 1;
-    case MEM_NVS: return 2;
-    case MEM_UNUSABLE: return 4;
-    default: return 3;
-    }
+    static const u8 rank[] = {3, [MEM_RAM] = 0, [MEM_RESERVED] = 3, [MEM_ACPI] = 1, [MEM_NVS] = 2, [MEM_UNUSABLE] = 4};
+
+    return type < ARRAY_SIZE(rank) ? rank[type] : 3;
 }
 
 /* ACPI 6.4, table 15-374: what we and guests know how to treat; loaders have more numbers of their
