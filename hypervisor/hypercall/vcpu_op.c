@@ -3,7 +3,6 @@
  * HYPERVISOR_vcpu_op: a domain's own vCPUs: starting and stopping them, their timers, and the areas
  * of guest memory that are kept up to date for them (xen/vcpu.h). Called from the hypercall table.
  */
-#include <arch/arch.h>
 #include <hypercall/hypercall.h>
 #include <lib/lib.h>
 #include <mm/guest_access.h>
@@ -103,27 +102,21 @@ static long op_register(int cmd, struct vcpu *v, void __guest *arg)
     } op;
     struct vcpu_runstate_info r;
 
-    switch (cmd) {
-    case VCPUOP_register_vcpu_info:
-        if (copy_from_guest(&op.info, arg, sizeof(op.info)))
-            return -EFAULT;
+    if (copy_from_guest(&op, arg, cmd == VCPUOP_register_vcpu_info ? sizeof(op.info) : sizeof(op.time)))
+        return -EFAULT;
+    if (cmd == VCPUOP_register_vcpu_info)
         return vcpu_register_info(v, op.info.mfn, op.info.offset);
-    case VCPUOP_register_runstate_memory_area:
-        if (copy_from_guest(&op.runstate, arg, sizeof(op.runstate)))
-            return -EFAULT;
-        v->runstate_guest = op.runstate.addr.v;
-        if (v == current) {
-            vcpu_runstate_publish(v);
-            return 0;
-        }
-        vcpu_runstate_get(v, &r);
-        return copy_to_guest(op.runstate.addr.v, &r, sizeof(r));
-    default:
-        if (copy_from_guest(&op.time, arg, sizeof(op.time)))
-            return -EFAULT;
+    if (cmd == VCPUOP_register_vcpu_time_memory_area) {
         arch_set_time_area(v, op.time.addr.v);
         return 0;
     }
+    v->runstate_guest = op.runstate.addr.v;
+    if (v == current) {
+        vcpu_runstate_publish(v);
+        return 0;
+    }
+    vcpu_runstate_get(v, &r);
+    return copy_to_guest(op.runstate.addr.v, &r, sizeof(r));
 }
 
 long do_vcpu_op(int cmd, unsigned int vcpuid, void __guest *arg)
