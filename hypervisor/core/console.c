@@ -37,13 +37,10 @@ static bool __init named_in(const char *name, const char *list)
 {
     size_t n = strlen(name);
 
-    while (*list) {
+    for (; list; list = strchr(list, ',')) {
+        list += *list == ',';
         if (strncmp(list, name, n) == 0 && (list[n] == ',' || list[n] == '\0'))
             return true;
-        list = strchr(list, ',');
-        if (!list)
-            return false;
-        list++;
     }
     return false;
 }
@@ -86,25 +83,20 @@ void __init console_softirq_init(void)
     tell_dom0 = true;
 }
 
-static unsigned long console_enter(void)
+static struct irq_guard console_enter(void)
 {
     if (forced)
-        return 0;
-    return spin_lock_irqsave(&console_lock);
+        return (struct irq_guard){NULL, irq_save()};
+    return (struct irq_guard){&console_lock, spin_lock_irqsave(&console_lock)};
 }
-
-static void console_leave(unsigned long flags)
-{
-    if (!forced)
-        spin_unlock_irqrestore(&console_lock, flags);
-}
+/* Holds console_lock to the end of the block; a panic does without. */
+#define console_guard() \
+    __attribute__((cleanup(irq_guard_leave), unused)) const struct irq_guard console_held = console_enter()
 
 void console_write(const char *text, size_t n)
 {
-    unsigned long flags = console_enter();
-
+    console_guard();
     show(text, n);
-    console_leave(flags);
 }
 
 static u32 ring_oldest(void)
@@ -116,23 +108,20 @@ static u32 ring_oldest(void)
 
 size_t console_ring_read(u32 *pos, char *buf, size_t n)
 {
-    unsigned long flags = console_enter();
     size_t done = 0;
 
+    console_guard();
     if (*pos < ring_oldest() || *pos > ring_prod)
         *pos = ring_oldest();
     while (done < n && *pos != ring_prod)
         buf[done++] = ring[(*pos)++ & (RING_SIZE - 1)];
-    console_leave(flags);
     return done;
 }
 
 void console_ring_clear(void)
 {
-    unsigned long flags = console_enter();
-
+    console_guard();
     ring_cleared = ring_prod;
-    console_leave(flags);
 }
 
 void console_force(void) { forced = true; }
@@ -182,17 +171,15 @@ static void say(const char *text)
 void printk_level(enum log_level level, const char *fmt, ...)
 {
     static char text[1024];
-    unsigned long flags;
     va_list ap;
 
     if ((int)level > host_level && !forced)
         return;
-    flags = console_enter();
+    console_guard();
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     say(text);
-    console_leave(flags);
 }
 
 /* ---- lines of guests ---- */
@@ -212,8 +199,7 @@ static void guest_line_end(struct domain *d)
 
 void console_write_guest(struct domain *d, const char *text, size_t n)
 {
-    unsigned long flags = console_enter();
-
+    console_guard();
     for (; n; n--, text++) {
         /* Nothing that moves the cursor or hides what others said. */
         if ((u8)*text >= ' ' || *text == '\t')
@@ -221,7 +207,6 @@ void console_write_guest(struct domain *d, const char *text, size_t n)
         if (*text == '\n' || d->console_used == sizeof(d->console_line))
             guest_line_end(d);
     }
-    console_leave(flags);
 }
 
 /* ---- input: under input_lock ---- */
