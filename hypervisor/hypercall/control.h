@@ -27,7 +27,4 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 struct rangeset;
 long control_right(struct rangeset *own, struct rangeset *r, u64 first, u64 nr, u64 limit, bool allow);
 
-/* domctl_vcpu.c: operations on vCPUs, and those that are the architecture's. */
-long domctl_vcpu_op(struct xen_domctl *op, struct domain *d);
-
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Control operations that only x86 knows. On domains, under the domctl lock: ports, the hypercall page, CPUID policy.
- * On the host: topology, features, policies. From hypercall/domctl_vcpu.c and hypercall/sysctl.c.
+ * On the host: topology, features, policies. From hypercall/domctl.c and hypercall/sysctl.c.
  */
-#include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
