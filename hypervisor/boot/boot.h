@@ -5,6 +5,7 @@
 #ifndef BOOT_BOOT_H
 #define BOOT_BOOT_H
 
+#include <lib/elf.h>
 #include <lib/types.h>
 #include <xen/xen.h>
 
@@ -53,6 +54,19 @@ void boot_start(void) __noreturn;
 /* boot/dom0.c: takes a kernel image as a distribution ships it and makes dom0 of it, unpaused at
  * the end. */
 void dom0_create(void);
+
+/* dom0's kernel image: from what the distribution ships (bzImage, compressed or plain ELF) to an ELF image in memory.
+ */
+struct kernel_image {
+    struct elf_image elf;
+    void *unpacked; /* pages of ours, NULL when the image needed no unpacking */
+    unsigned int order;
+};
+
+/* boot/image.c: 0, or a negative error with *why. data stays where it is and must stay there while the image is used.
+ */
+int kernel_image_open(struct kernel_image *k, const void *data, size_t size, const char **why);
+void kernel_image_close(struct kernel_image *k);
 
 /*
  * boot/decompress.c: unpacks `in`, which is_compressed() (gzip, xz, lzma, zstd or lz4, told by its magic), into `out`.

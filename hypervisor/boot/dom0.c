@@ -4,10 +4,8 @@
  * address space itself is built by arch/x86/pv/dom0_build.c. Options as Xen's:
  * dom0_mem=[min:SIZE,][max:SIZE,][SIZE], dom0_max_vcpus=N or MIN-MAX.
  */
-#include <arch/arch.h>
 #include <arch/x86/pv/dom0_build.h>
 #include <boot/boot.h>
-#include <boot/image.h>
 #include <boot/param.h>
 #include <core/rangeset.h>
 #include <lib/lib.h>

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kernel images (image.h). bzImage: Linux' Documentation/x86/boot.rst, "The Linux/x86 Boot
+ * Kernel images. bzImage: Linux' Documentation/x86/boot.rst, "The Linux/x86 Boot
  * Protocol", 2.08 and later.
  */
 #include <boot/boot.h>
-#include <boot/image.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
 

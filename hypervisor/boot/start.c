@@ -3,7 +3,6 @@
  * The whole boot as one list: each phase has a name, runs on the first CPU and panics when the host
  * cannot go on. arch/x86/boot/head.S calls in; nothing returns.
  */
-#include <arch/arch.h>
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/entry/entry.h>

@@ -4,7 +4,6 @@
  * shutdown, the end. What a domain owns is looked after by the files that own the type: event
  * channels, grants, frames, and the architecture.
  */
-#include <arch/arch.h>
 #include <core/domain.h>
 #include <core/evtchn.h>
 #include <core/grant.h>

@@ -16,7 +16,6 @@
  *     else head = port, set ready
  */
 #include <core/evtchn_private.h>
-#include <arch/arch.h>
 #include <mm/heap.h>
 
 #define WORD_PENDING (1U << EVTCHN_FIFO_PENDING)

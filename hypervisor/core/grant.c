@@ -6,7 +6,6 @@
  * domain's life.
  */
 #include <core/grant_private.h>
-#include <arch/arch.h>
 #include <boot/param.h>
 #include <lib/lib.h>
 #include <mm/heap.h>

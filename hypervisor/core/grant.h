@@ -5,8 +5,8 @@
 #ifndef CORE_GRANT_H
 #define CORE_GRANT_H
 
+#include <lib/types.h> /* the ABI headers expect the integer types */
 #include <xen/grant_table.h>
-#include <lib/types.h>
 
 struct domain;
 

@@ -11,7 +11,6 @@
  * free.
  */
 #include <core/grant_private.h>
-#include <arch/arch.h>
 #include <mm/heap.h>
 
 /* ---- handles ---- */

@@ -20,4 +20,11 @@ const struct cpu_user_regs *panic_registers(void);
  * key. No locks. */
 void arch_dump_cpu(const struct cpu_user_regs *regs);
 
+/* Names of our functions by address (symbols.c). Is it an address in our code that is still there? */
+bool is_code(unsigned long addr);
+/* What only the boot needed is gone. */
+void symbols_forget_init(void);
+/* "name+0x12" into buf, or the plain number. Returns buf. */
+const char *symbol_format(char *buf, size_t size, unsigned long addr);
+
 #endif

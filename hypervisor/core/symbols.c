@@ -3,7 +3,7 @@
  * The table of functions that the build puts into the image (scripts/build/symbols.py tells its
  * layout). Used by panic and debug keys.
  */
-#include <core/symbols.h>
+#include <core/panic.h>
 #include <lib/printf.h>
 
 extern const u32 __start_symbols[];
@@ -20,7 +20,8 @@ bool is_code(unsigned long addr)
     return !init_gone && addr >= (unsigned long)__image_start && addr < (unsigned long)__init_text_end;
 }
 
-const char *symbol_find(unsigned long addr, unsigned long *offset)
+/* The function that addr is in, and how far; NULL when addr is not code of ours. Any context. */
+static const char *symbol_find(unsigned long addr, unsigned long *offset)
 {
     u32 count = __start_symbols[0], low = 0, high = count;
     const u32 *offsets = &__start_symbols[1], *names = offsets + count;

@@ -3,7 +3,6 @@
  * From a hypercall's number to its function, alone or in a multicall, and how a long one is taken
  * up again. entry.S calls through hypercall_table directly.
  */
-#include <arch/arch.h>
 #include <core/evtchn.h>
 #include <core/grant.h>
 #include <sched/softirq.h>

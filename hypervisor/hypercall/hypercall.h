@@ -21,6 +21,14 @@ long no_such_hypercall(void);
 /* The table for the hypercalls that the current vCPU, of an HVM domain, makes now: by the width of its code. */
 const hypercall_fn *arch_hvm_hypercalls(void);
 
+/* The files of memory_op share these. A continued reservation has the extents that are done above the command. */
+#define MEMORY_OP_SHIFT 6
+#define MEMORY_OP_MASK  ((1UL << MEMORY_OP_SHIFT) - 1)
+/* memory_reservation.c. The first: how many extents are done, counting `start`, or -EPERM. */
+long memory_reservation(unsigned int op, unsigned long start, void __guest *arg);
+long memory_exchange(void __guest *arg);
+long memory_claim(const void __guest *arg);
+
 /* Implemented in hypercall/ or the layer that owns the object. */
 long do_xen_version(int cmd, void __guest *arg);
 long do_console_io(unsigned int cmd, unsigned int count, char __guest *buffer);

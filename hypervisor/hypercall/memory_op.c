@@ -5,11 +5,9 @@
  * architecture knows (maps of the machine, the M2P) is behind arch_memory_op(). (ABI:
  * xen/memory.h.)
  */
-#include <arch/arch.h>
 #include <core/domain.h>
 #include <core/grant.h>
 #include <hypercall/hypercall.h>
-#include <hypercall/memory_op.h>
 #include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>

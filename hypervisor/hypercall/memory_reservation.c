@@ -4,10 +4,8 @@
  * _decrease_reservation, _populate_physmap, _exchange, _claim_pages. Frames come from and go to
  * mm/heap.h; a frame that is given back while it is in use stays until its last use ends.
  */
-#include <arch/arch.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <hypercall/memory_op.h>
 #include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>

@@ -3,7 +3,6 @@
  * HYPERVISOR_sched_op and HYPERVISOR_set_timer_op: what a guest says about when it wants to run
  * (xen/sched.h). The scheduler itself is in sched/. Called from the hypercall table.
  */
-#include <arch/arch.h>
 #include <core/evtchn.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>

@@ -3,7 +3,6 @@
  * HYPERVISOR_sysctl (xen/sysctl.h): what the toolstack asks of the host. Topology, features and
  * policies of CPUs are the architecture's: arch_do_sysctl.
  */
-#include <arch/arch.h>
 #include <core/console.h>
 #include <hypercall/control.h>
 #include <hypercall/hypercall.h>

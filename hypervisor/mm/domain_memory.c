@@ -3,7 +3,6 @@
  * Frames that domains own: given, counted, listed, taken away. A domain with frames on its list
  * holds a reference to itself, so that it lives until the last of them is gone.
  */
-#include <arch/arch.h>
 #include <core/domain.h>
 #include <lib/lib.h>
 #include <mm/heap_internal.h>

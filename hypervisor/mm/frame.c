@@ -3,7 +3,6 @@
  * References to frames: taking, dropping, and what happens when the last one goes. Types are
  * arch/x86/pv/types.c; where frames come from is mm/domain_memory.c.
  */
-#include <arch/arch.h>
 #include <core/domain.h>
 #include <lib/lib.h>
 #include <mm/frame.h>

@@ -9,7 +9,6 @@
  * are not on a CPU (!v->is_running).
  */
 #include <sched/private.h>
-#include <arch/arch.h>
 #include <sched/softirq.h>
 #include <lib/lib.h>
 #include <mm/guest_access.h>

@@ -6,7 +6,6 @@
  * (arch_read_clock). Called by everyone who waits; fn runs from the timer softirq, interrupts on, no locks held.
  */
 #include <time/timer.h>
-#include <arch/arch.h>
 #include <sched/softirq.h>
 #include <lib/lib.h>
 #include <lib/list.h>

@@ -17,7 +17,7 @@
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/mm/p2m_private.h>
 #include <core/grant.h>
-#include <hypercall/memory_op.h>
+#include <hypercall/hypercall.h>
 #include <mm/heap.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,6 @@
  * once (INIT, then STARTUP, Intel SDM vol. 3, 9.4.4): each finds out by its APIC id who it is
  * (trampoline.S), sets itself up beside the others, and goes idle.
  */
-#include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/smp.h>

@@ -15,7 +15,7 @@
 #include <core/domain.h>
 #include <core/evtchn.h>
 #include <core/grant.h>
-#include <hypercall/memory_op.h>
+#include <hypercall/hypercall.h>
 #include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <sched/sched.h>

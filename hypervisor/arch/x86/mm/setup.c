@@ -9,7 +9,7 @@
 #include <arch/x86/mm/tables.h>
 #include <arch/x86/mm/setup.h>
 #include <boot/memmap.h>
-#include <core/symbols.h>
+#include <core/panic.h>
 #include <lib/lib.h>
 #include <mm/heap.h>
 
