@@ -39,9 +39,6 @@ static void __init scheduler_start(void)
     sched_init();
 }
 
-/* The first ones come. */
-static void __init interrupts_start(void) { irq_enable(); }
-
 /* dom0 has the screen and, until CTRL-a is typed three times, the keyboard. */
 static void __init console_hand_over(void)
 {
@@ -66,7 +63,7 @@ static const struct boot_phase phases[] __section(".init.rodata") = {
     {"EFI services", efi_init},
     {"scheduler", scheduler_start},
     {"timers", clock_start},
-    {"first interrupts", interrupts_start},
+    {"first interrupts", irq_enable},
     {"virtual machines", hvm_init},
     {"other processors", smp_boot},
     {"console", console_softirq_init},

@@ -254,7 +254,7 @@ static int affinity_one(struct vcpu *v, bool set, bool soft, struct xenctl_bitma
     if (set) {
         rc = bitmap_from_guest(&m, map);
         if (!rc)
-            rc = soft ? vcpu_set_soft_affinity(v, &m) : vcpu_set_hard_affinity(v, &m);
+            rc = vcpu_set_affinity(v, &m, soft);
         if (rc)
             return rc;
         m = cpumask_and(&v->hard_affinity, &cpu_online_map);

@@ -299,23 +299,14 @@ static void affinity_enforce(struct vcpu *v, struct run_queue *rq, struct irq_gu
     vcpu_settle(v, rq, held);
 }
 
-int vcpu_set_hard_affinity(struct vcpu *v, const struct cpumask *m)
+int vcpu_set_affinity(struct vcpu *v, const struct cpumask *m, bool soft)
 {
     if (!cpumask_intersects(m, &cpu_online_map))
         return -EINVAL;
     queue_guard(rq, v);
-    v->hard_affinity = *m;
+    *(soft ? &v->soft_affinity : &v->hard_affinity) = *m;
     mb(); /* see sched_context_saved */
     affinity_enforce(v, rq, &queue_held);
-    return 0;
-}
-
-int vcpu_set_soft_affinity(struct vcpu *v, const struct cpumask *m)
-{
-    if (!cpumask_intersects(m, &cpu_online_map))
-        return -EINVAL;
-    queue_guard(rq, v);
-    v->soft_affinity = *m;
     return 0;
 }
 

@@ -40,8 +40,7 @@ static inline bool vcpu_runnable(const struct vcpu *v)
 }
 
 /* 0; -EINVAL when no online CPU of the pool is in the set. */
-int vcpu_set_hard_affinity(struct vcpu *v, const struct cpumask *m);
-int vcpu_set_soft_affinity(struct vcpu *v, const struct cpumask *m);
+int vcpu_set_affinity(struct vcpu *v, const struct cpumask *m, bool soft);
 /* Weight 1..65535 (256 usual), cap in per cent of one CPU (0: none). 0 or -EINVAL. */
 int sched_set_params(struct domain *d, unsigned int weight, unsigned int cap);
 void sched_get_params(struct domain *d, unsigned int *weight, unsigned int *cap);

@@ -175,7 +175,7 @@ static void sim_limits(void)
     sched_set_params(capped, 256, 100);
     one = cpumask_of(3);
     for (unsigned int i = 0; i < 4; i++)
-        vcpu_set_hard_affinity(pinned->vcpu[i], &one);
+        vcpu_set_affinity(pinned->vcpu[i], &one, false);
     for (unsigned int i = 0; i < 4; i++) {
         machine_add(pinned->vcpu[i], &acts[i], SECONDS(1000), 0);
         machine_add(capped->vcpu[i], &acts[4 + i], SECONDS(1000), 0);

@@ -143,15 +143,15 @@ static void test_affinity(void **state)
     world_init(4);
     d = world_domain(1, 6, false);
     v = d->vcpu[0];
-    assert_int_equal(vcpu_set_hard_affinity(v, &none), -EINVAL);
-    assert_int_equal(vcpu_set_hard_affinity(v, &absent), -EINVAL);
-    assert_int_equal(vcpu_set_soft_affinity(v, &none), -EINVAL);
+    assert_int_equal(vcpu_set_affinity(v, &none, false), -EINVAL);
+    assert_int_equal(vcpu_set_affinity(v, &absent, false), -EINVAL);
+    assert_int_equal(vcpu_set_affinity(v, &none, true), -EINVAL);
     for (unsigned int i = 0; i < 6; i++)
         machine_add(d->vcpu[i], &acts[i], SECONDS(1000), 0);
     machine_run(MILLISECS(20));
     /* Wherever each is (running or waiting), it goes where it must and stays there. */
     for (unsigned int i = 0; i < 6; i++) {
-        assert_int_equal(vcpu_set_hard_affinity(d->vcpu[i], &one), 0);
+        assert_int_equal(vcpu_set_affinity(d->vcpu[i], &one, false), 0);
         machine_run(MILLISECS(1));
         assert_int_equal(d->vcpu[i]->processor, 2);
     }
@@ -172,7 +172,7 @@ static void test_soft_affinity(void **state)
     (void)state;
     world_init(4);
     d = world_domain(1, 3, false);
-    assert_int_equal(vcpu_set_soft_affinity(d->vcpu[0], &two), 0);
+    assert_int_equal(vcpu_set_affinity(d->vcpu[0], &two, true), 0);
     machine_add(d->vcpu[0], &acts[0], MICROSECS(100), MICROSECS(300));
     machine_run(MILLISECS(20));
     assert_int_equal(d->vcpu[0]->processor, 3);
@@ -213,7 +213,7 @@ static void test_idle_not_lost(void **state)
     (void)state;
     world_init(2);
     d = world_domain(1, 3, false);
-    assert_int_equal(vcpu_set_hard_affinity(d->vcpu[0], &zero), 0);
+    assert_int_equal(vcpu_set_affinity(d->vcpu[0], &zero, false), 0);
     machine_add(d->vcpu[0], &acts[0], SECONDS(1000), 0);
     machine_run(MILLISECS(1));
     assert_false(cpumask_test(&sched_idle_cpus, 0));
@@ -235,7 +235,7 @@ static void test_idle_not_lost(void **state)
     v = d->vcpu[2];
     v->processor = 0;
     v->pause_count++;
-    assert_int_equal(vcpu_set_hard_affinity(v, &one), 0);
+    assert_int_equal(vcpu_set_affinity(v, &one, false), 0);
     assert_int_equal(v->processor, 1);
     machine_run(MILLISECS(1));
     assert_true(cpumask_test(&sched_idle_cpus, 1));

@@ -245,8 +245,6 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, u32 leaf, u32 sub
 #define ECX_XSAVE   (1U << 26)
 #define ECX_OSXSAVE (1U << 27)
 
-static u32 host_has_mtrr(void) { return cpu_has(MTRR) ? EDX_MTRR : 0; }
-
 static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_regs *r)
 {
     switch (leaf) {
@@ -260,7 +258,7 @@ static void dynamic(const struct vcpu *v, u32 leaf, u32 subleaf, struct cpuid_re
             r->d &= ~EDX_APIC;
         r->c |= 1U << 31;           /* runs under a hypervisor */
         if (v->domain->is_hardware) /* may know of them: XENPF_add_memtype */
-            r->d |= host_has_mtrr();
+            r->d |= cpu_has(MTRR) ? EDX_MTRR : 0;
         break;
     case 0xb:
         r->a = subleaf ? 8 : 1;
