@@ -207,9 +207,15 @@ void vcpu_sleep_nosync(struct vcpu *v)
         sched_kick(rq);
         return;
     }
-    if (v->sched->state != SCHED_OFF)
-        fair_dequeue(rq, v->sched);
+    fair_dequeue(rq, v->sched);
     runstate_set(v, runstate_waiting(v), now());
+}
+
+static void vcpu_leave_queue(struct vcpu *v)
+{
+    queue_guard(rq, v);
+
+    fair_dequeue(rq, v->sched);
 }
 
 void vcpu_sleep_sync(struct vcpu *v)
@@ -294,8 +300,7 @@ static void affinity_enforce(struct vcpu *v, struct run_queue *rq, struct irq_gu
         sched_kick(rq);
         return;
     }
-    if (v->sched->state != SCHED_OFF)
-        fair_dequeue(rq, v->sched);
+    fair_dequeue(rq, v->sched);
     vcpu_settle(v, rq, held);
 }
 
@@ -432,7 +437,7 @@ void sched_vcpu_free(struct vcpu *v)
 {
     if (!v->sched)
         return;
-    vcpu_sleep_nosync(v); /* off its queue */
+    vcpu_leave_queue(v);
     mem_free(v->sched);
     v->sched = NULL;
 }

@@ -74,7 +74,7 @@ void fair_vcpu_init(struct sched_vcpu *s);
 unsigned int fair_place(struct vcpu *v);
 /* v starts to wait on rq (SCHED_QUEUED or SCHED_PARKED afterwards); it was on `from` before. */
 void fair_enqueue(struct run_queue *rq, struct sched_vcpu *s, struct run_queue *from, s_time_t t);
-void fair_dequeue(struct run_queue *rq, struct sched_vcpu *s);
+void fair_dequeue(struct run_queue *rq, struct sched_vcpu *s); /* not of one that runs; others become SCHED_OFF */
 /* curr pays for its time up to t. */
 void fair_charge(struct run_queue *rq, s_time_t t);
 /* Who runs next, off the queue: curr itself when it may go on and should; NULL: idle. */
