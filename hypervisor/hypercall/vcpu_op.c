@@ -93,7 +93,7 @@ static long op_singleshot(int cmd, struct vcpu *v, void __guest *arg)
     return 0;
 }
 
-static long op_register(int cmd, struct vcpu *v, void __guest *arg)
+static __noinline long op_register(int cmd, struct vcpu *v, void __guest *arg)
 {
     union {
         struct vcpu_register_vcpu_info info;
