@@ -17,7 +17,7 @@ from run.guests import RUNNER
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "plugin", "count.c")
 SLACK = 100  # how much less than its sample a figure may be, of each part
-DECODER = {"orlop": "svm_fetch_length", "xen": "svm_get_insn_len"}
+DECODER = {"orlop": "decoded_length", "xen": "svm_get_insn_len"}
 SYMBOL = re.compile(r"^symbol ([0-9a-f]{16}) (\S+)\r?$", re.M)
 
 
@@ -60,7 +60,9 @@ def attached(guest, side, folder, out):
     table = symbols(side, folder)
     with open(table, encoding="utf-8") as f:
         decoder = [line.split()[0] for line in f if line.split()[1] == DECODER[side]]
-    words = [plugin(folder), f"out={out}", f"symbols={table}"] + [f"apart={address}" for address in decoder]
+    if not decoder:
+        raise paths.LabError(f"{side} has no function {DECODER[side]}, which decoding is told from: tests/bench/counts.py is out of date")
+    words = [plugin(folder), f"out={out}", f"symbols={table}", f"apart={decoder[0]}"]
     return dataclasses.replace(guest, emulator=("-plugin", ",".join(words)))
 
 
