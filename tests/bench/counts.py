@@ -59,7 +59,7 @@ def attached(guest, side, folder, out):
     """The guest, to be run with the plugin writing to the file out."""
     table = symbols(side, folder)
     with open(table, encoding="utf-8") as f:
-        decoder = [line.split()[0] for line in f if line.split()[1] == DECODER[side]]
+        decoder = [line.split()[0] for line in f if line.split()[1].split(".")[0] == DECODER[side]]
     if not decoder:
         raise paths.LabError(f"{side} has no function {DECODER[side]}, which decoding is told from: tests/bench/counts.py is out of date")
     words = [plugin(folder), f"out={out}", f"symbols={table}", f"apart={decoder[0]}"]
