@@ -28,10 +28,11 @@ long hypercall_unknown(const char *family, unsigned long op, long err);
 /* ---- families of operations that take one structure each (core/operation.c) ---- */
 
 /* Flags: the structure goes back to the guest when all went well; whatever comes of it; it begins with the id of the
- * domain that is meant (domain_get_target), else that is the caller. */
-#define OP_BACK   1
-#define OP_ALWAYS 2
-#define OP_DOMAIN 4
+ * domain that is meant (domain_get_target), else that is the caller; it is for the hardware domain only. */
+#define OP_BACK     1
+#define OP_ALWAYS   2
+#define OP_DOMAIN   4
+#define OP_HARDWARE 8
 
 struct operation {
     long (*fn)(struct domain *d, void *op); /* op: our copy */

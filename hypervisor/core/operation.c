@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operations that take one structure (continuation.h). Called by the families: event channels, grant tables,
- * scheduling.
+ * scheduling, interrupts and devices.
  */
 #include <core/continuation.h>
 #include <core/domain.h>
@@ -18,6 +18,8 @@ long operation_run(const char *family, const struct operation *ops, unsigned int
 
     if (cmd >= nr || !o->fn)
         return hypercall_unknown(family, cmd, -ENOSYS);
+    if (o->flags & OP_HARDWARE && !current->domain->is_hardware)
+        return -EPERM;
     ASSERT(o->size <= sizeof(op));
     if (copy_from_guest(op, arg, o->size))
         return -EFAULT;

@@ -7,103 +7,101 @@
 #include <arch/arch.h>
 #include <arch/x86/platform/irq.h>
 #include <asm/irq.h>
+#include <core/continuation.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
 #include <lib/lib.h>
-#include <mm/guest_access.h>
 #include <xen/physdev.h>
 
-/* Every structure of the interface fits. */
-union physdev_args {
-    struct physdev_eoi eoi;
-    struct physdev_pirq_eoi_gmfn eoi_page;
-    struct physdev_irq_status_query status;
-    struct physdev_set_iopl iopl;
-    struct physdev_set_iobitmap iobitmap;
-    struct physdev_apic apic;
-    struct physdev_irq irq;
-    struct physdev_map_pirq map;
-    struct physdev_unmap_pirq unmap;
-    struct physdev_setup_gsi setup_gsi;
-    struct physdev_pci_mmcfg_reserved mmcfg;
-    struct physdev_pci_device_add add;
-    struct physdev_pci_device device;
-    struct physdev_dbgp_op dbgp;
-};
-
 /* The structures about a device begin with its address. */
-static struct pci_address address_of(const union physdev_args *a)
+static struct pci_address address_of(const struct physdev_pci_device *op)
 {
-    return (struct pci_address){.segment = a->device.seg, .bus = a->device.bus, .devfn = a->device.devfn};
+    return (struct pci_address){.segment = op->seg, .bus = op->bus, .devfn = op->devfn};
 }
 
-static long physdev_eoi(union physdev_args *a)
+static long physdev_eoi(struct domain *d, void *arg)
 {
-    if (a->eoi.irq >= pirq_limit(current->domain))
+    const struct physdev_eoi *op = arg;
+
+    if (op->irq >= pirq_limit(d))
         return -EINVAL;
-    pirq_guest_eoi(current->domain, a->eoi.irq);
+    pirq_guest_eoi(d, op->irq);
     return 0;
 }
 
-static long physdev_eoi_page(union physdev_args *a) { return pirq_set_eoi_page(current->domain, a->eoi_page.gmfn); }
-
-static long physdev_irq_status(union physdev_args *a)
+static long physdev_eoi_page(struct domain *d, void *arg)
 {
-    if (a->status.irq >= pirq_limit(current->domain))
+    return pirq_set_eoi_page(d, ((struct physdev_pirq_eoi_gmfn *)arg)->gmfn);
+}
+
+static long physdev_irq_status(struct domain *d, void *arg)
+{
+    struct physdev_irq_status_query *op = arg;
+
+    if (op->irq >= pirq_limit(d))
         return -EINVAL;
-    a->status.flags = pirq_has_eoi_page(current->domain) ? 0 : XENIRQSTAT_needs_eoi;
+    op->flags = pirq_has_eoi_page(d) ? 0 : XENIRQSTAT_needs_eoi;
     return 0;
 }
 
-static long physdev_set_iopl(union physdev_args *a)
+static long physdev_set_iopl(struct domain *d __unused, void *arg)
 {
-    if (a->iopl.iopl > 3)
+    const struct physdev_set_iopl *op = arg;
+
+    if (op->iopl > 3)
         return -EINVAL;
-    current->arch.pv.iopl = a->iopl.iopl;
+    current->arch.pv.iopl = op->iopl;
     return 0;
 }
 
 /* The bitmap stays in the guest's memory and is read at each access. */
-static long physdev_set_iobitmap(union physdev_args *a)
+static long physdev_set_iobitmap(struct domain *d __unused, void *arg)
 {
-    if (a->iobitmap.nr_ports > 65536)
+    const struct physdev_set_iobitmap *op = arg;
+
+    if (op->nr_ports > 65536)
         return -EINVAL;
-    current->arch.pv.iobmp = (const u8 __guest *)a->iobitmap.bitmap.p;
-    current->arch.pv.iobmp_limit = a->iobitmap.nr_ports;
+    current->arch.pv.iobmp = (const u8 __guest *)op->bitmap.p;
+    current->arch.pv.iobmp_limit = op->nr_ports;
     return 0;
 }
 
-static long physdev_apic_read(union physdev_args *a)
+static long physdev_apic_read(struct domain *d __unused, void *arg)
 {
-    return ioapic_read_register(a->apic.apic_physbase, a->apic.reg, &a->apic.value);
+    struct physdev_apic *op = arg;
+
+    return ioapic_read_register(op->apic_physbase, op->reg, &op->value);
 }
 
 /* The vector is a formality since kernels bind by pirq; what they check is that it is not an error. */
-static long physdev_alloc_irq_vector(union physdev_args *a)
+static long physdev_alloc_irq_vector(struct domain *d __unused, void *arg)
 {
-    a->irq.vector = a->irq.irq;
-    return irq_of_gsi(a->irq.irq) ? 0 : -EINVAL;
+    struct physdev_irq *op = arg;
+
+    op->vector = op->irq;
+    return irq_of_gsi(op->irq) ? 0 : -EINVAL;
 }
 
-static long physdev_setup_gsi(union physdev_args *a)
+static long physdev_setup_gsi(struct domain *d __unused, void *arg)
 {
+    const struct physdev_setup_gsi *op = arg;
     long rc;
 
-    if (a->setup_gsi.gsi < 0 || a->setup_gsi.triggering > 1 || a->setup_gsi.polarity > 1)
+    if (op->gsi < 0 || op->triggering > 1 || op->polarity > 1)
         return -EINVAL;
-    rc = gsi_configure(a->setup_gsi.gsi, a->setup_gsi.triggering, a->setup_gsi.polarity);
+    rc = gsi_configure(op->gsi, op->triggering, op->polarity);
     return rc == -ENODEV ? -EINVAL : rc;
 }
 
 /* What is asked for another domain is for passthrough. */
-static bool is_self(domid_t id) { return id == DOMID_SELF || id == current->domain->id; }
+static bool is_self(const struct domain *d, domid_t id) { return id == DOMID_SELF || id == d->id; }
 
-static long physdev_map_pirq(union physdev_args *a)
+static long physdev_map_pirq(struct domain *d, void *arg)
 {
-    struct physdev_map_pirq *m = &a->map;
+    struct physdev_map_pirq *m = arg;
     struct pci_address address = {.bus = m->bus, .devfn = m->devfn};
 
-    if (!is_self(m->domid))
+    if (!is_self(d, m->domid))
         return hypercall_unknown("map_pirq for another domain", m->type, -EOPNOTSUPP);
     switch (m->type) {
     case MAP_PIRQ_TYPE_GSI:
@@ -120,28 +118,33 @@ static long physdev_map_pirq(union physdev_args *a)
     case MAP_PIRQ_TYPE_MSI_SEG: address.segment = (u32)m->bus >> 16; fallthrough;
     case MAP_PIRQ_TYPE_MSI:
         /* Without a table it is MSI, entry_nr then meaning nothing. */
-        return pirq_map_msi(current->domain, address, m->table_base != 0, m->table_base ? m->entry_nr : 0, &m->pirq);
+        return pirq_map_msi(d, address, m->table_base != 0, m->table_base ? m->entry_nr : 0, &m->pirq);
     default: return -EINVAL;
     }
 }
 
-static long physdev_unmap_pirq(union physdev_args *a)
+static long physdev_unmap_pirq(struct domain *d, void *arg)
 {
-    if (!is_self(a->unmap.domid))
-        return hypercall_unknown("unmap_pirq for another domain", a->unmap.pirq, -EOPNOTSUPP);
-    return pirq_unmap(current->domain, a->unmap.pirq);
+    const struct physdev_unmap_pirq *op = arg;
+
+    if (!is_self(d, op->domid))
+        return hypercall_unknown("unmap_pirq for another domain", op->pirq, -EOPNOTSUPP);
+    return pirq_unmap(d, op->pirq);
 }
 
-static long physdev_pci_device_add(union physdev_args *a) { return pci_device_add(address_of(a)); }
+static long physdev_pci_device_add(struct domain *d __unused, void *arg) { return pci_device_add(address_of(arg)); }
 
-static long physdev_pci_device_remove(union physdev_args *a) { return pci_device_remove(address_of(a)); }
+static long physdev_pci_device_remove(struct domain *d __unused, void *arg)
+{
+    return pci_device_remove(address_of(arg));
+}
 
-static long physdev_restore_msi(union physdev_args *a)
+static long physdev_restore_msi(struct domain *d __unused, void *arg)
 {
     struct pci_device *dev;
 
     spin_guard(&pci_lock);
-    dev = pci_device_find(address_of(a));
+    dev = pci_device_find(address_of(arg));
     if (!dev)
         return -ENODEV;
     msi_restore(dev);
@@ -150,51 +153,49 @@ static long physdev_restore_msi(union physdev_args *a)
 
 /* The table is mapped when its first entry is wanted and looked up again each time: nothing to
  * prepare or to let go. */
-static long physdev_known_device(union physdev_args *a)
+static long physdev_known_device(struct domain *d __unused, void *arg)
 {
     spin_guard(&pci_lock);
-    return pci_device_find(address_of(a)) ? 0 : -ENODEV;
+    return pci_device_find(address_of(arg)) ? 0 : -ENODEV;
 }
 
-static long physdev_mmcfg_reserved(union physdev_args *a)
+static long physdev_mmcfg_reserved(struct domain *d __unused, void *arg)
 {
-    if (a->mmcfg.flags & ~XEN_PCI_MMCFG_RESERVED)
+    const struct physdev_pci_mmcfg_reserved *op = arg;
+
+    if (op->flags & ~XEN_PCI_MMCFG_RESERVED)
         return -EINVAL;
-    return pci_mmcfg_confirm(a->mmcfg.address, a->mmcfg.segment, a->mmcfg.start_bus, a->mmcfg.end_bus);
+    return pci_mmcfg_confirm(op->address, op->segment, op->start_bus, op->end_bus);
 }
 
 /* We use no EHCI debug port, so its reset needs no care. */
-static long physdev_dbgp(union physdev_args *a)
+static long physdev_dbgp(struct domain *d __unused, void *arg)
 {
-    return a->dbgp.op == PHYSDEVOP_DBGP_RESET_PREPARE || a->dbgp.op == PHYSDEVOP_DBGP_RESET_DONE ? 0 : -EINVAL;
+    const struct physdev_dbgp_op *op = arg;
+
+    return op->op == PHYSDEVOP_DBGP_RESET_PREPARE || op->op == PHYSDEVOP_DBGP_RESET_DONE ? 0 : -EINVAL;
 }
 
-#define ANYONE 1 /* also domains without hardware */
-#define OUT    2 /* the structure goes back to the caller */
-#define ROW(nr, handler, member, row_flags) \
-    [nr] = {.fn = (handler), .size = sizeof(((union physdev_args *)0)->member), .flags = (row_flags)}
-
-static const struct {
-    long (*fn)(union physdev_args *a);
-    u8 size, flags;
-} operations[] = {
-    ROW(PHYSDEVOP_irq_status_query, physdev_irq_status, status, ANYONE | OUT),
-    ROW(PHYSDEVOP_set_iopl, physdev_set_iopl, iopl, ANYONE),
-    ROW(PHYSDEVOP_set_iobitmap, physdev_set_iobitmap, iobitmap, ANYONE),
-    ROW(PHYSDEVOP_apic_read, physdev_apic_read, apic, OUT),
-    ROW(PHYSDEVOP_alloc_irq_vector, physdev_alloc_irq_vector, irq, OUT),
-    ROW(PHYSDEVOP_eoi, physdev_eoi, eoi, ANYONE),
-    ROW(PHYSDEVOP_map_pirq, physdev_map_pirq, map, OUT),
-    ROW(PHYSDEVOP_unmap_pirq, physdev_unmap_pirq, unmap, 0),
-    ROW(PHYSDEVOP_setup_gsi, physdev_setup_gsi, setup_gsi, 0),
-    ROW(PHYSDEVOP_pci_mmcfg_reserved, physdev_mmcfg_reserved, mmcfg, 0),
-    ROW(PHYSDEVOP_pci_device_add, physdev_pci_device_add, add, 0),
-    ROW(PHYSDEVOP_pci_device_remove, physdev_pci_device_remove, device, 0),
-    ROW(PHYSDEVOP_restore_msi_ext, physdev_restore_msi, device, 0),
-    ROW(PHYSDEVOP_pirq_eoi_gmfn_v2, physdev_eoi_page, eoi_page, ANYONE),
-    ROW(PHYSDEVOP_dbgp_op, physdev_dbgp, dbgp, 0),
-    ROW(PHYSDEVOP_prepare_msix, physdev_known_device, device, 0),
-    ROW(PHYSDEVOP_release_msix, physdev_known_device, device, 0),
+static const struct operation operations[] = {
+#define OP(name, handler, type, flags) [PHYSDEVOP_##name] = {handler, sizeof(struct physdev_##type), flags}
+    OP(irq_status_query, physdev_irq_status, irq_status_query, OP_BACK),
+    OP(set_iopl, physdev_set_iopl, set_iopl, 0),
+    OP(set_iobitmap, physdev_set_iobitmap, set_iobitmap, 0),
+    OP(apic_read, physdev_apic_read, apic, OP_HARDWARE | OP_BACK),
+    OP(alloc_irq_vector, physdev_alloc_irq_vector, irq, OP_HARDWARE | OP_BACK),
+    OP(eoi, physdev_eoi, eoi, 0),
+    OP(map_pirq, physdev_map_pirq, map_pirq, OP_HARDWARE | OP_BACK),
+    OP(unmap_pirq, physdev_unmap_pirq, unmap_pirq, OP_HARDWARE),
+    OP(setup_gsi, physdev_setup_gsi, setup_gsi, OP_HARDWARE),
+    OP(pci_mmcfg_reserved, physdev_mmcfg_reserved, pci_mmcfg_reserved, OP_HARDWARE),
+    OP(pci_device_add, physdev_pci_device_add, pci_device_add, OP_HARDWARE),
+    OP(pci_device_remove, physdev_pci_device_remove, pci_device, OP_HARDWARE),
+    OP(restore_msi_ext, physdev_restore_msi, pci_device, OP_HARDWARE),
+    OP(pirq_eoi_gmfn_v2, physdev_eoi_page, pirq_eoi_gmfn, 0),
+    OP(dbgp_op, physdev_dbgp, dbgp_op, OP_HARDWARE),
+    OP(prepare_msix, physdev_known_device, pci_device, OP_HARDWARE),
+    OP(release_msix, physdev_known_device, pci_device, OP_HARDWARE),
+#undef OP
 };
 
 /*
@@ -203,17 +204,5 @@ static const struct {
  */
 long do_physdev_op(int cmd, void __guest *arg)
 {
-    union physdev_args a;
-    long rc;
-
-    if (cmd < 0 || (unsigned int)cmd >= ARRAY_SIZE(operations) || !operations[cmd].fn)
-        return hypercall_unknown("physdev_op", cmd, -ENOSYS);
-    if (!(operations[cmd].flags & ANYONE) && !current->domain->is_hardware)
-        return -EPERM;
-    if (copy_from_guest(&a, arg, operations[cmd].size))
-        return -EFAULT;
-    rc = operations[cmd].fn(&a);
-    if (rc == 0 && (operations[cmd].flags & OUT) && copy_to_guest(arg, &a, operations[cmd].size))
-        return -EFAULT;
-    return rc;
+    return operation_run("physdev_op", operations, ARRAY_SIZE(operations), cmd, arg);
 }
