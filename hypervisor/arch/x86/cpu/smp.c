@@ -162,7 +162,7 @@ void smp_call_interrupt(void)
 static void call_others(const struct cpumask *others, void (*fn)(void *), void *arg)
 {
     ASSERT(irqs_enabled());
-    spin_lock(&call_lock);
+    spin_guard(&call_lock);
     call_fn = fn;
     call_arg = arg;
     mb();
@@ -173,7 +173,6 @@ static void call_others(const struct cpumask *others, void (*fn)(void *), void *
         cpu_relax();
         barrier();
     }
-    spin_unlock(&call_lock);
 }
 
 void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg)
@@ -210,12 +209,6 @@ static u32 stopping; /* the CPU that stops the others, plus 1 */
 static void (*stop_show)(const struct cpu_user_regs *regs);
 /* Whose turn it is to show its registers, ~0: nobody's; it writes ~0 when it is through. */
 static unsigned int stop_turn = ~0U;
-
-static void __noreturn halt_forever(void)
-{
-    for (;;)
-        __asm__ __volatile__("cli; hlt");
-}
 
 void smp_nmi(const struct cpu_user_regs *regs)
 {

@@ -5,6 +5,7 @@
 #ifndef ARCH_X86_CPU_SMP_H
 #define ARCH_X86_CPU_SMP_H
 
+#include <lib/compiler.h>
 #include <lib/types.h>
 
 struct cpu_user_regs;
@@ -20,6 +21,13 @@ void smp_call_interrupt(void);
 void smp_stop_others(void (*show)(const struct cpu_user_regs *regs));
 /* First thing in the NMI handler: was it smp_stop_others? Then it does not return. */
 void smp_nmi(const struct cpu_user_regs *regs);
+
+/* This CPU's part when the host ends. */
+static inline void __noreturn halt_forever(void)
+{
+    for (;;)
+        __asm__ __volatile__("cli; hlt");
+}
 
 /*
  * tsc_sync.c, for smp.c's two sides only. On the new CPU: waits for its turn, compares, and waits until it is let go.

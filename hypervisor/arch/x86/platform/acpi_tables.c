@@ -74,7 +74,7 @@ static const struct table_header *table_map(acpi_map_fn map, paddr_t pa)
 
 /* The entries of a table from `at` on: type, length, contents. One with an impossible length ends them. */
 static void entries_walk(struct acpi_info *info, const u8 *t, u32 length, u32 at,
-                         void (*entry)(struct acpi_info *info, const u8 *e, unsigned int len))
+                         void (*entry)(struct acpi_info *info, const u8 *e, u32 len))
 {
     for (u32 len; at + 2 <= length; at += len) {
         len = t[at + 1];
@@ -97,7 +97,7 @@ static void cpu_add(struct acpi_info *info, u32 apic_id, u32 acpi_id, u32 flags)
         info->cpu[info->nr_cpus++] = (struct acpi_cpu){apic_id, acpi_id};
 }
 
-static void madt_entry(struct acpi_info *info, const u8 *e, unsigned int len)
+static void madt_entry(struct acpi_info *info, const u8 *e, u32 len)
 {
     if (e[0] == 0 && len >= 8) /* processor local APIC */
         cpu_add(info, e[3], e[2], get32(e + 4));
@@ -107,11 +107,6 @@ static void madt_entry(struct acpi_info *info, const u8 *e, unsigned int len)
         info->ioapic[info->nr_ioapics++] = (struct acpi_ioapic){get32(e + 4), get32(e + 8)};
     else if (e[0] == 2 && len >= 10 && e[2] == 0 && e[3] < 16 && info->nr_overrides < ACPI_MAX_OVERRIDES)
         info->override[info->nr_overrides++] = (struct acpi_override){get32(e + 4), get16(e + 8)};
-}
-
-static void madt_parse(struct acpi_info *info, const u8 *t, u32 length)
-{
-    entries_walk(info, t, length, 44, madt_entry);
 }
 
 /* A block of the FADT: the 64-bit form when it is there and filled, else a port of the old form. */
@@ -182,7 +177,7 @@ static void srat_memory(struct acpi_info *info, paddr_t start, u64 size, u32 dom
         info->memory[info->nr_memory++] = (struct acpi_memory){start, start + size, domain};
 }
 
-static void srat_entry(struct acpi_info *info, const u8 *e, unsigned int len)
+static void srat_entry(struct acpi_info *info, const u8 *e, u32 len)
 {
     if (e[0] == 0 && len >= 16) /* processor by APIC id; the proximity domain is in two pieces */
         srat_cpu(info, e[3], e[2] | (u32)e[9] << 8 | (u32)get16(e + 10) << 16, get32(e + 4));
@@ -192,16 +187,13 @@ static void srat_entry(struct acpi_info *info, const u8 *e, unsigned int len)
         srat_memory(info, get64(e + 8), get64(e + 16), get32(e + 2), get32(e + 28));
 }
 
-static void srat_parse(struct acpi_info *info, const u8 *t, u32 length)
-{
-    entries_walk(info, t, length, 48, srat_entry);
-}
-
 static const struct {
     char signature[5];
-    void (*parse)(struct acpi_info *info, const u8 *t, u32 length);
+    u8 entries; /* where the entries begin that are parsed one by one; 0: the table is parsed whole */
+    void (*parse)(struct acpi_info *info, const u8 *p, u32 length);
 } parsers[] = {
-    {"APIC", madt_parse}, {"FACP", fadt_parse}, {"HPET", hpet_parse}, {"MCFG", mcfg_parse}, {"SRAT", srat_parse},
+    {"APIC", 44, madt_entry}, {"FACP", 0, fadt_parse},  {"HPET", 0, hpet_parse},
+    {"MCFG", 0, mcfg_parse},  {"SRAT", 48, srat_entry},
 };
 
 static void table_parse(acpi_map_fn map, paddr_t pa, struct acpi_info *info)
@@ -214,10 +206,12 @@ static void table_parse(acpi_map_fn map, paddr_t pa, struct acpi_info *info)
     if (!t || i == ARRAY_SIZE(parsers))
         return;
     t = table_map(map, pa);
-    if (t)
-        parsers[i].parse(info, (const u8 *)t, t->length);
-    else
+    if (!t)
         log_warning("ACPI: table %s is damaged and ignored\n", parsers[i].signature);
+    else if (parsers[i].entries)
+        entries_walk(info, (const u8 *)t, t->length, parsers[i].entries, parsers[i].parse);
+    else
+        parsers[i].parse(info, (const u8 *)t, t->length);
 }
 
 /* Address of the XSDT or RSDT; *entry_size: 8 or 4. 0 when the root pointer is damaged. */

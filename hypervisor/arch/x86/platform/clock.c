@@ -153,12 +153,10 @@ static void clock_compare(void)
 /* SOFTIRQ_CLOCK, on every CPU. */
 static void clock_softirq(void)
 {
-    unsigned long flags = irq_save();
-
+    irq_guard();
     clock_compare();
     if (!current->is_idle)
         arch_update_vcpu_time(current);
-    irq_restore(flags);
 }
 
 static void calibration_due(void *unused)

@@ -114,9 +114,10 @@ static u64 __attribute__((force_align_arg_pointer)) call(u64 service, u64 a, u64
 /* A pointer as a service takes it. */
 static u64 at(const void *p) { return (u64)p; }
 
-/* A NUL-terminated name into buffer.name. */
-static long name_copy(const void __guest *name)
+/* What a variable is called: a NUL-terminated name into buffer.name, and the vendor's id. */
+static long name_copy(const void __guest *name, const struct xenpf_efi_guid *vendor)
 {
+    buffer.guid = *vendor;
     for (unsigned int i = 0; i < NAME_MAX / 2; i++) {
         if (copy_from_guest(&buffer.name[i], (const u16 __guest *)name + i, sizeof(u16)))
             return -EFAULT;
@@ -129,11 +130,10 @@ static long name_copy(const void __guest *name)
 static long get_variable(struct xenpf_efi_runtime_call *c)
 {
     u64 size = min((u64)c->u.get_variable.size, VALUE_MAX);
-    long rc = name_copy(c->u.get_variable.name.p);
+    long rc = name_copy(c->u.get_variable.name.p, &c->u.get_variable.vendor_guid);
 
     if (rc)
         return rc;
-    buffer.guid = c->u.get_variable.vendor_guid;
     buffer.words[0] = size;
     buffer.words[1] = 0;
     c->status = call(services.get_variable, at(buffer.name), at(&buffer.guid), at(&buffer.words[1]),
@@ -152,12 +152,11 @@ static long set_variable(struct xenpf_efi_runtime_call *c)
 
     if (c->u.set_variable.size > VALUE_MAX)
         return -E2BIG;
-    rc = name_copy(c->u.set_variable.name.p);
+    rc = name_copy(c->u.set_variable.name.p, &c->u.set_variable.vendor_guid);
     if (rc)
         return rc;
     if (copy_from_guest(buffer.value, c->u.set_variable.data.p, c->u.set_variable.size))
         return -EFAULT;
-    buffer.guid = c->u.set_variable.vendor_guid;
     c->status = call(services.set_variable, at(buffer.name), at(&buffer.guid), c->misc, c->u.set_variable.size,
                      at(buffer.value));
     return 0;
@@ -166,11 +165,10 @@ static long set_variable(struct xenpf_efi_runtime_call *c)
 static long get_next_variable_name(struct xenpf_efi_runtime_call *c)
 {
     u64 size = min((u64)c->u.get_next_variable_name.size, NAME_MAX);
-    long rc = name_copy(c->u.get_next_variable_name.name.p);
+    long rc = name_copy(c->u.get_next_variable_name.name.p, &c->u.get_next_variable_name.vendor_guid);
 
     if (rc)
         return rc;
-    buffer.guid = c->u.get_next_variable_name.vendor_guid;
     buffer.words[0] = size;
     c->status = call(services.get_next_variable_name, at(&buffer.words[0]), at(buffer.name), at(&buffer.guid), 0, 0);
     c->u.get_next_variable_name.size = buffer.words[0];

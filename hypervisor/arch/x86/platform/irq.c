@@ -24,7 +24,6 @@
 
 /* Which descriptor a device's vector belongs to on this CPU. Written under vector_lock. */
 static DEFINE_PER_CPU(struct irq *[NR_DEVICE_VECTORS], vectors);
-static DEFINE_PER_CPU(u64, unexpected);
 static DEFINE_SPINLOCK(vector_lock, LOCK_PLATFORM);
 static u8 next_vector = VECTOR_FIRST_DEVICE;
 
@@ -103,19 +102,17 @@ int irq_place(struct irq *irq, unsigned int cpu)
 
 void irq_settle(struct irq *irq)
 {
-    spin_lock(&vector_lock);
+    spin_guard(&vector_lock);
     old_place_free(irq);
-    spin_unlock(&vector_lock);
 }
 
 void irq_unplace(struct irq *irq)
 {
-    spin_lock(&vector_lock);
+    spin_guard(&vector_lock);
     old_place_free(irq);
     if (irq->vector)
         *vector_slot(irq->cpu, irq->vector) = NULL;
     irq->vector = 0;
-    spin_unlock(&vector_lock);
 }
 
 /*
@@ -170,12 +167,9 @@ static void device_interrupt(u8 vector)
 {
     struct irq *irq = this_cpu(vectors)[vector - VECTOR_FIRST_DEVICE];
 
-    if (likely(irq)) {
+    if (likely(irq))
         irq_handle(irq, vector);
-        return;
-    }
-    this_cpu(unexpected)++;
-    if (apic_vector_in_service(vector))
+    else if (apic_vector_in_service(vector))
         apic_eoi();
 }
 
@@ -208,7 +202,7 @@ void do_irq(struct cpu_user_regs *regs)
         smp_call_interrupt();
         break;
     case VECTOR_ERROR: apic_error_interrupt(); break;
-    default: this_cpu(unexpected)++; break; /* spurious ones, of the APIC or an 8259: no EOI */
+    default: break; /* spurious ones, of the APIC or an 8259: no EOI */
     }
 }
 

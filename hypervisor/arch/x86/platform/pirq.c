@@ -210,12 +210,8 @@ int pirq_set_eoi_page(struct domain *d, u64 gfn)
     unsigned long *map;
     struct frame *f;
 
-    if (!t || !(f = mfn_get(arch_gfn_to_mfn(d, _gfn(gfn)), d)))
+    if (!t || !(f = mfn_get_writable(arch_gfn_to_mfn(d, _gfn(gfn)), d)))
         return -EINVAL;
-    if (frame_get_type(f, FT_WRITABLE)) {
-        frame_put(f);
-        return -EINVAL;
-    }
     spin_guard(&t->lock);
     if (t->eoi_map) {
         frame_put_and_type(f);

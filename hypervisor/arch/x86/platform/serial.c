@@ -12,7 +12,6 @@
 
 /* Registers (PC16550D data sheet, table II). */
 enum { REG_DATA, REG_IER, REG_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCRATCH };
-#define REG_IIR      REG_FCR
 #define IER_RX       0x01
 #define FCR_ENABLE   0x07 /* on, both queues emptied */
 #define LCR_DLAB     0x80

@@ -22,8 +22,7 @@
 static void __noreturn halt(void)
 {
     log_info("the host stands still\n");
-    for (;;)
-        __asm__ __volatile__("cli; hlt");
+    halt_forever();
 }
 
 static void pause_ms(unsigned int ms)
