@@ -15,6 +15,8 @@
 #define NR_HYPERCALLS 64
 typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS], hvm_hypercall_table[NR_HYPERCALLS];
+/* Those of 32-bit code in HVM guests: arch/x86/hvm/compat.c. */
+extern const hypercall_fn compat_hypercall_table[NR_HYPERCALLS];
 
 /* Numbers that are none. */
 long no_such_hypercall(void);

@@ -9,11 +9,9 @@
 #include "machine.h"
 #include <arch/arch.h>
 #include <arch/x86/cpu/features.h>
-#include <arch/x86/hvm/compat.h>
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/ioreq.h>
-#include <arch/x86/hvm/params.h>
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/mm/p2m_private.h>
 #include <core/grant.h>

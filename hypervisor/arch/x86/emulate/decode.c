@@ -3,7 +3,6 @@
  * The instruction decoder (decode.h).
  */
 #include <arch/x86/emulate/table.h>
-#include <lib/lib.h>
 
 /* The next n bytes, at most 8, sign-extended. There may be none: that shows in the length. */
 static s64 take(struct insn *i, unsigned int n)

@@ -4,7 +4,6 @@
  * its family.
  */
 #include <arch/x86/emulate/internal.h>
-#include <lib/lib.h>
 
 int emulate_raise(struct emulation *e, u8 vector, u32 error)
 {

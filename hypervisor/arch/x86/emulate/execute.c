@@ -4,7 +4,6 @@
  * written before any register changes, so that a fault or EMU_RETRY leaves nothing half done.
  */
 #include <arch/x86/emulate/internal.h>
-#include <lib/lib.h>
 
 /* The register that an operand names. */
 static unsigned int operand_reg(const struct insn *i, enum insn_operand o)

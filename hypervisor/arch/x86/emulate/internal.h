@@ -8,6 +8,7 @@
 #include <arch/x86/emulate/alu.h>
 #include <arch/x86/emulate/emulate.h>
 #include <asm/trapnr.h>
+#include <lib/lib.h>
 
 /* ---- access.c ---- */
 

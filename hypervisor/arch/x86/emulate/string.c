@@ -4,7 +4,6 @@
  * Intel SDM vol. 2, REP and the instructions themselves.
  */
 #include <arch/x86/emulate/internal.h>
-#include <lib/lib.h>
 
 /* Elements that are given to ops->rep at once, at most. */
 #define ROW_MOST 4096

@@ -4,7 +4,6 @@
  * SDM vol. 2, AMD APM vol. 3.
  */
 #include <arch/x86/emulate/internal.h>
-#include <lib/lib.h>
 
 int emu_port(struct emulation *e)
 {

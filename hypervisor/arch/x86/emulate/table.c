@@ -4,7 +4,6 @@
  * appendix A; AMD APM vol. 3, appendix A.
  */
 #include <arch/x86/emulate/table.h>
-#include <lib/lib.h>
 
 #define ROW(op, dst, src, what)            \
     {                                      \

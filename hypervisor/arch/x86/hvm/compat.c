@@ -9,8 +9,6 @@
  * cannot name, behind which it finds the guest's memory as a 64-bit guest would have laid it out: hvm_compat_copy()
  * converts what is read and written there.
  */
-#include <arch/arch.h>
-#include <arch/x86/hvm/compat.h>
 #include <arch/x86/hvm/guest_memory.h>
 #include <core/domain.h>
 #include <core/evtchn.h>

@@ -8,9 +8,6 @@
 #include <arch/x86/emulate/decode.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/save.h>
-#include <asm/trapnr.h>
-#include <lib/lib.h>
-#include <sched/sched.h>
 
 /* ---- CPU ---- */
 

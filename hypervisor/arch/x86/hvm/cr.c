@@ -7,7 +7,6 @@
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/platform.h>
-#include <lib/lib.h>
 
 #define CR0_DEFINED                                                                                          \
     (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | \

@@ -7,11 +7,9 @@
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/io.h>
 #include <arch/x86/hvm/ioreq.h>
-#include <arch/x86/hvm/params.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/mm/p2m.h>
 #include <asm/phases.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/domctl.h>
 

@@ -7,7 +7,6 @@
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/io.h>
 #include <arch/x86/hvm/platform/platform.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 
 /* ---- exceptions ---- */

@@ -2,7 +2,6 @@
 /*
  * What HVM guests exit for, whoever made their CPU: the vendors' exit stubs end here (hvm.h).
  */
-#include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/emulate/decode.h>
@@ -10,7 +9,6 @@
 #include <arch/x86/hvm/io.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/mm/p2m.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 #include <xen/hvm/params.h>
 

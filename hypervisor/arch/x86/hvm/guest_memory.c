@@ -9,13 +9,10 @@
  * reference meanwhile.
  */
 #include <arch/x86/cpu/features.h>
-#include <arch/x86/hvm/compat.h>
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/mm/p2m.h>
 #include <asm/paging.h>
-#include <lib/lib.h>
-#include <mm/guest_access.h>
 
 /* ---- the walk ---- */
 
@@ -24,9 +21,6 @@ struct table_format {
     u8 levels, bits, bytes;
 };
 static const struct table_format two_levels = {2, 10, 4}, pae = {3, 9, 8}, long_mode = {4, 9, 8};
-
-#define EFER_LMA 0x400
-#define EFER_NXE 0x800
 
 struct walk {
     const struct table_format *f;
@@ -47,7 +41,7 @@ static u64 reserved_always(const struct walk *w)
     if (w->f == &two_levels)
         return 0;
     mask = (w->f == &pae ? ~PTE_NX : (1UL << 52) - 1) & ~((1UL << boot_cpu.phys_bits) - 1);
-    return w->efer & EFER_NXE ? mask : mask | PTE_NX;
+    return w->efer & EFER_NX ? mask : mask | PTE_NX;
 }
 
 /* The same for entries of higher levels. */
@@ -125,7 +119,7 @@ static bool access_allowed(const struct walk *w, unsigned int access)
 
     if (access & PFEC_WRITE && !(w->rights & PTE_RW) && (access & PFEC_USER || w->cr0 & X86_CR0_WP))
         return false;
-    if (access & PFEC_FETCH && w->nx & PTE_NX && w->efer & EFER_NXE)
+    if (access & PFEC_FETCH && w->nx & PTE_NX && w->efer & EFER_NX)
         return false;
     if (access & PFEC_USER)
         return user_page;
@@ -172,7 +166,7 @@ static int translate(struct vcpu *v, u64 cr0, u64 va, unsigned int access, paddr
         return -EINVAL;
     w.reserved = reserved_always(&w);
     *error = access & (PFEC_WRITE | PFEC_USER);
-    if (access & PFEC_FETCH && ((w.efer & EFER_NXE && w.cr4 & X86_CR4_PAE) || w.cr4 & X86_CR4_SMEP))
+    if (access & PFEC_FETCH && ((w.efer & EFER_NX && w.cr4 & X86_CR4_PAE) || w.cr4 & X86_CR4_SMEP))
         *error |= PFEC_FETCH;
     /* A copy of the code for the mode that is met most. */
     rc = w.f == &long_mode ? walk_down(v, &w, &long_mode, va, gpa, error) : walk_down(v, &w, w.f, va, gpa, error);

@@ -8,7 +8,6 @@
 #define ARCH_X86_HVM_GUEST_MEMORY_H
 
 #include <asm/trapnr.h>
-#include <lib/errno.h>
 #include <lib/types.h>
 
 struct domain;
@@ -35,5 +34,15 @@ int hvm_copy_to_phys(struct domain *d, paddr_t gpa, const void *from, size_t n);
 /* mm/guest_access.h for the current vCPU of such a domain, at its kernel's linear addresses: bytes NOT copied. */
 size_t hvm_copy_from_guest(void *to, const void __guest *from, size_t n);
 size_t hvm_copy_to_guest(void __guest *to, const void *from, size_t n);
+
+/* ---- compat.c: 32-bit callers' structures, while hvm_vcpu.compat is set ---- */
+
+/* Guest addresses from here on to four times this one are hvm_compat_copy()'s. */
+#define COMPAT_VIEWS (1UL << 33)
+
+/* n bytes of what stands at va for 64-bit handlers, from or to ours: how many were not copied. */
+size_t hvm_compat_copy(u64 va, void *ours, size_t n, bool write);
+/* A number or such an address as the guest has it: for the arguments of a hypercall that is made again. */
+u32 hvm_compat_narrow(u64 value);
 
 #endif

@@ -10,6 +10,7 @@
 #include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
+#include <lib/lib.h>
 
 struct xen_domctl_createdomain;
 struct vcpu_hvm_context;
@@ -116,6 +117,14 @@ extern const u32 hvm_direct_msrs[HVM_DIRECT_MSRS];
 #define HVM_MTRR_CAP 0x508 /* write combining, fixed ranges, 8 variable ones */
 /* May CR0, CR4 and EFER have these values together? */
 bool hvm_crs_valid(const struct vcpu *v, u64 cr0, u64 cr4, u64 efer);
+
+/* ---- hvm_op.c: parameters (xen/hvm/params.h), kept in hvm_domain.params ---- */
+
+/* The pages that v's domain shares with us are laid out as the code that v runs expects them: when the hypercall page
+ * or the shared page is asked for, or HVM_PARAM_CALLBACK_IRQ set. v is current. */
+void hvm_latch_width(struct vcpu *v);
+/* Those that a new domain does not start with 0; hvm_domain.emulation_flags is set. */
+void hvm_params_init(struct domain *d);
 
 /* ---- what everybody asks ---- */
 

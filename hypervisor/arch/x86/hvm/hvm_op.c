@@ -5,12 +5,9 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/hvm/hvm.h>
-#include <arch/x86/hvm/ioreq.h>
-#include <arch/x86/hvm/params.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/mm/p2m.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <time/timer.h>
 #include <xen/hvm/hvm_op.h>

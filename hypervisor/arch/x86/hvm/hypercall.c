@@ -3,12 +3,9 @@
  * Hypercalls of HVM guests in 64-bit code: number in RAX, arguments in RDI, RSI, RDX, R10, R8, R9 (ABI:
  * xen/arch-x86/xen-x86_64.h). Those of 32-bit code are compat.c's.
  */
-#include <arch/arch.h>
-#include <arch/x86/hvm/compat.h>
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 
 int hvm_hypercall_page(struct domain *d, paddr_t gpa)
 {

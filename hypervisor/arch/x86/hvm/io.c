@@ -13,7 +13,6 @@
 #include <arch/x86/hvm/ioreq.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <core/console.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <sched/softirq.h>
 

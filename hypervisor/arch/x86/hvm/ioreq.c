@@ -13,7 +13,6 @@
 #include <arch/x86/hvm/ioreq.h>
 #include <core/evtchn.h>
 #include <core/rangeset.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
 #include <xen/hvm/hvm_op.h>

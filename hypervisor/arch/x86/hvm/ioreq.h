@@ -13,9 +13,6 @@
 #include <xen/hvm/ioreq.h>
 #include <xen/hvm/dm_op.h>
 
-struct domain;
-struct vcpu;
-
 /* ---- life ---- */
 
 int ioreq_domain_create(struct domain *d); /* 0 or -ENOMEM */

@@ -8,9 +8,7 @@
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/hvm/hvm.h>
-#include <arch/x86/hvm/params.h>
 #include <arch/x86/hvm/platform/platform.h>
-#include <lib/lib.h>
 
 #define MSR_TSC_ADJUST     0x3b
 #define MSR_MTRR_CAP       0xfe
@@ -76,7 +74,6 @@ static bool has_spec_ctrl(const struct domain *d) { return guest_cpu_has(d, IBRS
 int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
 {
     const u64 *place;
-    int rc;
 
     switch (msr) {
     case MSR_EFER: *value = v->arch.hvm.efer; return 0;
@@ -88,7 +85,7 @@ int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
     case MSR_SPEC_CTRL: *value = v->arch.hvm.spec_ctrl; return has_spec_ctrl(v->domain) ? 0 : -EINVAL;
     case MSR_APIC_BASE:
     case MSR_TSC_DEADLINE:
-    case MSR_X2APIC ... MSR_X2APIC + 0xff: rc = vlapic_read_msr(v, msr, value); return rc ? -EINVAL : 0;
+    case MSR_X2APIC ... MSR_X2APIC + 0xff: return vlapic_read_msr(v, msr, value);
     }
     place = kept(v, msr);
     if (place)
@@ -198,7 +195,7 @@ int hvm_msr_write(struct vcpu *v, u32 msr, u64 value)
         return value & ~PAGE_MASK || hvm_hypercall_page(v->domain, value) ? -EINVAL : 0;
     case MSR_APIC_BASE:
     case MSR_TSC_DEADLINE:
-    case MSR_X2APIC ... MSR_X2APIC + 0xff: return vlapic_write_msr(v, msr, value) ? -EINVAL : 0;
+    case MSR_X2APIC ... MSR_X2APIC + 0xff: return vlapic_write_msr(v, msr, value);
     }
     place = kept(v, msr);
     if (!place)

@@ -8,7 +8,6 @@
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/io.h>
-#include <lib/lib.h>
 
 /* A 32-bit TSS (Intel SDM vol. 3, figure 8-2). Registers and selectors as instructions number them, ES to GS. */
 struct tss32 {

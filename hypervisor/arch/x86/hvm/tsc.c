@@ -4,7 +4,6 @@
  * offset (Intel SDM vol. 3, 26.3; AMD APM vol. 2, 15.30.5). Called by devices that wait for a value of it.
  */
 #include <arch/x86/hvm/hvm.h>
-#include <asm/system.h>
 
 u64 hvm_tsc_at(const struct vcpu *v, u64 host)
 {

@@ -5,8 +5,8 @@
  * hypercall/memory_reservation.c and memory_op.c; the map is p2m.c. (ABI: xen/memory.h, XENMAPSPACE_*.)
  */
 #include <arch/arch.h>
+#include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/ioreq.h>
-#include <arch/x86/hvm/params.h>
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/mm/p2m.h>
 #include <core/domain.h>

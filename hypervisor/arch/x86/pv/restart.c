@@ -4,7 +4,7 @@
  * moved on; the arguments go into their registers.
  */
 #include <arch/arch.h>
-#include <arch/x86/hvm/compat.h>
+#include <arch/x86/hvm/guest_memory.h>
 #include <core/domain.h>
 
 #define SYSCALL_LENGTH 2

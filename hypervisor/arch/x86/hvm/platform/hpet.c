@@ -5,7 +5,6 @@
  * those (legacy replacement).
  */
 #include <arch/x86/hvm/platform/private.h>
-#include <xen/hvm/params.h>
 
 #define TICK_NS 16U
 

@@ -14,9 +14,6 @@
 #include <arch/x86/hvm/io.h>
 #include <lib/types.h>
 
-struct domain;
-struct vcpu;
-
 /* ---- life ---- */
 
 /* The devices of d (XEN_X86_EMU_*: all or LAPIC alone, checked by the caller), before its vCPUs: at most 128, as an

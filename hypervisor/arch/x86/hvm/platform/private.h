@@ -11,7 +11,6 @@
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/platform.h>
-#include <lib/lib.h>
 #include <time/timer.h>
 #include <xen/hvm/save.h>
 

@@ -6,7 +6,6 @@
  * takes the same lock and finds that it is not due.
  */
 #include <arch/x86/hvm/platform/private.h>
-#include <core/domain.h>
 
 static void vtimer_set(struct vtimer *t)
 {

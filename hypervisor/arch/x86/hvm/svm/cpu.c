@@ -10,8 +10,6 @@
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/hvm/svm/svm.h>
 #include <asm/percpu.h>
-#include <asm/trapnr.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define MSR_VM_CR        0xc0010114
@@ -19,7 +17,6 @@
 #define MSR_VM_HSAVE_PA  0xc0010117
 #define MSR_TSC_RATIO    0xc0000104
 #define TSC_RATIO_ONE    (1UL << 32) /* 8.32 fixed point */
-#define EFER_SVME        (1UL << 12)
 #define CPUID_SVM        0x8000000a
 #define GENERATION_FIRST (1UL << 16)
 

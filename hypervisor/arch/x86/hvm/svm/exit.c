@@ -13,11 +13,7 @@
 #include <arch/x86/hvm/io.h>
 #include <arch/x86/hvm/svm/svm.h>
 #include <arch/x86/mm/p2m.h>
-#include <asm/trapnr.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
-
-static struct svm_vmcb *vmcb_of(const struct vcpu *v) { return v->arch.hvm.svm.vmcb; }
 
 /* ---- instructions ---- */
 

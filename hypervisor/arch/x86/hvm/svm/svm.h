@@ -17,9 +17,13 @@
 #define SVM_DECODE       (1U << 7)
 #define SVM_PAUSE_FILTER (1U << 10)
 
+#define EFER_SVME (1UL << 12)
+
 /* Of all CPUs; constant after boot. */
 extern u32 svm_features, svm_asids, svm_clean;
 static inline bool svm_has(u32 feature) { return svm_features & feature; }
+
+static inline struct svm_vmcb *vmcb_of(const struct vcpu *v) { return v->arch.hvm.svm.vmcb; }
 
 /* Permission maps that all guests share: every port and nearly every MSR comes to us. */
 extern paddr_t svm_iopm, svm_msrpm;

@@ -10,13 +10,7 @@
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/hvm/svm/svm.h>
 #include <arch/x86/mm/p2m.h>
-#include <asm/trapnr.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
-
-#define EFER_SVME (1UL << 12)
-
-static struct svm_vmcb *vmcb_of(const struct vcpu *v) { return v->arch.hvm.svm.vmcb; }
 
 void svm_vmload(paddr_t vmcb) { __asm__ __volatile__("vmload %0" ::"a"(vmcb) : "memory"); }
 void svm_vmsave(paddr_t vmcb) { __asm__ __volatile__("vmsave %0" ::"a"(vmcb) : "memory"); }

@@ -5,7 +5,6 @@
  */
 #include <arch/x86/hvm/io.h>
 #include <arch/x86/hvm/vmx/vmx.h>
-#include <lib/lib.h>
 
 /* From enter.S. */
 void vmx_exit(struct vcpu *v, struct cpu_user_regs *regs);

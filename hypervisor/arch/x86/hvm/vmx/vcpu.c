@@ -19,10 +19,6 @@
 #include <arch/x86/mm/p2m.h>
 #include <asm/paging.h>
 #include <asm/percpu.h>
-#include <asm/system.h>
-#include <asm/trapnr.h>
-#include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define NR_VPIDS           4096

@@ -8,7 +8,6 @@
 
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/vmx/controls.h>
-#include <asm/trapnr.h>
 
 #define VMX_SWITCHED_MSRS 5 /* of the guest, that the CPU does not switch */
 
