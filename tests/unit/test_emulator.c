@@ -137,16 +137,11 @@ static int on_write_system(struct emulation *e, unsigned int n, u64 val __unused
 
 static int on_invlpg(struct emulation *e, u64 at __unused) { return answer(e); }
 
-static int on_read_xmm(struct emulation *e, unsigned int n, u64 val[2])
+static int on_move_xmm(struct emulation *e, unsigned int n, u64 val[2], bool write)
 {
     assert_true(n < 16);
-    val[0] = val[1] = n;
-    return answer(e);
-}
-
-static int on_write_xmm(struct emulation *e, unsigned int n, const u64 val[2] __unused)
-{
-    assert_true(n < 16);
+    if (!write)
+        val[0] = val[1] = n;
     return answer(e);
 }
 
@@ -168,8 +163,8 @@ static int on_rep(struct emulation *e, const struct emu_rep *rep, u64 *count)
 }
 
 static const struct emulation_ops ops = {
-    on_fetch,        on_read,        on_write,        on_cmpxchg, on_segment,  on_in,        on_out,   on_read_system,
-    on_write_system, on_read_system, on_write_system, on_invlpg,  on_read_xmm, on_write_xmm, on_again, on_rep,
+    on_fetch,        on_read,        on_write,        on_cmpxchg, on_segment,  on_in,    on_out, on_read_system,
+    on_write_system, on_read_system, on_write_system, on_invlpg,  on_move_xmm, on_again, on_rep,
 };
 
 static void guest(unsigned int code_bytes, const void *bytes, size_t n)

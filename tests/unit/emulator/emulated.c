@@ -158,15 +158,11 @@ static int on_write_dr(struct emulation *e, unsigned int n, u64 val)
 
 static int on_invlpg(struct emulation *e __unused, u64 linear __unused) { return EMU_DONE; }
 
-static int on_read_xmm(struct emulation *e, unsigned int n, u64 val[2])
+static int on_move_xmm(struct emulation *e, unsigned int n, u64 val[2], bool write)
 {
-    memcpy(val, run_of(e)->o->after.xmm[n], 16);
-    return EMU_DONE;
-}
+    u64 *xmm = run_of(e)->o->after.xmm[n];
 
-static int on_write_xmm(struct emulation *e, unsigned int n, const u64 val[2])
-{
-    memcpy(run_of(e)->o->after.xmm[n], val, 16);
+    memcpy(write ? xmm : val, write ? val : xmm, 16);
     return EMU_DONE;
 }
 
@@ -208,7 +204,7 @@ static int on_rep(struct emulation *e, const struct emu_rep *rep, u64 *count)
 #define OPS                                                                                                           \
     .fetch = on_fetch, .read = on_read, .write = on_write, .cmpxchg = on_cmpxchg, .segment = on_segment, .in = on_in, \
     .out = on_out, .read_cr = on_read_cr, .write_cr = on_write_cr, .read_dr = on_read_dr, .write_dr = on_write_dr,    \
-    .invlpg = on_invlpg, .read_xmm = on_read_xmm, .write_xmm = on_write_xmm, .again = on_again
+    .invlpg = on_invlpg, .move_xmm = on_move_xmm, .again = on_again
 static const struct emulation_ops one_by_one = {OPS}, rows = {OPS, .rep = on_rep};
 
 void run_emulated(const struct tcase *c, const u8 *data, bool replay, struct outcome *o, struct insn *insn)

@@ -73,8 +73,7 @@ struct emulation_ops {
     int (*write_dr)(struct emulation *e, unsigned int n, u64 val);
     int (*invlpg)(struct emulation *e, u64 linear);
     /* Register XMMn; raises #NM or #UD when CR0 or CR4 forbid SSE. May be NULL. */
-    int (*read_xmm)(struct emulation *e, unsigned int n, u64 val[2]);
-    int (*write_xmm)(struct emulation *e, unsigned int n, const u64 val[2]);
+    int (*move_xmm)(struct emulation *e, unsigned int n, u64 val[2], bool write);
     /*
      * Between two elements of a REP, the first being done and in regs: false to stop here (regs->rip still at the
      * instruction), as when an interrupt waits. May be NULL: an element a call.

@@ -25,16 +25,16 @@ int emu_sse(struct emulation *e)
     u64 xmm[2] = {}, linear;
     int rc = emu_linear(e, i->seg, i->ea, bytes, store, &linear);
 
-    if (!e->ops->read_xmm)
+    if (!e->ops->move_xmm)
         return EMU_UNHANDLEABLE;
     if (i->sse == SSE_ALIGNED && linear & 15) /* before the segment is looked at */
         return emulate_raise(e, TRAP_GP, 0);
     if (!rc && (store || part))
-        rc = e->ops->read_xmm(e, i->reg, xmm);
+        rc = e->ops->move_xmm(e, i->reg, xmm, false);
     if (rc)
         return rc;
     if (store)
         return e->ops->write(e, linear, &xmm[i->sse == SSE_HIGH], bytes);
     rc = e->ops->read(e, linear, &xmm[i->sse == SSE_HIGH], bytes, EMU_READ);
-    return rc ? rc : e->ops->write_xmm(e, i->reg, xmm);
+    return rc ? rc : e->ops->move_xmm(e, i->reg, xmm, true);
 }

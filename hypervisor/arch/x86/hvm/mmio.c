@@ -12,11 +12,8 @@
 #include <arch/x86/hvm/guest_memory.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/io_private.h>
-#include <arch/x86/hvm/ioreq.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/mm/p2m.h>
-#include <asm/trapnr.h>
-#include <lib/lib.h>
 #include <sched/softirq.h>
 
 /* ---- devices ---- */
@@ -282,7 +279,7 @@ static int sse_usable(struct emulation *e)
     return cr0 & X86_CR0_TS ? emulate_raise(e, TRAP_NM, 0) : EMU_DONE;
 }
 
-static int move_xmm(struct emulation *e, unsigned int n, u64 *val, bool write)
+static int op_move_xmm(struct emulation *e, unsigned int n, u64 val[2], bool write)
 {
     struct fxsave_image image;
     int rc = sse_usable(e);
@@ -296,13 +293,6 @@ static int move_xmm(struct emulation *e, unsigned int n, u64 *val, bool write)
     return EMU_DONE;
 }
 
-static int op_read_xmm(struct emulation *e, unsigned int n, u64 val[2]) { return move_xmm(e, n, val, false); }
-
-static int op_write_xmm(struct emulation *e, unsigned int n, const u64 val[2])
-{
-    return move_xmm(e, n, (u64 *)val, true);
-}
-
 static const struct emulation_ops ops = {
     .fetch = op_fetch,
     .read = op_read,
@@ -314,8 +304,7 @@ static const struct emulation_ops ops = {
     .read_cr = op_read_cr,
     .write_cr = op_write_cr,
     .invlpg = op_invlpg,
-    .read_xmm = op_read_xmm,
-    .write_xmm = op_write_xmm,
+    .move_xmm = op_move_xmm,
     .again = op_again,
     .rep = op_rep,
 };
