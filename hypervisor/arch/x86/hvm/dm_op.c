@@ -4,17 +4,14 @@
  * operation, buffer 1 what an operation has beside it. One function per operation, chosen by the table at the end;
  * errors are those of Xen 4.17. Callers: privileged domains.
  */
-#include <arch/arch.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/ioreq.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/mm/memory_map.h>
 #include <arch/x86/mm/p2m.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
-#include <sched/sched.h>
 #include <xen/hvm/hvm_op.h>
 
 #define BUFS_MAX 2
@@ -76,14 +73,9 @@ static long inject_event(struct dm_call *c)
         return -EINVAL;
     vcpu_pause(v);
     if (!v->arch.hvm.event.valid) {
-        v->arch.hvm.event = (struct hvm_event){
-            .valid = true,
-            .vector = o->vector,
-            .type = o->type,
-            .has_error = o->error_code != ~0U,
-            .error = o->error_code,
-            .length = o->insn_len,
-        };
+        v->arch.hvm.event = hvm_event_unpack(
+            o->vector | o->type << 8 | (o->error_code != ~0U ? HVM_EVENT_INFO_ERROR : 0), o->error_code);
+        v->arch.hvm.event.length = o->insn_len;
         if (o->type == XEN_DMOP_EVENT_hw_exc && o->vector == TRAP_PF)
             hvm->set_cr(v, 2, o->cr2);
         hvm_wake(v);

@@ -4,8 +4,8 @@
  * (xen/hvm/hvm_vcpu.h).
  */
 #include <arch/x86/cpu/features.h>
+#include <arch/x86/emulate/decode.h>
 #include <arch/x86/hvm/hvm.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 #include <xen/hvm/hvm_vcpu.h>
 
@@ -125,17 +125,13 @@ static bool segments_valid(const struct vcpu_hvm_x86_32 *c)
 /* Both forms of a context have these. */
 static void set_registers(struct vcpu *v, const struct vcpu_hvm_x86_64 *c)
 {
+    const u64 *gpr = (const u64 *)c; /* they begin it, as instructions number them */
+
     hvm_vcpu_reset_init(v);
-    v->arch.regs = (struct cpu_user_regs){.rax = c->rax,
-                                          .rcx = c->rcx,
-                                          .rdx = c->rdx,
-                                          .rbx = c->rbx,
-                                          .rsp = c->rsp,
-                                          .rbp = c->rbp,
-                                          .rsi = c->rsi,
-                                          .rdi = c->rdi,
-                                          .rip = c->rip,
-                                          .rflags = c->rflags | X86_EFLAGS_MBS};
+    for (unsigned int n = 0; n < 8; n++)
+        *insn_reg(&v->arch.regs, n) = gpr[n];
+    v->arch.regs.rip = c->rip;
+    v->arch.regs.rflags = c->rflags | X86_EFLAGS_MBS;
     set_control(v, c->cr0, c->cr3, c->cr4, c->efer);
 }
 

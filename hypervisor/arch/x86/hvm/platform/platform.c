@@ -135,17 +135,14 @@ void platform_vcpu_load(struct vcpu *v)
 
 void platform_domain_reset(struct domain *d)
 {
+    static device_init_t *const inits[] = {vioapic_init, vpic_init, vpit_init, vhpet_init, vrtc_init, vpm_init};
     struct platform *p = d->arch.hvm->platform;
     spin_guard_irqsave(&p->lock);
 
     p->own_wires = 0;
     lines_update(p);
-    vioapic_init(p);
-    vpic_init(p);
-    vpit_init(p);
-    vhpet_init(p);
-    vrtc_init(p);
-    vpm_init(p);
+    for (unsigned int i = 0; i < ARRAY_SIZE(inits); i++)
+        inits[i](p);
 }
 
 int platform_domain_create(struct domain *d, u32 emulation_flags)
