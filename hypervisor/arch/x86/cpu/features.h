@@ -27,7 +27,7 @@ struct cpu_identity {
     char vendor_name[13], model_name[49];
     u32 family, model, stepping;
     u32 max_leaf, max_ext_leaf;
-    u8 phys_bits, virt_bits;
+    u8 phys_bits;
     u8 cache_line;               /* bytes, CLFLUSH granularity */
     u32 apic_id;                 /* of the first CPU */
     u8 core_bits, package_shift; /* APIC id >> core_bits: core; >> package_shift: package */

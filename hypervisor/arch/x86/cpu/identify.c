@@ -122,14 +122,7 @@ static void read_topology(struct cpu_identity *c)
 
 static void read_sizes(struct cpu_identity *c)
 {
-    c->phys_bits = 36;
-    c->virt_bits = 48;
-    if (c->max_ext_leaf >= 0x80000008) {
-        u32 a = cpuid_count(0x80000008, 0).a;
-
-        c->phys_bits = a & 255;
-        c->virt_bits = a >> 8 & 255;
-    }
+    c->phys_bits = c->max_ext_leaf >= 0x80000008 ? cpuid_count(0x80000008, 0).a & 255 : 36;
     if (cpu_has(XSAVE) && c->max_leaf >= 0xd) {
         struct cpuid_regs r = cpuid_count(0xd, 0);
 
@@ -172,7 +165,6 @@ void cpu_identify(void)
         !cpu_has(TSC))
         panic("this CPU lacks NX, SYSCALL, SSE2, global pages, a local APIC or a TSC");
     find_weaknesses(c);
-    log_info("CPU: %s, %s family %u model %u stepping %u, %u/%u address bits\n",
-             c->model_name + (c->model_name[0] == ' '), c->vendor_name, c->family, c->model, c->stepping, c->phys_bits,
-             c->virt_bits);
+    log_info("CPU: %s, %s family %u model %u stepping %u, %u address bits\n", c->model_name + (c->model_name[0] == ' '),
+             c->vendor_name, c->family, c->model, c->stepping, c->phys_bits);
 }

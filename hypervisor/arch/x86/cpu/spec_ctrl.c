@@ -57,6 +57,8 @@ static int __init parse_spec_ctrl(const char *value)
 }
 BOOT_PARAM_CUSTOM("spec-ctrl", spec_ctrl, parse_spec_ctrl);
 
+static const char *__init on_off(unsigned int on) { return on ? "on" : "off"; }
+
 void __init spec_ctrl_init(void)
 {
     bool ibrs = cpu_has(IBRSB) || cpu_has(IBRS);
@@ -64,8 +66,8 @@ void __init spec_ctrl_init(void)
     for (unsigned int i = 0; i < ARRAY_SIZE(xpti); i++)
         if (xpti[i] < 0)
             xpti[i] = boot_cpu.bug_meltdown && !disabled;
-    log_info("mitigations: separate page tables (XPTI) for dom0 %s, for other PV guests %s\n", xpti[1] ? "on" : "off",
-             xpti[0] ? "on" : "off");
+    log_info("mitigations: separate page tables (XPTI) for dom0 %s, for other PV guests %s\n", on_off(xpti[1]),
+             on_off(xpti[0]));
     if (boot_cpu.bug_meltdown && !(xpti[0] && xpti[1]))
         log_warning("mitigations: this CPU has Meltdown; PV guests without XPTI can read all memory\n");
     if (disabled) {
@@ -86,12 +88,11 @@ void __init spec_ctrl_init(void)
         flags |= SCF_VERW;
     if (boot_cpu.bug_l1tf && cpu_has(L1D_FLUSH) && !cpu_has(SKIP_L1DFL))
         flags |= SCF_HVM_L1D;
-    log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s, L1D flush for HVM %s\n",
-             flags & SCF_RSB ? "on" : "off",
+    log_info("mitigations: RSB refill %s, IBRS %s, VERW %s, IBPB %s, L1D flush for HVM %s\n", on_off(flags & SCF_RSB),
              ibrs_always              ? "always"
              : flags & SCF_IBRS_ENTRY ? "per entry"
                                       : "off",
-             flags & SCF_VERW ? "on" : "off", ibpb_on_switch ? "on" : "off", flags & SCF_HVM_L1D ? "on" : "off");
+             on_off(flags & SCF_VERW), on_off(ibpb_on_switch), on_off(flags & SCF_HVM_L1D));
 }
 
 void spec_ctrl_cpu_init(void)
