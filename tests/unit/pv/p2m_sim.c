@@ -185,7 +185,7 @@ static void guest_touches(void)
 
 static void compare_one(unsigned int i)
 {
-    static const unsigned int writes = P2M_BIT(RAM) | P2M_BIT(GRANT_RW) | P2M_BIT(FOREIGN) | P2M_BIT(MMIO_DIRECT);
+    static const unsigned int writes = P2M_BIT(RAM) | P2M_BIT(GRANT_RW) | P2M_BIT(FOREIGN);
     struct walked w = cpu_walk(gfn_of(i));
     enum p2m_type type;
     mfn_t mfn = p2m_lookup(d, _gfn(gfn_of(i)), &type, NULL);
@@ -218,7 +218,7 @@ static void compare_all(void)
     memset(writers, 0, sizeof(writers));
     for (unsigned int i = 0; i < GFNS; i++) {
         compare_one(i);
-        if (!model[i].mfn || model[i].type == P2M_MMIO_DIRECT)
+        if (!model[i].mfn)
             continue;
         entries[model[i].mfn]++;
         writers[model[i].mfn] += model[i].type == P2M_GRANT_RW || model[i].type == P2M_FOREIGN;
@@ -407,16 +407,6 @@ static void op_foreign(void)
     model[i].mfn = idx;
 }
 
-static void op_device(void)
-{
-    unsigned int i = some_gfn();
-
-    if (p2m_set(d, _gfn(gfn_of(i)), _mfn(SIM_FRAMES + i), 0, P2M_MMIO_DIRECT))
-        return;
-    model[i].type = P2M_MMIO_DIRECT;
-    model[i].mfn = SIM_FRAMES + i;
-}
-
 static void op_dirty(void)
 {
     enum p2m_dirty_op op = rnd(3);
@@ -508,8 +498,9 @@ static void op_pool(void)
 }
 
 static void (*const ops[])(void) = {
-    op_populate, op_populate, op_decrease, op_change_type, op_change_type, op_move,  op_remove,    op_grant, op_ungrant,
-    op_foreign,  op_device,   op_dirty,    op_fault,       op_fault,       op_fault, op_get_frame, op_copy,  op_pool,
+    op_populate, op_populate, op_decrease,  op_change_type, op_change_type, op_move,
+    op_remove,   op_grant,    op_ungrant,   op_foreign,     op_dirty,       op_fault,
+    op_fault,    op_fault,    op_get_frame, op_copy,        op_pool,
 };
 
 static void simulate(const struct p2m_format *format, unsigned long steps)
@@ -797,11 +788,11 @@ static void large(void)
     enum p2m_type type;
 
     d->arch.p2m->top_leaf = 3;
-    CHECK(!p2m_set(d, _gfn(gfn), _mfn(mfn), P2M_ORDER_1G, P2M_MMIO_DIRECT), "1 GB");
+    CHECK(!p2m_set(d, _gfn(gfn), _mfn(mfn), P2M_ORDER_1G, P2M_RAM), "1 GB");
     CHECK(mfn_x(p2m_lookup(d, _gfn(gfn + at), &type, &order)) == mfn + at && order == P2M_ORDER_1G, "order %u", order);
-    CHECK(!p2m_set(d, _gfn(gfn + at), INVALID_MFN, 0, P2M_MMIO_DM), "one of them");
+    CHECK(!p2m_change_type(d, _gfn(gfn + at), P2M_RAM, P2M_RAM_RO), "one of them");
     for (unsigned long i = 0; i < 1UL << 18; i++)
-        CHECK(i == at ? !cpu_walk(gfn + i).present : cpu_walk(gfn + i).mfn == mfn + i, "%#lx", i);
+        CHECK(cpu_walk(gfn + i).mfn == mfn + i && cpu_walk(gfn + i).writable == (i != at), "%#lx", i);
     p2m_lookup(d, _gfn(gfn + at + 512), &type, &order);
     CHECK(order == P2M_ORDER_2M, "order %u", order);
     p2m_lookup(d, _gfn(gfn + at + 1), &type, &order);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control operations that only x86 knows. On domains, under the domctl lock: ports, the hypercall page, CPUID policy.
- * On the host: topology, features, policies. From hypercall/domctl.c and hypercall/sysctl.c.
+ * Control operations that only x86 knows. On domains, under the domctl lock: ports, the hypercall page, CPUID policy,
+ * the paging pool. On the host: topology, features, policies. From hypercall/domctl.c and hypercall/sysctl.c.
  */
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/features.h>
@@ -108,6 +108,17 @@ static long send_trigger(struct domain *d, const struct xen_domctl_sendtrigger *
     }
 }
 
+/* The pages that the tables of a physical map come from. */
+static long mempool(struct domain *d, struct xen_domctl_paging_mempool *m, bool set)
+{
+    if (!d->is_hvm)
+        return -EOPNOTSUPP;
+    if (set)
+        return m->size & ~PAGE_MASK ? -EINVAL : p2m_pool_set(d, m->size >> PAGE_SHIFT);
+    m->size = p2m_pool_limit(d) << PAGE_SHIFT;
+    return 0;
+}
+
 long arch_do_domctl(struct xen_domctl *op, struct domain *d)
 {
     const struct xen_domctl_ioport_permission *io = &op->u.ioport_permission;
@@ -130,7 +141,11 @@ long arch_do_domctl(struct xen_domctl *op, struct domain *d)
     case XEN_DOMCTL_get_cpu_policy: return policy_to_guest(d->arch.policy, &p->nr_leaves, &p->nr_msrs, &p->leaves);
     case XEN_DOMCTL_set_cpu_policy: return set_policy(d, p);
     case XEN_DOMCTL_sendtrigger: return send_trigger(d, &op->u.sendtrigger);
-    default: return memory_domctl(op, d);
+    case XEN_DOMCTL_memory_mapping: /* a PV guest maps devices by its own page tables; others would need passthrough */
+        return d->is_hvm ? -EOPNOTSUPP : 0;
+    case XEN_DOMCTL_get_paging_mempool_size: return mempool(d, &op->u.paging_mempool, false);
+    case XEN_DOMCTL_set_paging_mempool_size: return mempool(d, &op->u.paging_mempool, true);
+    default: return hypercall_unknown("domctl", op->cmd, -ENOSYS);
     }
 }
 

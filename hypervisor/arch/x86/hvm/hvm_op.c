@@ -143,10 +143,10 @@ static long param_access(struct domain *d, unsigned int right, struct xen_hvm_pa
 
 /* ---- operations ---- */
 
-static const u8 mem_types[P2M_TYPES] = {
-    [P2M_NONE] = HVMMEM_mmio_dm,        [P2M_RAM_RO] = HVMMEM_ram_ro,   [P2M_MMIO_DM] = HVMMEM_mmio_dm,
-    [P2M_MMIO_DIRECT] = HVMMEM_mmio_dm, [P2M_GRANT_RO] = HVMMEM_ram_ro,
-}; /* the others: HVMMEM_ram_rw */
+static const u8 mem_types[P2M_TYPES] = {[P2M_NONE] = HVMMEM_mmio_dm,
+                                        [P2M_RAM_RO] = HVMMEM_ram_ro,
+                                        [P2M_MMIO_DM] = HVMMEM_mmio_dm,
+                                        [P2M_GRANT_RO] = HVMMEM_ram_ro}; /* the others: HVMMEM_ram_rw */
 
 static long upcall_vector(const struct xen_hvm_evtchn_upcall_vector *a)
 {

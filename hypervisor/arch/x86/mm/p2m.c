@@ -14,8 +14,7 @@
  *  1. Each entry that has a frame holds a reference to it (to each of its 512 or 262144, for a large one); one of
  * another domain that lets write (P2M_GRANT_RW, P2M_FOREIGN) a count as FT_WRITABLE too, so that no page table of a PV
  * guest can be written. Own frames need no type: frames of HVM domains never become page tables or descriptors
- * (pv/types.c, contents_validate; those only of a PV vCPU's own frames). Machine frames of devices (P2M_MMIO_DIRECT)
- * are no frames in this sense; who maps them checks the right to.
+ * (pv/types.c, contents_validate; those only of a PV vCPU's own frames).
  *  2. Entries change under the lock, by one store each. What an entry held goes to the one who overwrote it, into a
  * struct p2m_gone, and from there back only after p2m_flush(): no CPU remembers it any more.
  *  3. Tables are never freed before the end of the domain, and an entry that became a table stays one. So a lookup
@@ -48,7 +47,6 @@ const struct p2m_format p2m_npt = {
             [P2M_RAM] = NPT_RW,
             [P2M_RAM_RO] = NPT_RO,
             [P2M_LOGDIRTY] = NPT_RO,
-            [P2M_MMIO_DIRECT] = NPT_RW | PTE_PCD | PTE_PWT | PTE_NX,
             [P2M_GRANT_RW] = NPT_RW | PTE_NX,
             [P2M_GRANT_RO] = NPT_RO | PTE_NX,
             [P2M_FOREIGN] = NPT_RW | PTE_NX,
@@ -68,7 +66,6 @@ const struct p2m_format p2m_ept = {
             [P2M_RAM] = EPT_R | EPT_W | EPT_X | EPT_WB,
             [P2M_RAM_RO] = EPT_R | EPT_X | EPT_WB,
             [P2M_LOGDIRTY] = EPT_R | EPT_X | EPT_WB,
-            [P2M_MMIO_DIRECT] = EPT_R | EPT_W | 1UL << 6,
             [P2M_GRANT_RW] = EPT_R | EPT_W | EPT_WB,
             [P2M_GRANT_RO] = EPT_R | EPT_WB,
             [P2M_FOREIGN] = EPT_R | EPT_W | EPT_WB,
@@ -80,7 +77,7 @@ const struct p2m_format p2m_ept = {
 /* Gives back what entries of the type held of n frames. Nobody remembers them. */
 static void frames_put(enum p2m_type type, mfn_t mfn, unsigned long n)
 {
-    if (type == P2M_NONE || type == P2M_MMIO_DIRECT || mfn_eq(mfn, INVALID_MFN))
+    if (mfn_eq(mfn, INVALID_MFN))
         return;
     for (struct frame *f = mfn_frame(mfn); n; n--, f++)
         if (type == P2M_GRANT_RW || type == P2M_FOREIGN)
@@ -369,20 +366,18 @@ int p2m_put_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
 bool p2m_take_grant(struct domain *d, gfn_t gfn, mfn_t mfn, bool readonly)
 {
     struct p2m *p2m = d->arch.p2m;
+    enum p2m_type type = readonly ? P2M_GRANT_RO : P2M_GRANT_RW;
     unsigned int level = 1;
-    bool is = false;
     u64 *e;
 
     if (gfn_x(gfn) >= P2M_GFN_LIMIT)
         return false;
     spin_guard(&p2m->lock);
     e = p2m_entry_find(p2m, gfn_x(gfn), &level, false);
-    if (e)
-        is =
-            entry_type(*e) == (readonly ? P2M_GRANT_RO : P2M_GRANT_RW) && mfn_eq(entry_mfn(*e, level, gfn_x(gfn)), mfn);
-    if (is)
-        __atomic_store_n(e, 0, __ATOMIC_SEQ_CST);
-    return is;
+    if (!e || entry_type(*e) != type || !mfn_eq(entry_mfn(*e, level, gfn_x(gfn)), mfn))
+        return false;
+    __atomic_store_n(e, 0, __ATOMIC_SEQ_CST);
+    return true;
 }
 
 /* ---- nested faults ---- */
@@ -395,8 +390,7 @@ enum p2m_fault p2m_fault(struct domain *d, paddr_t gpa, unsigned int access)
 
     if (type == P2M_NONE || type == P2M_MMIO_DM)
         return P2M_FAULT_MMIO;
-    if (access & PFEC_FETCH &&
-        1U << type & (P2M_BIT(MMIO_DIRECT) | P2M_BIT(GRANT_RW) | P2M_BIT(GRANT_RO) | P2M_BIT(FOREIGN)))
+    if (access & PFEC_FETCH && 1U << type & (P2M_BIT(GRANT_RW) | P2M_BIT(GRANT_RO) | P2M_BIT(FOREIGN)))
         return P2M_FAULT_VIOLATION;
     if (!(access & PFEC_WRITE))
         return P2M_FAULT_RETRY;
@@ -491,6 +485,8 @@ void p2m_free(struct domain *d)
 mfn_t p2m_root(const struct domain *d) { return virt_to_mfn(d->arch.p2m->root); }
 
 unsigned long p2m_max_gfn(const struct domain *d) { return READ_ONCE(d->arch.p2m->max_gfn); }
+
+unsigned long p2m_pool_limit(const struct domain *d) { return d->arch.p2m->pool_limit; }
 
 int p2m_pool_set(struct domain *d, unsigned long limit)
 {

@@ -16,11 +16,10 @@ struct p2m;
 enum p2m_type {
     P2M_NONE, /* nothing: accesses go to whoever emulates devices */
     P2M_RAM,
-    P2M_RAM_RO,      /* writes are dropped */
-    P2M_LOGDIRTY,    /* RAM that was not written since it was looked at; the first write makes it P2M_RAM */
-    P2M_MMIO_DM,     /* as P2M_NONE, by will of the device model: the frame behind it is kept */
-    P2M_MMIO_DIRECT, /* a device's frame, no RAM */
-    P2M_GRANT_RW,    /* a frame that another domain granted */
+    P2M_RAM_RO,   /* writes are dropped */
+    P2M_LOGDIRTY, /* RAM that was not written since it was looked at; the first write makes it P2M_RAM */
+    P2M_MMIO_DM,  /* as P2M_NONE, by will of the device model: the frame behind it is kept */
+    P2M_GRANT_RW, /* a frame that another domain granted */
     P2M_GRANT_RO,
     P2M_FOREIGN, /* another domain's frame */
     P2M_TYPES,
@@ -86,7 +85,7 @@ mfn_t p2m_own_mfn(struct domain *d, gfn_t gfn, bool write);
 /*
  * Puts 1 << order frames from mfn on at gfn, in the largest extents that fit. What the new entries hold is handed over:
  * a reference to each frame (RAM types, grants, P2M_FOREIGN) and for P2M_GRANT_RW and P2M_FOREIGN one as FT_WRITABLE;
- * P2M_MMIO_DIRECT, P2M_NONE: nothing. What stood there goes, flushed. Interrupts on, no locks that are ever taken with
+ * P2M_NONE: nothing. What stood there goes, flushed. Interrupts on, no locks that are ever taken with
  * interrupts off. 0; -ENOMEM (the paging pool is used up), -EINVAL (gfn out of range, d is dying): what was handed over
  * is given back, part of the range may be changed.
  */
@@ -149,7 +148,8 @@ enum p2m_fault p2m_fault(struct domain *d, paddr_t gpa, unsigned int access);
 /* One past the highest guest frame that was ever put in. */
 unsigned long p2m_max_gfn(const struct domain *d);
 
-/* Limits the pages that the tables may take. 0; -ENOMEM: more are in use already. */
+/* How many pages the tables may take; set: 0; -ENOMEM: more are in use already. */
+unsigned long p2m_pool_limit(const struct domain *d);
 int p2m_pool_set(struct domain *d, unsigned long limit);
 
 /*
@@ -159,9 +159,5 @@ int p2m_pool_set(struct domain *d, unsigned long limit);
  */
 enum p2m_dirty_op { P2M_DIRTY_PEEK, P2M_DIRTY_CLEAN, P2M_DIRTY_STOP };
 int p2m_dirty_scan(struct domain *d, gfn_t first, unsigned long n, enum p2m_dirty_op op, u8 *bitmap);
-
-/* p2m_control.c: control operations on memory, from arch_do_domctl; -ENOSYS when it is none of them. */
-struct xen_domctl;
-long memory_domctl(struct xen_domctl *op, struct domain *d);
 
 #endif

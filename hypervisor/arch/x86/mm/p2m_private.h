@@ -29,8 +29,8 @@ static inline unsigned long p2m_span(unsigned int level) { return 1UL << 9 * (le
 
 static inline enum p2m_type entry_type(u64 e) { return e >> 52 & 15; }
 
-/* Is there a frame behind the entry? Machine frame 0 is no RAM, but may be a device's. */
-static inline bool entry_has_frame(u64 e) { return (e & PTE_ADDR) || entry_type(e) == P2M_MMIO_DIRECT; }
+/* Is there a frame behind the entry? Machine frame 0 is nobody's. */
+static inline bool entry_has_frame(u64 e) { return e & PTE_ADDR; }
 
 /* The frame of gfn by an entry of the level. */
 static inline mfn_t entry_mfn(u64 e, unsigned int level, unsigned long gfn)

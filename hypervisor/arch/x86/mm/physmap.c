@@ -34,15 +34,13 @@ static void frames_release(struct domain *d, mfn_t mfn, unsigned long n)
 int arch_physmap_populate(struct domain *d, gfn_t gfn, struct frame *f, unsigned int order)
 {
     mfn_t mfn = frame_mfn(f);
-    struct p2m_gone gone = {};
     int rc;
 
     for (unsigned long i = 0; i < 1UL << order; i++)
         BUG_ON(!frame_get_any(f + i)); /* the map's */
     rc = p2m_set(d, gfn, mfn, order, P2M_RAM);
     if (rc) {
-        p2m_remove(d, gfn, order, &gone);
-        p2m_settle(d, &gone);
+        p2m_set(d, gfn, INVALID_MFN, order, P2M_NONE);
         frames_release(d, mfn, 1UL << order);
     }
     return rc;
@@ -106,14 +104,7 @@ static unsigned long page_place(struct domain *d, mfn_t mfn)
     return mfn_eq(p2m_lookup(d, _gfn(gfn), &type, NULL), mfn) && P2M_OWN_TYPES >> type & 1 ? gfn : ~0UL;
 }
 
-static int page_remove(struct domain *d, unsigned long gfn)
-{
-    struct p2m_gone gone = {};
-    int rc = p2m_remove(d, _gfn(gfn), 0, &gone);
-
-    p2m_settle(d, &gone);
-    return rc;
-}
+static int page_remove(struct domain *d, unsigned long gfn) { return p2m_set(d, _gfn(gfn), INVALID_MFN, 0, P2M_NONE); }
 
 void arch_physmap_forget(struct domain *d, mfn_t mfn)
 {

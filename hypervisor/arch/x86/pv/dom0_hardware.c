@@ -43,11 +43,8 @@ void __init arch_dom0_grant_hardware(struct domain *d)
     must(rangeset_add(d->irq_caps, 0, ~0UL));
     must(rangeset_add(d->iomem_caps, 0, (1UL << (boot_cpu.phys_bits - PAGE_SHIFT)) - 1));
     must(rangeset_remove(d->iomem_caps, LAPIC_FRAME, LAPIC_FRAME));
-    iomem_readonly = rangeset_new();
-    must(iomem_readonly ? 0 : -ENOMEM);
     /* The firmware's own code reads the clock's registers to find out whether it is there. */
-    if (clock_registers())
-        must(rangeset_add(iomem_readonly, clock_registers() >> PAGE_SHIFT, clock_registers() >> PAGE_SHIFT));
+    iomem_readonly = clock_registers() >> PAGE_SHIFT;
     for (unsigned int i = 0; i < acpi_info.nr_ioapics; i++)
         must(rangeset_remove(d->iomem_caps, acpi_info.ioapic[i].address >> PAGE_SHIFT,
                              acpi_info.ioapic[i].address >> PAGE_SHIFT));

@@ -58,8 +58,8 @@
 #include <hypercall/hypercall.h>
 #include <lib/lib.h>
 
-/* Devices that dom0 may look at but not touch: they are ours. */
-struct rangeset *iomem_readonly;
+/* The frame of a device that dom0 may look at but not touch: it is ours. 0: none. */
+unsigned long iomem_readonly;
 
 struct domain domid_io = {.id = DOMID_IO}, domid_xen = {.id = DOMID_XEN};
 
@@ -127,7 +127,7 @@ static int io_get(u64 e, struct domain *owner, struct domain *fd)
         fd = owner;
     if (!rangeset_contains(fd->iomem_caps, mfn, mfn))
         return -EPERM;
-    return (e & PTE_RW) && iomem_readonly && rangeset_contains(iomem_readonly, mfn, mfn) ? PTE_GET_READONLY : 0;
+    return (e & PTE_RW) && iomem_readonly && mfn == iomem_readonly ? PTE_GET_READONLY : 0;
 }
 
 int pte_get(u64 e, struct domain *table_owner, struct domain *fd, bool preemptible)

@@ -151,7 +151,7 @@ static inline u64 pte_adjust(u64 e) { return (e | PTE_US) & ~PTE_G; }
 /* Not present and not zero: refused where the CPU would read through it (L1TF). */
 bool pte_absent_ok(u64 e, const struct domain *d);
 
-extern struct rangeset *iomem_readonly;
+extern unsigned long iomem_readonly;
 
 /* Stand for the owners DOMID_IO and DOMID_XEN where a domain is asked for; only their id counts. */
 extern struct domain domid_io, domid_xen;
