@@ -34,7 +34,7 @@ struct builder {
     unsigned long nr_pages;
 
     /* What the kernel's notes say. */
-    u64 virt_base, paddr_offset, entry, hypercall_page, init_p2m;
+    u64 virt_base, paddr_offset /* of guest-physical addresses in segments */, entry, hypercall_page, init_p2m;
     bool ramdisk_by_pfn;
 
     /* The layout. */
@@ -120,12 +120,6 @@ static void __init read_notes(struct builder *b)
             "kernel's notes name addresses that are not the guest's");
 }
 
-/* Where a segment goes, in guest-physical addresses. */
-static u64 __init segment_paddr(const struct builder *b, const struct elf_segment *s)
-{
-    return s->paddr - b->paddr_offset;
-}
-
 static void __init kernel_extent(struct builder *b)
 {
     static const char why[] = "kernel does not fit into dom0's memory (dom0_mem=)";
@@ -133,7 +127,7 @@ static void __init kernel_extent(struct builder *b)
     struct elf_segment s;
 
     for (unsigned int i = 0; elf_segment(&b->images->kernel, i, &s); i++) {
-        u64 pa = segment_paddr(b, &s);
+        u64 pa = s.paddr - b->paddr_offset;
 
         require(pa <= limit && s.mem_size <= limit - pa, why);
         start = min(start, pa);
@@ -197,7 +191,7 @@ static void __init load_kernel(const struct builder *b)
     struct elf_segment s;
 
     for (unsigned int i = 0; elf_segment(&b->images->kernel, i, &s); i++) {
-        u64 pa = segment_paddr(b, &s);
+        u64 pa = s.paddr - b->paddr_offset;
 
         fill(b, pa, s.data, s.file_size);
         fill(b, pa + s.file_size, NULL, s.mem_size - s.file_size);

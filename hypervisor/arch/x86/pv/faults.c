@@ -14,13 +14,6 @@
 #include <lib/lib.h>
 #include <mm/guest_access.h>
 
-static bool in_ldt_window(const struct vcpu *v, unsigned long va)
-{
-    unsigned long start = LDT_WINDOW((unsigned long)v->id);
-
-    return va >= start && va < start + 16 * PAGE_SIZE;
-}
-
 /* Present and written to: perhaps one of the kernel's own page tables. */
 static __noinline void write_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 code)
 {
@@ -31,11 +24,13 @@ static __noinline void write_fault(struct vcpu *v, struct cpu_user_regs *regs, u
 /* In our part of the address space. */
 static __noinline void hole_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2, u32 code)
 {
-    if (!(code & PFEC_USER) && in_ldt_window(v, cr2)) {
+    unsigned long in_ldt = cr2 - LDT_WINDOW((unsigned long)v->id);
+
+    if (!(code & PFEC_USER) && in_ldt < 16 * PAGE_SIZE) {
         if (pv_ldt_fault(v, cr2))
             return;
         /* The guest knows the place by the address that it gave us. */
-        cr2 = v->arch.pv.ldt_base + (cr2 - LDT_WINDOW((unsigned long)v->id));
+        cr2 = v->arch.pv.ldt_base + in_ldt;
     }
     pv_inject_page_fault(v, regs, cr2, code);
 }

@@ -24,13 +24,6 @@ static u64 *grant_entry(u64 addr, bool is_pte)
     return f && l1_lock_of(f, current->domain) ? p : NULL;
 }
 
-static int physmap_grant_map(u64 gpa, mfn_t mfn, unsigned int flags)
-{
-    int rc = p2m_put_grant(current->domain, _gfn(gpa >> PAGE_SHIFT), mfn, flags & GNTMAP_readonly);
-
-    return rc ? GNTST_general_error : GNTST_okay;
-}
-
 static u64 grant_exchange(u64 *p, u64 new)
 {
     u64 old = __atomic_exchange_n(p, new, __ATOMIC_SEQ_CST);
@@ -44,7 +37,9 @@ int arch_grant_map(u64 host_addr, mfn_t mfn, unsigned int flags)
     u64 *p, e = mfn_to_paddr(mfn) | PTE_P | PTE_US | PTE_A | PTE_D;
 
     if (unlikely(current->domain->is_hvm))
-        return physmap_grant_map(host_addr, mfn, flags);
+        return p2m_put_grant(current->domain, _gfn(host_addr >> PAGE_SHIFT), mfn, flags & GNTMAP_readonly)
+                   ? GNTST_general_error
+                   : GNTST_okay;
     p = grant_entry(host_addr, flags & GNTMAP_contains_pte);
     if (!p)
         return GNTST_general_error;

@@ -106,25 +106,24 @@ static inline int update_one(struct held *h, const struct owners *o, u64 ptr, u6
 
 /*
  * A present entry for a frame of an HVM domain names it by that domain's numbering. The frame may be gone from there
- * the next moment: the entry will be checked as any other, and it is fd's then or refused. INVALID_MFN: there is none.
+ * the next moment: the entry will be checked as any other, and it is fd's then or refused. 0; -EINVAL: there is none.
  */
-static mfn_t foreign_mfn(struct domain *fd, u64 val)
+static int foreign_translate(struct domain *fd, u64 *val)
 {
-    return val & PTE_P ? p2m_own_mfn(fd, _gfn(mfn_x(pte_mfn(val))), val & PTE_RW) : _mfn(0);
+    mfn_t mfn = *val & PTE_P ? p2m_own_mfn(fd, _gfn(mfn_x(pte_mfn(*val))), *val & PTE_RW) : INVALID_MFN;
+
+    if (mfn_eq(mfn, INVALID_MFN))
+        return *val & PTE_P ? -EINVAL : 0;
+    *val = (*val & ~PTE_ADDR) | mfn_to_paddr(mfn);
+    return 0;
 }
 
-static __noinline void foreign_translate(struct domain *fd, struct mmu_update *req, unsigned int n)
+static __noinline void requests_translate(struct domain *fd, struct mmu_update *req, unsigned int n)
 {
-    for (; n; n--, req++) {
-        mfn_t mfn = foreign_mfn(fd, req->val);
-
-        if ((req->ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE || (req->ptr & 7) == MMU_MACHPHYS_UPDATE)
-            continue;
-        if (mfn_eq(mfn, INVALID_MFN))
+    for (; n; n--, req++)
+        if ((req->ptr & 7) != MMU_PT_UPDATE_NO_TRANSLATE && (req->ptr & 7) != MMU_MACHPHYS_UPDATE &&
+            foreign_translate(fd, &req->val))
             req->ptr = 0; /* nobody's table */
-        else if (req->val & PTE_P)
-            req->val = (req->val & ~PTE_ADDR) | mfn_to_paddr(mfn);
-    }
 }
 
 static unsigned int update_some(struct held *h, const struct owners *o, const mmu_update_t __guest *reqs,
@@ -141,7 +140,7 @@ static unsigned int update_some(struct held *h, const struct owners *o, const mm
         unsigned int good = n - DIV_ROUND_UP(left, sizeof(req[0]));
 
         if (unlikely(o->frame->is_hvm))
-            foreign_translate(o->frame, req, good);
+            requests_translate(o->frame, req, good);
         for (unsigned int i = 0; i < good; i++, done++) {
             *rc = update_one(h, o, req[i].ptr, req[i].val);
             if (unlikely(*rc))
@@ -220,6 +219,7 @@ long do_update_va_mapping(unsigned long va, u64 val, unsigned long flags)
 long do_update_va_mapping_otherdomain(unsigned long va, u64 val, unsigned long flags, u16 domid)
 {
     struct domain *fd;
+    u64 entry = val;
     long rc;
 
     if (pv_finish_puts(current))
@@ -227,14 +227,9 @@ long do_update_va_mapping_otherdomain(unsigned long va, u64 val, unsigned long f
     rc = fd_get(domid, &fd);
     if (rc)
         return rc;
-    if (fd->is_hvm && val & PTE_P) {
-        mfn_t mfn = foreign_mfn(fd, val);
-
-        rc = mfn_eq(mfn, INVALID_MFN) ? -EINVAL
-                                      : update_va_mapping(va, (val & ~PTE_ADDR) | mfn_to_paddr(mfn), flags, fd);
-    } else {
-        rc = update_va_mapping(va, val, flags, fd);
-    }
+    rc = fd->is_hvm ? foreign_translate(fd, &entry) : 0;
+    if (!rc)
+        rc = update_va_mapping(va, entry, flags, fd);
     fd_put(fd);
     return rc == -ERESTART ? hypercall_again(4, va, val, flags, (unsigned long)domid) : rc;
 }

@@ -103,14 +103,11 @@ unsigned long do_get_debugreg(int number)
 
 int pv_set_base(struct vcpu *v, u32 msr, u64 base)
 {
+    struct pv_vcpu *pv = &v->arch.pv;
+
     if (!address_canonical(base))
         return -EINVAL;
-    if (msr == MSR_FS_BASE)
-        v->arch.pv.fs_base = base;
-    else if (msr == MSR_GS_BASE)
-        v->arch.pv.gs_base_kernel = base;
-    else
-        v->arch.pv.gs_base_user = base;
+    *(msr == MSR_FS_BASE ? &pv->fs_base : msr == MSR_GS_BASE ? &pv->gs_base_kernel : &pv->gs_base_user) = base;
     wrmsr(msr, base);
     return 0;
 }

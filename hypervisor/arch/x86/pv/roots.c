@@ -126,14 +126,13 @@ static bool frame_held(const struct frame *f)
  */
 static struct frame *frame_next_held(struct domain *d)
 {
-    struct frame *f, *found = NULL;
+    struct frame *f;
 
-    spin_lock(&d->page_lock);
-    for (unsigned long n = d->tot_pages; n && !found && (f = domain_rotate_frames(d)); n--)
+    spin_guard(&d->page_lock);
+    for (unsigned long n = d->tot_pages; n && (f = domain_rotate_frames(d)); n--)
         if (frame_held(f) && frame_get(f, d))
-            found = f;
-    spin_unlock(&d->page_lock);
-    return found;
+            return f;
+    return NULL;
 }
 
 static int drop_tables(struct domain *d)

@@ -28,13 +28,8 @@ static void pv_save_segments(struct vcpu *v)
     __asm__ __volatile__("mov %%fs, %0" : "=m"(regs->fs));
     __asm__ __volatile__("mov %%gs, %0" : "=m"(regs->gs));
     v->arch.pv.fs_base = rdmsr(MSR_FS_BASE);
-    if (v->arch.pv.kernel_mode) {
-        v->arch.pv.gs_base_kernel = rdmsr(MSR_GS_BASE);
-        v->arch.pv.gs_base_user = rdmsr(MSR_KERNEL_GS_BASE);
-    } else {
-        v->arch.pv.gs_base_user = rdmsr(MSR_GS_BASE);
-        v->arch.pv.gs_base_kernel = rdmsr(MSR_KERNEL_GS_BASE);
-    }
+    v->arch.pv.gs_base_kernel = rdmsr(v->arch.pv.kernel_mode ? MSR_GS_BASE : MSR_KERNEL_GS_BASE);
+    v->arch.pv.gs_base_user = rdmsr(v->arch.pv.kernel_mode ? MSR_KERNEL_GS_BASE : MSR_GS_BASE);
 }
 
 /* Loads a selector, or 0 when the CPU refuses it: false then. */

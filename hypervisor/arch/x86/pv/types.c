@@ -178,7 +178,8 @@ int table_entry_get(u64 e, unsigned int level, struct domain *owner, bool preemp
     return mfn_is_io(pte_mfn(e)) ? -EINVAL : frame_take(pte_mfn(e), owner, FT_LEVEL(level - 1), preemptible, &f);
 }
 
-int table_entry_put(u64 e, bool preemptible)
+/* -ERESTART as type_put: the entry still holds. */
+static int table_entry_put(u64 e, bool preemptible)
 {
     struct frame *f;
     int rc;

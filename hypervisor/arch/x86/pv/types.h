@@ -135,10 +135,8 @@ static inline mfn_t pte_mfn(u64 e) { return paddr_to_mfn(e & PTE_ADDR); }
 int pte_get(u64 e, struct domain *table_owner, struct domain *fd, bool preemptible);
 /* Gives back what a level-1 entry held; not present: nothing. */
 void pte_put(u64 e);
-/* The same for an entry of a table of `level` 2..4; -ERESTART as type_get and type_put. Put: on
- * -ERESTART the entry still holds. */
+/* The same for an entry of a table of `level` 2..4; -ERESTART as type_get. */
 int table_entry_get(u64 e, unsigned int level, struct domain *owner, bool preemptible);
-int table_entry_put(u64 e, bool preemptible);
 
 /*
  * Bits that are refused in an entry of levels 2 to 4: no large pages, no choice of caching for the
