@@ -16,7 +16,6 @@
 #include <boot/param.h>
 #include <core/console.h>
 #include <lib/lib.h>
-#include <mm/heap.h>
 #include <sched/sched.h>
 #include <version.h>
 

@@ -7,7 +7,6 @@
 #include <arch/x86/cpu/control.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/entry/entry.h>
-#include <asm/irq.h>
 #include <asm/percpu.h>
 #include <asm/system.h>
 #include <asm/trapnr.h>

@@ -6,7 +6,6 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/cpu/smp.h>
-#include <arch/x86/entry/entry.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/trapnr.h>

@@ -3,7 +3,6 @@
  * Where a vCPU begins: INIT and STARTUP (AMD APM vol. 2, 14.1.3 and 15.27.8), VCPUOP_initialise
  * (xen/hvm/hvm_vcpu.h).
  */
-#include <arch/x86/cpu/features.h>
 #include <arch/x86/emulate/decode.h>
 #include <arch/x86/hvm/hvm.h>
 #include <sched/sched.h>

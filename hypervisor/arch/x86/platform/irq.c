@@ -6,7 +6,6 @@
  * back nothing but its own line. The hardware's side is in ioapic.c and msi.c, the guests' in
  * pirq.c.
  */
-#include <arch/arch.h>
 #include <arch/x86/cpu/apic.h>
 #include <arch/x86/cpu/smp.h>
 #include <arch/x86/platform/clock.h>

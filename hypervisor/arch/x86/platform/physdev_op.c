@@ -4,7 +4,6 @@
  * devices of the machine. One function per operation, chosen by the table at the end. Everything
  * but EOI, status and a vCPU's own I/O rights is for the hardware domain.
  */
-#include <arch/arch.h>
 #include <arch/x86/platform/irq.h>
 #include <asm/irq.h>
 #include <core/continuation.h>

@@ -2,7 +2,6 @@
 /*
  * PV's part of a domain's and vCPU's life, and the context that a vCPU starts with.
  */
-#include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/pv/pv.h>

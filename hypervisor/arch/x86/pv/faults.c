@@ -4,7 +4,6 @@
  * privileged instructions, and instructions that ask for emulation by a prefix. What is not ours
  * goes on to the guest.
  */
-#include <arch/arch.h>
 #include <arch/x86/cpu/policy.h>
 #include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/pv.h>

@@ -6,13 +6,11 @@
 #include <arch/x86/cpu/control.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/fpu.h>
-#include <arch/x86/cpu/spec_ctrl.h>
 #include <arch/x86/cpu/tlb.h>
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
-#include <asm/paging.h>
 #include <asm/trapnr.h>
 #include <lib/lib.h>
 #include <sched/sched.h>

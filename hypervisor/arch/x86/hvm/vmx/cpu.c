@@ -6,7 +6,6 @@
 #include <arch/x86/cpu/control.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/hvm/vmx/vmx.h>
-#include <asm/percpu.h>
 #include <mm/heap.h>
 
 struct vmx_controls vmx_controls __read_mostly;
