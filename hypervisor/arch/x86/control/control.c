@@ -201,6 +201,34 @@ static long cpu_topology(struct xen_sysctl_cputopoinfo *t)
     return 0;
 }
 
+/* Feature words of a policy, in the order of xen/arch-x86/cpufeatureset.h. */
+static long featureset(struct xen_sysctl_cpu_featureset *f)
+{
+    u32 words[CPU_FEATURE_WORDS] = {}, n = min(f->nr_features, (u32)CPU_FEATURE_WORDS);
+
+    switch (f->index) {
+    case XEN_SYSCTL_cpu_featureset_raw:
+    case XEN_SYSCTL_cpu_featureset_host: memcpy(words, boot_cpu.features, sizeof(words)); break;
+    case XEN_SYSCTL_cpu_featureset_pv: policy_features(&pv_default_policy, words); break;
+    case XEN_SYSCTL_cpu_featureset_pv_max: policy_features(&pv_max_policy, words); break;
+    case XEN_SYSCTL_cpu_featureset_hvm:
+    case XEN_SYSCTL_cpu_featureset_hvm_max:
+        if (!hvm)
+            return -EOPNOTSUPP;
+        policy_features(f->index == XEN_SYSCTL_cpu_featureset_hvm ? &hvm_default_policy : &hvm_max_policy, words);
+        break;
+    default: return -EINVAL;
+    }
+    if (!f->features.p) {
+        f->nr_features = CPU_FEATURE_WORDS;
+        return 0;
+    }
+    if (copy_to_guest((void __guest *)f->features.p, words, n * sizeof(u32)))
+        return -EFAULT;
+    f->nr_features = n;
+    return n < CPU_FEATURE_WORDS ? -ENOBUFS : 0;
+}
+
 static long cpu_policy(struct xen_sysctl_cpu_policy *p)
 {
     static const struct cpu_policy *const policies[] = {
@@ -220,6 +248,7 @@ long arch_do_sysctl(struct xen_sysctl *op)
 {
     switch (op->cmd) {
     case XEN_SYSCTL_cputopoinfo: return cpu_topology(&op->u.cputopoinfo);
+    case XEN_SYSCTL_get_cpu_featureset: return featureset(&op->u.cpu_featureset);
     case XEN_SYSCTL_get_cpu_policy: return cpu_policy(&op->u.cpu_policy);
     default: return hypercall_unknown("sysctl", op->cmd, -ENOSYS);
     }

@@ -190,6 +190,16 @@ int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned
     return 0;
 }
 
+void policy_features(const struct cpu_policy *p, u32 *words)
+{
+    for (unsigned int w = 0; w < CPU_FEATURE_WORDS; w++) {
+        const u32 *word = word_of(p, w);
+
+        if (word)
+            words[w] = *word;
+    }
+}
+
 bool policy_has(const struct domain *d, unsigned int feature)
 {
     const u32 *word = word_of(d->arch.policy, feature / 32);

@@ -26,6 +26,9 @@ struct cpu_policy {
 void policy_init(void);
 extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy, hvm_max_policy, hvm_default_policy;
 
+/* Its feature words, CPU_FEATURE_WORDS of them. */
+void policy_features(const struct cpu_policy *p, u32 *words);
+
 /* d->arch.policy becomes a copy of the default. 0 or -ENOMEM. */
 int policy_domain_init(struct domain *d);
 void policy_domain_free(struct domain *d);
