@@ -205,8 +205,6 @@ static long get_node_affinity(struct xenctl_bitmap *b)
     return bitmap_to_guest(b, &nodes, heap_nr_nodes());
 }
 
-/* ---- dispatch ---- */
-
 /* ---- vCPUs: context, affinity, what they are doing ---- */
 
 /* No context: the vCPU is as new. */
@@ -300,7 +298,7 @@ static long domctl_vcpu_op(struct xen_domctl *op, struct domain *d)
                                              : affinity(v, &op->u.vcpuaffinity, op->cmd == XEN_DOMCTL_setvcpuaffinity);
 }
 
-/* ---- all ---- */
+/* ---- dispatch ---- */
 
 static long domain_op(struct xen_domctl *op, struct domain *d)
 {
