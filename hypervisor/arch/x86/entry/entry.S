@@ -30,10 +30,7 @@
 
 /* Mitigations on entry from a guest: cpu/spec_ctrl.c decides which. All registers but %rax live. */
 .macro SPEC_ENTRY
-        testb   $SCF_RSB, CPUINFO_spec_ctrl_flags(%rsp)
-        jz      .Lspec_filled\@
-        FILL_RSB
-.Lspec_filled\@:
+        FILL_RSB_IF SCF_RSB
         testb   $SCF_ENTRY_MASK, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_done\@
         jns     .Lspec_ibrs\@

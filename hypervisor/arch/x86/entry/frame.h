@@ -6,6 +6,8 @@
 #ifndef ARCH_X86_ENTRY_FRAME_H
 #define ARCH_X86_ENTRY_FRAME_H
 
+#include <asm/asm-offsets.h>
+
 /* This is assembly. */
 /* clang-format off */
 .macro SAVE_REGS
@@ -57,6 +59,14 @@
 1:
         .endr
         add     $32 * 8, %rsp
+.endm
+
+/* The same, if the CPU's flags (SCF_*) say so. The stack is at the frame. */
+.macro FILL_RSB_IF flag
+        testb   $\flag, CPUINFO_spec_ctrl_flags(%rsp)
+        jz      .Lrsb_filled\@
+        FILL_RSB
+.Lrsb_filled\@:
 .endm
 
 /* clang-format on */

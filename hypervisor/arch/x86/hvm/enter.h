@@ -73,10 +73,7 @@ SYM_CODE(\v\()_resume)
 
 /* and when they are saved: returns of ours must not go where the guest's calls came from. */
 .macro HVM_SPEC_ENTRY
-        testb   $SCF_HVM_RSB, CPUINFO_spec_ctrl_flags(%rsp)
-        jz      .Lspec_filled\@
-        FILL_RSB
-.Lspec_filled\@:
+        FILL_RSB_IF SCF_HVM_RSB
         testb   $SCF_HVM_ENTRY_MASK, CPUINFO_spec_ctrl_flags(%rsp)
         jz      .Lspec_entry_done\@
         call    spec_ctrl_hvm_enter
