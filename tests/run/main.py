@@ -62,7 +62,10 @@ def _chosen(tests, options):
 
 
 def _prepare(options, tests):
-    """Builds what the tests stand on. A part that does not build is a failed test of its own, see catalogue.py."""
+    """Installs what is missing and builds what the tests stand on. A part that does not build is a failed test of its own,
+    see catalogue.py."""
+    if subprocess.run([os.path.join(paths.TOP, "scripts", "deps.sh")], check=False).returncode:
+        sys.exit("check: packages are missing")
     if not options.no_build:
         for part in _parts(options):
             log = os.path.join(_logs(options), f"build-{part}.log")
