@@ -7,7 +7,6 @@
  * One operation at a time: who finds the lock taken tries again later. Long ones give way through
  * hypercall_again.
  */
-#include <core/evtchn.h>
 #include <core/rangeset.h>
 #include <hypercall/control.h>
 #include <hypercall/hypercall.h>

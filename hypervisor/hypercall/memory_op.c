@@ -10,7 +10,6 @@
 #include <hypercall/hypercall.h>
 #include <lib/lib.h>
 #include <mm/guest_access.h>
-#include <mm/heap.h>
 #include <xen/memory.h>
 
 /* XENMEM_current_reservation, _maximum_reservation, _maximum_gpfn: one number of a domain. */

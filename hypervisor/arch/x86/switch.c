@@ -11,7 +11,6 @@
 #include <arch/x86/hvm/platform/platform.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/paging.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 
 static inline void save_guest(struct vcpu *v)

@@ -5,7 +5,6 @@
  * (trampoline.S), sets itself up beside the others, and goes idle.
  */
 #include <arch/x86/cpu/apic.h>
-#include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/smp.h>
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/platform/acpi.h>

@@ -10,7 +10,6 @@
  * converts what is read and written there.
  */
 #include <arch/x86/hvm/guest_memory.h>
-#include <core/domain.h>
 #include <core/evtchn.h>
 #include <core/grant.h>
 #include <hypercall/hypercall.h>

@@ -7,7 +7,6 @@
 #define ARCH_X86_HVM_HVM_H
 
 #include <arch/x86/hvm/vendor.h>
-#include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <lib/lib.h>

@@ -7,7 +7,6 @@
 #define ARCH_X86_HVM_IO_PRIVATE_H
 
 #include <arch/x86/hvm/io.h>
-#include <asm/domain.h>
 #include <xen/xen.h>
 #include <xen/hvm/ioreq.h>
 

@@ -16,7 +16,6 @@
 #include <mm/heap.h>
 #include <sched/sched.h>
 #include <xen/hvm/hvm_op.h>
-#include <xen/memory.h>
 
 #define SERVERS_MAX 8
 #define RANGES_MAX  256

@@ -6,7 +6,6 @@
 #ifndef ARCH_X86_MM_P2M_H
 #define ARCH_X86_MM_P2M_H
 
-#include <lib/errno.h>
 #include <mm/frame.h>
 
 struct domain;

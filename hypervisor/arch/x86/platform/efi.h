@@ -6,8 +6,6 @@
 #ifndef ARCH_X86_PLATFORM_EFI_H
 #define ARCH_X86_PLATFORM_EFI_H
 
-#include <lib/types.h>
-
 struct xen_platform_op;
 struct xenpf_firmware_info;
 
