@@ -257,34 +257,27 @@ SYM_CODE(reset_stack_to_idle)
         call    idle_loop
         ud2
 
-/* ---- exceptions ------------------------------------------------------------------------------------------------ */
+/* ---- the entries of the IDT but for those that are named below ------------------------------------------------------- */
 
-.macro EXCEPTION name, vector, has_error_code
-SYM_CODE(entry_\name)
-        .if !\has_error_code
+/* 256 stubs of 16 bytes: the frame becomes complete, where the CPU pushed no error code. */
+        .balign 16
+SYM_CODE(vector_stubs)
+        .set    vector, 0
+        .rept   256
+        .balign 16
+        .if     vector >= 32 || !(TRAP_HAVE_ERROR_CODE >> vector & 1)
         pushq   $0
         .endif
-        movl    $\vector, 4(%rsp)
+        movl    $vector, 4(%rsp)
+        .if     vector < 32
         jmp     handle_exception
-.endm
+        .else
+        jmp     handle_irq
+        .endif
+        .set    vector, vector + 1
+        .endr
 
-        EXCEPTION de, 0, 0
-        EXCEPTION bp, 3, 0
-        EXCEPTION of, 4, 0
-        EXCEPTION br, 5, 0
-        EXCEPTION ud, 6, 0
-        EXCEPTION nm, 7, 0
-        EXCEPTION cs, 9, 0
-        EXCEPTION ts, 10, 1
-        EXCEPTION np, 11, 1
-        EXCEPTION ss, 12, 1
-        EXCEPTION gp, 13, 1
-        EXCEPTION 15, 15, 0
-        EXCEPTION mf, 16, 0
-        EXCEPTION ac, 17, 1
-        EXCEPTION xm, 19, 0
-        EXCEPTION ve, 20, 0
-        EXCEPTION cp, 21, 1
+/* ---- exceptions ------------------------------------------------------------------------------------------------ */
 
 SYM_CODE(handle_exception)
         SAVE_REGS
@@ -400,18 +393,6 @@ SYM_CODE(entry_df)
         ud2
 
 /* ---- interrupts ------------------------------------------------------------------------------------------------- */
-
-/* 224 stubs of 16 bytes, for vectors 32..255. */
-        .balign 16
-SYM_CODE(irq_stubs)
-        .set    vector, 32
-        .rept   256 - 32
-        .balign 16
-        pushq   $0
-        movl    $vector, 4(%rsp)
-        jmp     handle_irq
-        .set    vector, vector + 1
-        .endr
 
         .balign 16
 SYM_CODE(handle_irq)

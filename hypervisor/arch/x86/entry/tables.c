@@ -22,10 +22,8 @@ struct idt_entry idt[256] __aligned(PAGE_SIZE);
 static struct idt_entry idt_one_stack[256] __aligned(16); /* the same without IST */
 static DEFINE_PER_CPU(u64 *, gdt_page);
 
-extern const char lstar_stubs[], cstar_stubs[], irq_stubs[], entry_sysenter[];
-extern const char entry_de[], entry_db[], entry_nmi[], entry_bp[], entry_of[], entry_br[], entry_ud[], entry_nm[],
-    entry_df[], entry_cs[], entry_ts[], entry_np[], entry_ss[], entry_gp[], entry_pf[], entry_15[], entry_mf[],
-    entry_ac[], entry_mc[], entry_xm[], entry_ve[], entry_cp[], entry_int80[];
+extern const char lstar_stubs[], cstar_stubs[], vector_stubs[];
+extern const char entry_sysenter[], entry_db[], entry_nmi[], entry_df[], entry_pf[], entry_mc[], entry_int80[];
 
 /* Which stack of the CPU's area an entry runs on: 1-based index into tss.ist, 0: the main one. */
 /* Nobody comes back from #DF, nor from a #MC of ours: they share a stack. */
@@ -43,26 +41,14 @@ static void __init idt_set(unsigned int vector, const char *entry, unsigned int 
 
 void __init traps_init(void)
 {
-    static const struct {
-        u8 vector;
-        const char *entry;
-    } plain[] = {
-        {TRAP_DE, entry_de}, {TRAP_BR, entry_br}, {TRAP_UD, entry_ud}, {TRAP_NM, entry_nm},
-        {9, entry_cs},       {TRAP_TS, entry_ts}, {TRAP_NP, entry_np}, {TRAP_SS, entry_ss},
-        {TRAP_GP, entry_gp}, {TRAP_PF, entry_pf}, {15, entry_15},      {TRAP_MF, entry_mf},
-        {TRAP_AC, entry_ac}, {TRAP_XM, entry_xm}, {20, entry_ve},      {21, entry_cp},
-    };
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(plain); i++)
-        idt_set(plain[i].vector, plain[i].entry, 0, IST_NONE);
-    idt_set(TRAP_BP, entry_bp, 3, IST_NONE);
-    idt_set(TRAP_OF, entry_of, 3, IST_NONE);
+    for (unsigned int v = 0; v < ARRAY_SIZE(idt); v++)
+        if (v <= TRAP_CP || v >= 32)
+            idt_set(v, vector_stubs + v * 16, v == TRAP_BP || v == TRAP_OF ? 3 : 0, IST_NONE);
+    idt_set(TRAP_PF, entry_pf, 0, IST_NONE);
     idt_set(TRAP_DB, entry_db, 0, IST_DB);
     idt_set(TRAP_NMI, entry_nmi, 0, IST_NMI);
     idt_set(TRAP_DF, entry_df, 0, IST_FATAL);
     idt_set(TRAP_MC, entry_mc, 0, IST_FATAL);
-    for (unsigned int v = 32; v < 256; v++)
-        idt_set(v, irq_stubs + (v - 32) * 16, 0, IST_NONE);
     idt_set(0x80, entry_int80, 3, IST_NONE);
     for (unsigned int v = 0; v < ARRAY_SIZE(idt); v++)
         idt_one_stack[v] = (struct idt_entry){idt[v].lo & ~(7UL << 32), idt[v].hi};

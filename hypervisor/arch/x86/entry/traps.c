@@ -32,7 +32,7 @@ static void forward(struct vcpu *v, struct cpu_user_regs *regs)
 extern const guest_handler guest_exception_table[32];
 const guest_handler guest_exception_table[32] = {
     [TRAP_DE... TRAP_BR] = forward, [TRAP_UD] = pv_invalid_op,         [TRAP_NM] = pv_device_not_available,
-    [9 ... TRAP_SS] = forward,      [TRAP_GP] = pv_general_protection, [15 ... 21] = forward,
+    [9 ... TRAP_SS] = forward,      [TRAP_GP] = pv_general_protection, [15 ... TRAP_CP] = forward,
 };
 
 /* Intel SDM vol. 3, 17.3.1: DR6 is sticky, the guest's view gets the new bits. */

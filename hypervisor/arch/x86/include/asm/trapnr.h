@@ -25,6 +25,7 @@
 #define TRAP_AC  17
 #define TRAP_MC  18
 #define TRAP_XM  19
+#define TRAP_CP  21
 
 /* Exceptions that push an error code: #DF #TS #NP #SS #GP #PF #AC #CP. */
 #define TRAP_HAVE_ERROR_CODE 0x227d00
