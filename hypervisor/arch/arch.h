@@ -15,7 +15,6 @@
 #define ARCH_ARCH_H
 
 #include <lib/cpumask.h>
-#include <lib/types.h>
 #include <xen/xen.h>
 
 struct domain;

@@ -6,7 +6,6 @@
 #define BOOT_BOOT_H
 
 #include <lib/elf.h>
-#include <lib/types.h>
 #include <xen/xen.h>
 
 /* Types of memory ranges, numbered as in E820 (ACPI 6, table 15-1). */

@@ -8,7 +8,6 @@
 #include <asm/system.h>
 #include <asm/trapnr.h>
 #include <boot/boot.h>
-#include <lib/lib.h>
 #include <lib/spinlock.h>
 
 /*

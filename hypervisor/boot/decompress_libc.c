@@ -3,7 +3,6 @@
  * The bit of a C library that the decoders of boot/decompress.c need, for them only: memory (whole pages, freed after
  * the boot), and the entry points by which a hardened build of theirs reports damage.
  */
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 /* The headers that declare these are not here, and nobody else of ours calls them. */

@@ -7,7 +7,6 @@
 #include <arch/x86/pv/dom0_build.h>
 #include <boot/boot.h>
 #include <boot/param.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
 #include <xen/domctl.h>

@@ -4,7 +4,6 @@
  * Protocol", 2.08 and later.
  */
 #include <boot/boot.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define SETUP_SECTS    0x1f1

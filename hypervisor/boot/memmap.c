@@ -5,7 +5,6 @@
  * only, on one CPU.
  */
 #include <boot/memmap.h>
-#include <lib/lib.h>
 
 #define PADDR_END (1UL << 52)
 #define LOW_END   0x100000UL

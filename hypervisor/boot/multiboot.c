@@ -5,7 +5,6 @@
  * they are and are reserved by the caller.
  */
 #include <boot/multiboot.h>
-#include <lib/lib.h>
 #include <asm/mm.h>
 
 /* Multiboot 1, section 3.3. Bits of flags say which fields are there. */

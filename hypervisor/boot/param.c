@@ -4,7 +4,6 @@
  * them. What it cannot make sense of is kept and told once the console works.
  */
 #include <boot/param.h>
-#include <lib/lib.h>
 
 #define CMDLINE_SIZE 2048
 

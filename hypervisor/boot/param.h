@@ -7,8 +7,6 @@
 #ifndef BOOT_PARAM_H
 #define BOOT_PARAM_H
 
-#include <lib/types.h>
-
 struct boot_param {
     const char *name;
     enum { PARAM_STRING, PARAM_BOOL, PARAM_UINT, PARAM_CUSTOM, PARAM_IGNORED } type;

@@ -15,7 +15,6 @@
 #include <boot/multiboot.h>
 #include <boot/param.h>
 #include <core/console.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 #include <version.h>
 

@@ -9,7 +9,6 @@
 #include <core/domain.h>
 #include <core/evtchn.h>
 #include <sched/softirq.h>
-#include <lib/lib.h>
 #include <lib/printf.h>
 
 static DEFINE_SPINLOCK(console_lock, LOCK_CONSOLE);

@@ -7,8 +7,6 @@
 #ifndef CORE_CONSOLE_H
 #define CORE_CONSOLE_H
 
-#include <lib/types.h>
-
 /* An output device. Owned by its driver, linked by console_register. */
 struct console_device {
     const char *name; /* as in console= */

@@ -6,8 +6,6 @@
 #ifndef CORE_CONTINUATION_H
 #define CORE_CONTINUATION_H
 
-#include <lib/types.h>
-
 struct domain;
 
 /*

@@ -8,7 +8,6 @@
 #include <core/evtchn.h>
 #include <core/grant.h>
 #include <core/rangeset.h>
-#include <lib/lib.h>
 #include <lib/printf.h>
 #include <mm/heap.h>
 #include <sched/sched.h>

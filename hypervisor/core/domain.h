@@ -11,12 +11,10 @@
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H
 
-#include <lib/types.h> /* the ABI headers expect the integer types */
 #include <xen/xen.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 #include <lib/cpumask.h>
-#include <lib/errno.h>
 #include <lib/list.h>
 #include <lib/spinlock.h>
 #include <mm/frame.h>

@@ -6,7 +6,6 @@
 #ifndef CORE_EVTCHN_H
 #define CORE_EVTCHN_H
 
-#include <lib/types.h> /* the ABI headers expect the integer types */
 #include <xen/event_channel.h>
 
 struct domain;

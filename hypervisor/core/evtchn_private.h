@@ -13,7 +13,6 @@
 
 #include <core/domain.h>
 #include <core/evtchn.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 
 struct port {

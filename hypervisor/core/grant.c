@@ -7,7 +7,6 @@
  */
 #include <core/grant_private.h>
 #include <boot/param.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define MAX_FRAMES_LIMIT   65536U

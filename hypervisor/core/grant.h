@@ -5,7 +5,6 @@
 #ifndef CORE_GRANT_H
 #define CORE_GRANT_H
 
-#include <lib/types.h> /* the ABI headers expect the integer types */
 #include <xen/grant_table.h>
 
 struct domain;

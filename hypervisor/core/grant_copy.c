@@ -5,7 +5,6 @@
  * and again: what the last operation held is kept for the next. Called by grant.c.
  */
 #include <core/grant_private.h>
-#include <lib/lib.h>
 
 /* One side of a copy, as long as it is held. */
 struct side {

@@ -8,7 +8,6 @@
 #include <core/domain.h>
 #include <core/evtchn.h>
 #include <core/grant.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
 

@@ -5,7 +5,6 @@
  */
 #include <core/continuation.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 long operation_run(const char *family, const struct operation *ops, unsigned int nr, unsigned int cmd,

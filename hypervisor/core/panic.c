@@ -10,7 +10,6 @@
 #include <core/console.h>
 #include <core/panic.h>
 #include <lib/printf.h>
-#include <lib/lib.h>
 #include <time/timer.h>
 #include <xen/sched.h>
 

@@ -6,8 +6,6 @@
 #ifndef CORE_PANIC_H
 #define CORE_PANIC_H
 
-#include <lib/types.h>
-
 struct cpu_user_regs;
 
 bool panic_in_progress(void);

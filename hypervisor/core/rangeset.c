@@ -5,7 +5,6 @@
  * none.
  */
 #include <core/rangeset.h>
-#include <lib/lib.h>
 #include <lib/spinlock.h>
 #include <mm/heap.h>
 

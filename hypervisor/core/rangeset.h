@@ -6,8 +6,6 @@
 #ifndef CORE_RANGESET_H
 #define CORE_RANGESET_H
 
-#include <lib/types.h>
-
 struct rangeset;
 
 struct rangeset *rangeset_new(void); /* NULL: no memory */

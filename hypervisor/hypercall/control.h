@@ -7,7 +7,6 @@
 #define HYPERCALL_CONTROL_H
 
 #include <lib/cpumask.h>
-#include <lib/types.h>
 #include <xen/xen.h>
 #include <xen/domctl.h>
 #include <xen/sysctl.h>

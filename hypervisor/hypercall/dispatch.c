@@ -7,7 +7,6 @@
 #include <core/grant.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <sched/sched.h>
 

@@ -8,7 +8,6 @@
 #define HYPERCALL_HYPERCALL_H
 
 #include <core/continuation.h>
-#include <lib/types.h>
 
 /* Entered by number, by the guests of each kind: dispatch.c. */
 #define NR_HYPERCALLS 64

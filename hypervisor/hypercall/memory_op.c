@@ -8,7 +8,6 @@
 #include <core/domain.h>
 #include <core/grant.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <xen/memory.h>
 

@@ -6,7 +6,6 @@
  */
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <xen/memory.h>

@@ -6,7 +6,6 @@
 #include <core/evtchn.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <sched/sched.h>
 

@@ -6,7 +6,6 @@
 #include <core/console.h>
 #include <hypercall/control.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <sched/sched.h>

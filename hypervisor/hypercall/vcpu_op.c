@@ -4,7 +4,6 @@
  * of guest memory that are kept up to date for them (xen/vcpu.h). Called from the hypercall table.
  */
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <sched/sched.h>

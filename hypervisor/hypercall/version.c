@@ -8,7 +8,6 @@
 #include <boot/param.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <version.h>
 #include <xen/features.h>

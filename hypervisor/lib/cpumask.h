@@ -5,8 +5,6 @@
 #ifndef LIB_CPUMASK_H
 #define LIB_CPUMASK_H
 
-#include <lib/bitops.h>
-
 #define NR_CPUS 256
 
 struct cpumask {

@@ -5,8 +5,6 @@
 #ifndef LIB_DATE_H
 #define LIB_DATE_H
 
-#include <lib/types.h>
-
 struct date {
     unsigned int year, month, day; /* 1-12, 1-31 */
     unsigned int hour, minute, second;

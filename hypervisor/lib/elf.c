@@ -3,8 +3,6 @@
  * ELF images of kernels (elf.h). Structures: System V ABI, chapters 4 and 5.
  */
 #include <lib/elf.h>
-#include <lib/errno.h>
-#include <lib/string.h>
 
 struct ehdr {
     u8 ident[16];

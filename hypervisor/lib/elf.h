@@ -6,8 +6,6 @@
 #ifndef LIB_ELF_H
 #define LIB_ELF_H
 
-#include <lib/types.h>
-
 struct elf_segment {
     const void *data; /* file_size bytes in the image */
     u64 file_size, mem_size, vaddr, paddr;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What nearly every file of the hypervisor uses, in one line: types, the compiler's helpers, error
- * numbers, bits, strings and messages. Headers include the single ones that they need.
+ * What the hypervisor is written in: the integer types, the compiler's helpers, error numbers, bits, strings and
+ * messages. Put before every file by the makefile, so that none includes it or its parts; all other headers are
+ * included by who uses them.
  */
 #ifndef LIB_LIB_H
 #define LIB_LIB_H

@@ -5,8 +5,6 @@
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
 
-#include <lib/types.h>
-
 struct list {
     struct list *next, *prev;
 };

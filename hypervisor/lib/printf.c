@@ -3,7 +3,6 @@
  * Formatted output into memory, for the console and for texts that go to guests.
  */
 #include <lib/printf.h>
-#include <lib/string.h>
 
 /* Where the text goes: what does not fit is only counted. */
 struct sink {

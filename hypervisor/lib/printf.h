@@ -6,7 +6,6 @@
 #ifndef LIB_PRINTF_H
 #define LIB_PRINTF_H
 
-#include <lib/types.h>
 #include <stdarg.h>
 
 /* Both return the length that the full text has, as C's do, and always terminate when size > 0. */

@@ -3,7 +3,6 @@
  * Ticket locks, and in debug builds the check that a CPU takes them in rising levels.
  */
 #include <asm/percpu.h>
-#include <lib/printk.h>
 #include <lib/spinlock.h>
 
 void spin_wait(struct spinlock *l, u16 ticket)

@@ -8,7 +8,6 @@
 #define LIB_SPINLOCK_H
 
 #include <asm/system.h>
-#include <lib/types.h>
 
 /* Outermost first. docs/locks.md says what each guards. */
 enum lock_level {

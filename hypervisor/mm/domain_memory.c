@@ -4,7 +4,6 @@
  * holds a reference to itself, so that it lives until the last of them is gone.
  */
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/heap_internal.h>
 
 /* ---- lists ---- */

@@ -4,7 +4,6 @@
  * arch/x86/pv/types.c; where frames come from is mm/domain_memory.c.
  */
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/frame.h>
 #include <mm/heap_internal.h>
 

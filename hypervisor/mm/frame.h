@@ -14,8 +14,6 @@
 #define MM_FRAME_H
 
 #include <asm/mm.h>
-#include <lib/bitops.h>
-#include <lib/types.h>
 
 struct domain;
 

@@ -7,8 +7,6 @@
 #ifndef MM_GUEST_ACCESS_H
 #define MM_GUEST_ACCESS_H
 
-#include <lib/errno.h>
-#include <lib/types.h>
 #include <asm/guest_access.h>
 
 /*

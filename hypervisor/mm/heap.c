@@ -5,7 +5,6 @@
  * them back. The highest zone is used first, so memory that devices can reach stays free longest.
  * Domains' frames are mm/domain_memory.c, small objects mm/slab.c.
  */
-#include <lib/lib.h>
 #include <lib/spinlock.h>
 #include <mm/heap.h>
 #include <mm/heap_internal.h>

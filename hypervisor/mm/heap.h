@@ -6,7 +6,6 @@
 #ifndef MM_HEAP_H
 #define MM_HEAP_H
 
-#include <lib/types.h>
 #include <mm/frame.h>
 
 struct domain;

@@ -5,7 +5,6 @@
  * and which is free first, and links the pages that have room. Objects above half a page are whole
  * pages.
  */
-#include <lib/lib.h>
 #include <lib/spinlock.h>
 #include <mm/heap_internal.h>
 

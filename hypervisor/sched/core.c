@@ -10,7 +10,6 @@
  */
 #include <sched/private.h>
 #include <sched/softirq.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 

@@ -19,7 +19,6 @@
  * otherwise.
  */
 #include <sched/private.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define GRAIN      MILLISECS(4)   /* virtual; the usual lead of the running over the waiting */

@@ -5,7 +5,6 @@
  */
 #include <sched/softirq.h>
 #include <arch/arch.h>
-#include <lib/lib.h>
 
 DEFINE_PER_CPU(u32, softirq_pending);
 

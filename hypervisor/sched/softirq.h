@@ -7,7 +7,6 @@
 #define SCHED_SOFTIRQ_H
 
 #include <asm/percpu.h>
-#include <lib/types.h>
 
 /* In the order in which they are done; SOFTIRQ_SCHEDULE is last because it may leave the context
  * for good. */

@@ -7,7 +7,6 @@
  */
 #include <time/timer.h>
 #include <sched/softirq.h>
-#include <lib/lib.h>
 #include <lib/list.h>
 #include <lib/spinlock.h>
 

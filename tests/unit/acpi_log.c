@@ -2,7 +2,6 @@
 /*
  * The parser's warnings about damaged tables, which the tests provoke by the thousand, go nowhere.
  */
-#include <lib/printk.h>
 
 void printk_level(enum log_level level, const char *fmt, ...)
 {

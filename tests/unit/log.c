@@ -4,7 +4,6 @@
  * up.
  */
 #include "log.h"
-#include <lib/printk.h>
 #include <stdlib.h>
 
 jmp_buf log_panic;

@@ -8,7 +8,6 @@
 #include <asm/host.h>
 #include <core/evtchn.h>
 #include <sched/softirq.h>
-#include <lib/printk.h>
 #include <sched/sched.h>
 
 #define MAX_BEHAVIOURS 4096

@@ -1,5 +1,5 @@
 # The rule of page types and the operations on page tables, over a machine of their own (pv/machine.c).
-CFLAGS_pv := $(BASE) -fno-strict-aliasing -fno-builtin -D__XEN_TOOLS__ -I $(TOP)/tests/unit/pv/include \
+CFLAGS_pv := $(OURS) -I $(TOP)/tests/unit/pv/include \
              -I $(TOP)/hypervisor/arch/x86/include -I $(TOP)/hypervisor -I $(TOP)/tests/unit
 PV_BASE   := $(addprefix tests/unit/pv/,machine.c audit.c) \
              $(addprefix hypervisor/,lib/bitops.c lib/spinlock.c core/rangeset.c mm/frame.c mm/domain_memory.c mm/heap.c \
@@ -17,8 +17,7 @@ p2m_sim_KIND   := pv
 p2m_sim_CFLAGS := -DSIM_FRAMES=4096UL
 
 # The real files of x86 as far as they execute nothing privileged.
-CFLAGS_x86 := $(BASE) -fno-strict-aliasing -fno-builtin -D__XEN_TOOLS__ -I $(TOP)/hypervisor/arch/x86/include \
-              -I $(TOP)/hypervisor
+CFLAGS_x86 := $(OURS) -I $(TOP)/hypervisor/arch/x86/include -I $(TOP)/hypervisor
 
 UNITS += cpuid_fault
 cpuid_fault_SRCS := tests/unit/test_cpuid_fault.c $(addprefix hypervisor/arch/x86/,pv/emulate_priv.c pv/msr.c \

@@ -5,7 +5,6 @@
  * size that was asked for, the one before is freed, so the sanitizer sees every step too far.
  */
 #include <arch/x86/platform/acpi.h>
-#include <lib/errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

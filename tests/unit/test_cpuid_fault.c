@@ -9,7 +9,6 @@
 #include <asm/system.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/errno.h>
 #include <mm/guest_access.h>
 #include <setjmp.h>
 #include <stdarg.h>

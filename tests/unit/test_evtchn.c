@@ -9,9 +9,6 @@
 #include <asm/irq.h>
 #include <core/evtchn.h>
 #include <core/rangeset.h>
-#include <lib/bitops.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
 #include <pthread.h>

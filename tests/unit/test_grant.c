@@ -6,8 +6,6 @@
 #include "world.h"
 #include <asm/host.h>
 #include <core/grant_private.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
 #include <mm/heap.h>
 #include <pthread.h>
 #include <setjmp.h>

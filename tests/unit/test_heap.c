@@ -12,7 +12,6 @@
 #include <arch/arch.h>
 #include <asm/host.h>
 #include <core/domain.h>
-#include <lib/errno.h>
 #include <mm/heap.h>
 #include <mm/heap_internal.h>
 #include <sched/sched.h>

@@ -7,7 +7,6 @@
 #include <asm/current.h>
 #include <core/domain.h>
 #include <mm/guest_access.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/domctl.h>
 #include <stdarg.h>

@@ -13,7 +13,6 @@
 #include <asm/host.h>
 #include <core/console.h>
 #include <core/evtchn.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/hvm/hvm_op.h>
 #include <stdarg.h>

@@ -14,9 +14,7 @@ static int libc_format(char *buf, size_t size, const char *fmt, va_list ap);
 #include <cmocka.h>
 #define vsnprintf our_vsnprintf
 #define snprintf  our_snprintf
-#include <lib/bitops.h>
 #include <lib/printf.h>
-#include <lib/string.h>
 
 #undef vsnprintf
 static int libc_format(char *buf, size_t size, const char *fmt, va_list ap)

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <cmocka.h>
 #include <boot/memmap.h>
-#include <lib/errno.h>
 
 struct boot_info boot_info;
 

@@ -12,7 +12,6 @@
 #include <cmocka.h>
 #include <asm/mm.h>
 #include <boot/multiboot.h>
-#include <lib/errno.h>
 
 u8 host_memory[HOST_FRAMES << 12]; /* what virt_to_paddr of arch/host counts from */
 static u8 *memory;

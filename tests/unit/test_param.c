@@ -9,8 +9,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <boot/param.h>
-#include <lib/errno.h>
-#include <lib/string.h>
 
 static char text[8];
 static bool flag;

@@ -5,7 +5,6 @@
  */
 #include "world.h"
 #include <core/rangeset.h>
-#include <lib/errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -7,7 +7,6 @@
 #include "world.h"
 #include <asm/host.h>
 #include <sched/softirq.h>
-#include <lib/errno.h>
 #include <sched/private.h>
 #include <setjmp.h>
 #include <stdarg.h>

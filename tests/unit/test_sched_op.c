@@ -10,8 +10,6 @@
 #include <core/evtchn.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>
-#include <lib/bitops.h>
-#include <lib/errno.h>
 #include <sched/sched.h>
 #include <setjmp.h>
 #include <stdarg.h>

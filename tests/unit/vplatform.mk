@@ -1,5 +1,5 @@
 # The virtual platform of HVM guests, over arch/host with x86's HVM objects.
-CFLAGS_hvm := $(BASE) -fno-strict-aliasing -fno-builtin -fms-extensions -D__XEN_TOOLS__ -I $(TOP)/tests/unit/hvm/include \
+CFLAGS_hvm := $(OURS) -fms-extensions -I $(TOP)/tests/unit/hvm/include \
               -I $(TOP)/hypervisor/arch/host/include -I $(TOP)/hypervisor -I $(TOP)/tests/unit \
               -idirafter $(TOP)/hypervisor/arch/x86/include
 PLATFORM := tests/unit/hvm/rig.c hypervisor/lib/date.c \

@@ -10,7 +10,6 @@
 #include <core/grant.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>
-#include <lib/printk.h>
 #include <mm/heap.h>
 #include <sched/sched.h>
 #include <time/timer.h>

@@ -12,7 +12,6 @@
 #include <asm/system.h>
 #include <core/domain.h>
 #include <core/grant.h>
-#include <lib/lib.h>
 #include <mm/frame.h>
 #include <mm/guest_access.h>
 #include <sched/sched.h>

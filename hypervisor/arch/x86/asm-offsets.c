@@ -6,7 +6,6 @@
 #include <arch/x86/hvm/svm/vmcb.h>
 #include <arch/x86/hvm/vmx/vmx.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 
 #define DEFINE(name, value)        __asm__ __volatile__(".ascii \"->" #name " %0\"" ::"i"(value))
 #define OFFSET(name, type, member) DEFINE(name, __builtin_offsetof(type, member))

@@ -15,7 +15,6 @@
 #include <asm/irq.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
-#include <lib/lib.h>
 #include <xen/domctl.h>
 
 int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)

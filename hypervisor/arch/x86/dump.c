@@ -8,7 +8,6 @@
 #include <arch/x86/hvm/hvm.h>
 #include <core/domain.h>
 #include <core/panic.h>
-#include <lib/lib.h>
 #include <version.h>
 
 #define BACKTRACE_MAX 24

@@ -7,7 +7,6 @@
 #include "audit.h"
 #include <arch/x86/pv/types.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 struct audit {

@@ -5,8 +5,6 @@
 #ifndef UNIT_PV_AUDIT_H
 #define UNIT_PV_AUDIT_H
 
-#include <lib/types.h>
-
 /*
  * Recounts everything and logs what disagrees; returns how many faults. exact: nothing but page
  * tables, roots and descriptor windows holds counts; else others may hold more. While no guest runs.

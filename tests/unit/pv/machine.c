@@ -17,8 +17,6 @@
 #include <core/rangeset.h>
 #include <sched/softirq.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
-#include <lib/printk.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <pthread.h>

@@ -7,7 +7,6 @@
 #ifndef UNIT_PV_MACHINE_H
 #define UNIT_PV_MACHINE_H
 
-#include <lib/types.h>
 #include <core/domain.h>
 
 #define SIM_CPUS  4

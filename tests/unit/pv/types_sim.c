@@ -12,7 +12,6 @@
 #include <arch/x86/pv/mmu.h>
 #include <arch/x86/pv/pv.h>
 #include <hypercall/hypercall.h>
-#include <lib/errno.h>
 #include <mm/heap.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -16,7 +16,6 @@
 #include <core/domain.h>
 #include <hypercall/control.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 

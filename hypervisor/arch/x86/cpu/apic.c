@@ -14,7 +14,6 @@
 #include <asm/system.h>
 #include <asm/trapnr.h>
 #include <boot/param.h>
-#include <lib/lib.h>
 
 #define APIC_BASE_ENABLE  (1UL << 11)
 #define APIC_BASE_X2APIC  (1UL << 10)

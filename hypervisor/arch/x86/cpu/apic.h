@@ -6,7 +6,6 @@
 #define ARCH_X86_CPU_APIC_H
 
 #include <lib/cpumask.h>
-#include <lib/types.h>
 
 /* Registers (Intel SDM vol. 3, table 11-1), as offsets of the xAPIC page; x2APIC MSR is 0x800 +
  * offset / 16. */

@@ -7,7 +7,6 @@
 #ifndef ARCH_X86_CPU_FEATURES_H
 #define ARCH_X86_CPU_FEATURES_H
 
-#include <lib/types.h>
 #include <xen/arch-x86/cpufeatureset.h>
 
 /* Words as the ABI numbers them (xen/arch-x86/cpufeatureset.h). */

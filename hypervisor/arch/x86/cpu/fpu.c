@@ -7,7 +7,6 @@
 #include <arch/x86/cpu/fpu.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/hvm/save.h>
 

@@ -6,8 +6,6 @@
 #ifndef ARCH_X86_CPU_FPU_H
 #define ARCH_X86_CPU_FPU_H
 
-#include <lib/types.h>
-
 struct vcpu;
 
 /* Each CPU once, with CR4 set. */

@@ -8,7 +8,6 @@
 #include <arch/x86/cpu/features.h>
 #include <asm/phases.h>
 #include <asm/system.h>
-#include <lib/lib.h>
 
 #define MSR_ARCH_CAPABILITIES 0x10a
 

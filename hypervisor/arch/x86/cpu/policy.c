@@ -11,7 +11,6 @@
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <feature-masks.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/arch-x86/cpuid.h>
 

@@ -7,7 +7,6 @@
 #ifndef ARCH_X86_CPU_POLICY_H
 #define ARCH_X86_CPU_POLICY_H
 
-#include <lib/types.h>
 #include <asm/system.h>
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/xen.h>

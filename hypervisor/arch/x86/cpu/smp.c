@@ -13,7 +13,6 @@
 #include <asm/paging.h>
 #include <asm/phases.h>
 #include <boot/param.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 
 struct cpumask cpu_online_map = {.bits = {1}};

@@ -5,9 +5,6 @@
 #ifndef ARCH_X86_CPU_SMP_H
 #define ARCH_X86_CPU_SMP_H
 
-#include <lib/compiler.h>
-#include <lib/types.h>
-
 struct cpu_user_regs;
 
 /* VECTOR_CALL arrived. Interrupts off. */

@@ -15,7 +15,6 @@
 #include <asm/trapnr.h>
 #include <boot/param.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 
 static bool disabled __initdata;
 static unsigned int flags __read_mostly;

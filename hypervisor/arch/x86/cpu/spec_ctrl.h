@@ -6,8 +6,6 @@
 #ifndef ARCH_X86_CPU_SPEC_CTRL_H
 #define ARCH_X86_CPU_SPEC_CTRL_H
 
-#include <lib/types.h>
-
 struct domain;
 struct vcpu;
 

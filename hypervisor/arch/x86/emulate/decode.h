@@ -8,7 +8,6 @@
 #ifndef ARCH_X86_EMULATE_DECODE_H
 #define ARCH_X86_EMULATE_DECODE_H
 
-#include <lib/types.h>
 #include <xen/xen.h>
 
 #define INSN_MAX 15

@@ -8,7 +8,6 @@
 #include <arch/x86/emulate/alu.h>
 #include <arch/x86/emulate/emulate.h>
 #include <asm/trapnr.h>
-#include <lib/lib.h>
 
 /* ---- access.c ---- */
 

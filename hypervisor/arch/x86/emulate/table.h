@@ -6,7 +6,6 @@
 #define ARCH_X86_EMULATE_TABLE_H
 
 #include <arch/x86/emulate/decode.h>
-#include <lib/lib.h>
 
 /* What follows the opcode, and where it is an instruction at all. */
 #define W_MODRM  0x001

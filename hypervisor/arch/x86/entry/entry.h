@@ -5,7 +5,6 @@
 #ifndef ARCH_X86_ENTRY_ENTRY_H
 #define ARCH_X86_ENTRY_ENTRY_H
 
-#include <lib/types.h>
 #include <xen/xen.h>
 
 struct vcpu;

@@ -10,7 +10,6 @@
 #include <asm/percpu.h>
 #include <asm/system.h>
 #include <asm/trapnr.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 struct table_register {

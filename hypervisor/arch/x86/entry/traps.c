@@ -9,7 +9,6 @@
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/pv/pv.h>
 #include <asm/trapnr.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 
 /* Called from entry.S. */

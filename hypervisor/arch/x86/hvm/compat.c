@@ -13,7 +13,6 @@
 #include <core/evtchn.h>
 #include <core/grant.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <sched/sched.h>
 

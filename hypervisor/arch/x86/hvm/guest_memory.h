@@ -7,8 +7,6 @@
 #ifndef ARCH_X86_HVM_GUEST_MEMORY_H
 #define ARCH_X86_HVM_GUEST_MEMORY_H
 
-#include <lib/types.h>
-
 struct domain;
 struct vcpu;
 

@@ -9,7 +9,6 @@
 #include <arch/x86/hvm/vendor.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 
 struct xen_domctl_createdomain;
 struct vcpu_hvm_context;

@@ -9,8 +9,6 @@
 #ifndef ARCH_X86_HVM_IO_H
 #define ARCH_X86_HVM_IO_H
 
-#include <lib/types.h>
-
 struct domain;
 struct vcpu;
 

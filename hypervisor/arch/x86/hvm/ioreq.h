@@ -8,7 +8,6 @@
 #define ARCH_X86_HVM_IOREQ_H
 
 #include <arch/x86/hvm/io.h>
-#include <lib/types.h>
 #include <xen/xen.h>
 #include <xen/hvm/ioreq.h>
 #include <xen/hvm/dm_op.h>

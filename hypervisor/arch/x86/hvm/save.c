@@ -7,7 +7,6 @@
 #include <arch/x86/hvm/save.h>
 #include <asm/system.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
 #include <xen/domctl.h>

@@ -7,7 +7,6 @@
 #ifndef ARCH_X86_HVM_SAVE_H
 #define ARCH_X86_HVM_SAVE_H
 
-#include <lib/types.h>
 #include <xen/xen.h>
 #include <xen/hvm/save.h>
 

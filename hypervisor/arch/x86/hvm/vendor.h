@@ -9,7 +9,6 @@
 #ifndef ARCH_X86_HVM_VENDOR_H
 #define ARCH_X86_HVM_VENDOR_H
 
-#include <lib/types.h>
 #include <xen/xen.h>
 
 struct domain;

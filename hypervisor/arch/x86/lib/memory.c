@@ -4,7 +4,6 @@
  * the rest singly. The direction flag is always clear in the hypervisor. Any context.
  */
 #include <arch/arch.h>
-#include <lib/lib.h>
 
 /* Here are the functions themselves. */
 #undef memcpy

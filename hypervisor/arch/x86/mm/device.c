@@ -5,7 +5,6 @@
  */
 #include <arch/x86/mm/tables.h>
 #include <asm/mm.h>
-#include <lib/lib.h>
 #include <lib/spinlock.h>
 
 /* The last kind of lock that may be taken before the heap's. */

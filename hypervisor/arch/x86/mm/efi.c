@@ -8,7 +8,6 @@
 #include <arch/x86/mm/tables.h>
 #include <asm/mm.h>
 #include <boot/boot.h>
-#include <lib/lib.h>
 
 /* UEFI 2.10, 7.2.3 (EFI_MEMORY_DESCRIPTOR). */
 struct efi_desc {

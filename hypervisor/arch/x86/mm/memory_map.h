@@ -6,8 +6,6 @@
 #ifndef ARCH_X86_MM_MEMORY_MAP_H
 #define ARCH_X86_MM_MEMORY_MAP_H
 
-#include <lib/types.h>
-
 struct domain;
 
 #define E820_MAX 128

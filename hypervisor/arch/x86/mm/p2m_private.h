@@ -8,7 +8,6 @@
 #include <arch/x86/mm/p2m.h>
 #include <asm/paging.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 
 struct p2m {
     struct spinlock lock; /* who changes entries */

@@ -7,7 +7,6 @@
 #include <arch/x86/mm/setup.h>
 #include <arch/x86/mm/tables.h>
 #include <asm/percpu.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 unsigned long percpu_offset[NR_CPUS];

@@ -5,7 +5,6 @@
  */
 #include <arch/x86/mm/tables.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define WINDOW_PAGES (1U << (GDT_LDT_WINDOW_SHIFT - PAGE_SHIFT))

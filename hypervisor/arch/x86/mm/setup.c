@@ -10,7 +10,6 @@
 #include <arch/x86/mm/setup.h>
 #include <boot/memmap.h>
 #include <core/panic.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 static struct page_table root __section(".bss.page_aligned") __aligned(4096);

@@ -5,7 +5,6 @@
 #include <arch/x86/mm/tables.h>
 #include <asm/system.h>
 #include <boot/memmap.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 static bool use_heap;

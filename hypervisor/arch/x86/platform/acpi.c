@@ -9,7 +9,6 @@
 #include <asm/phases.h>
 #include <boot/boot.h>
 #include <boot/param.h>
-#include <lib/lib.h>
 
 #define MAX_NODES 64
 

@@ -8,8 +8,6 @@
 #ifndef ARCH_X86_PLATFORM_ACPI_H
 #define ARCH_X86_PLATFORM_ACPI_H
 
-#include <lib/types.h>
-
 #define ACPI_MAX_CPUS      256
 #define ACPI_MAX_IOAPICS   32
 #define ACPI_MAX_OVERRIDES 32

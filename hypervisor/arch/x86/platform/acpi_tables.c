@@ -5,7 +5,6 @@
  * memory by a function that its caller gives, so the tests run it on tables of their own making.
  */
 #include <arch/x86/platform/acpi.h>
-#include <lib/lib.h>
 
 /* No table that we read is larger; firmware that claims more is damaged. */
 #define TABLE_MAX (1U << 20)

@@ -21,7 +21,6 @@
 #include <boot/param.h>
 #include <core/domain.h>
 #include <sched/softirq.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 struct cpu_clock {

@@ -6,8 +6,6 @@
 #ifndef ARCH_X86_PLATFORM_CLOCK_H
 #define ARCH_X86_PLATFORM_CLOCK_H
 
-#include <lib/types.h>
-
 struct domain;
 
 /* Ticks to ns as the ABI does it: ((ticks << shift) * mul) >> 32, shift to the right when negative. */

@@ -9,7 +9,6 @@
 #include <asm/paging.h>
 #include <asm/system.h>
 #include <boot/param.h>
-#include <lib/lib.h>
 
 #define PM_TIMER_HZ 3579545
 #define PIT_HZ      1193182

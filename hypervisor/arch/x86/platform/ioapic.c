@@ -7,7 +7,6 @@
 #include <arch/x86/platform/acpi.h>
 #include <arch/x86/platform/irq.h>
 #include <asm/paging.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define IOREGSEL 0x00

@@ -14,7 +14,6 @@
 #include <asm/percpu.h>
 #include <asm/phases.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 
 #define NR_DEVICE_VECTORS (VECTOR_LAST_DEVICE - VECTOR_FIRST_DEVICE + 1)
 

@@ -9,7 +9,6 @@
 
 #include <arch/x86/platform/pci.h>
 #include <lib/spinlock.h>
-#include <lib/types.h>
 
 struct domain;
 struct irq;

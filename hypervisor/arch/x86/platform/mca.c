@@ -8,7 +8,6 @@
 #include <arch/x86/cpu/features.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <xen/arch-x86/xen-mca.h>
 

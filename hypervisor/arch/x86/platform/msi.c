@@ -12,7 +12,6 @@
 #include <arch/x86/platform/irq.h>
 #include <asm/paging.h>
 #include <asm/percpu.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 /* The first register of the capabilities: id, link, and from bit 16 on the control word. */

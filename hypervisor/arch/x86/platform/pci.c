@@ -8,7 +8,6 @@
 #include <arch/x86/platform/pci.h>
 #include <asm/paging.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 #define CONFIG_ADDRESS 0xcf8

@@ -7,7 +7,6 @@
 #define ARCH_X86_PLATFORM_PCI_H
 
 #include <lib/list.h>
-#include <lib/types.h>
 
 struct domain;
 struct irq;

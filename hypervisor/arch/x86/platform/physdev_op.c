@@ -9,7 +9,6 @@
 #include <core/continuation.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <xen/physdev.h>
 
 /* The structures about a device begin with its address. */

@@ -10,7 +10,6 @@
 #include <asm/irq.h>
 #include <core/domain.h>
 #include <core/evtchn.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 /* Numbers for messages: enough for one per queue and CPU of a few devices. */

@@ -12,7 +12,6 @@
 #include <arch/x86/platform/efi.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <xen/platform.h>
 

@@ -10,7 +10,6 @@
 #include <arch/x86/platform/clock.h>
 #include <core/domain.h>
 #include <lib/date.h>
-#include <lib/lib.h>
 
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71

@@ -8,7 +8,6 @@
 #include <asm/system.h>
 #include <boot/param.h>
 #include <core/console.h>
-#include <lib/lib.h>
 
 /* Registers (PC16550D data sheet, table II). */
 enum { REG_DATA, REG_IER, REG_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCRATCH };

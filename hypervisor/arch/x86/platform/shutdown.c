@@ -8,7 +8,6 @@
 #include <arch/x86/platform/acpi.h>
 #include <asm/system.h>
 #include <core/panic.h>
-#include <lib/lib.h>
 #include <xen/sched.h>
 
 #define PM1_SCI_EN      1U

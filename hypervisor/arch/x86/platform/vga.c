@@ -9,7 +9,6 @@
 #include <boot/boot.h>
 #include <boot/param.h>
 #include <core/console.h>
-#include <lib/lib.h>
 
 #define VGA_TEXT_PADDR 0xb8000
 #define ATTRIBUTE      0x0700 /* grey on black */

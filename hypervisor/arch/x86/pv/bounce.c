@@ -11,7 +11,6 @@
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
 #include <asm/trapnr.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 #include <xen/callback.h>
 

@@ -7,7 +7,6 @@
 #include <arch/x86/pv/pv.h>
 #include <asm/trapnr.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 #include <xen/callback.h>
 #include <xen/nmi.h>

@@ -9,7 +9,6 @@
 #include <arch/x86/entry/entry.h>
 #include <arch/x86/pv/mmu.h>
 #include <sched/softirq.h>
-#include <lib/lib.h>
 
 /* Bits of a descriptor (AMD APM vol. 2, 4.7 and 4.8). */
 #define DESC_ACCESSED (1UL << 40)

@@ -20,7 +20,6 @@
 #include <boot/boot.h>
 #include <core/domain.h>
 #include <sched/softirq.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/elfnote.h>
 

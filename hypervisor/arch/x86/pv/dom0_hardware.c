@@ -11,7 +11,6 @@
 #include <arch/x86/pv/types.h>
 #include <core/domain.h>
 #include <core/rangeset.h>
-#include <lib/lib.h>
 
 /* First and last port of what stays ours. */
 static const struct {

@@ -8,7 +8,6 @@
 #include <asm/paging.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 #include <xen/callback.h>
 #include <xen/domctl.h>

@@ -10,7 +10,6 @@
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 #include <mm/guest_access.h>
 
 /* Present and written to: perhaps one of the kernel's own page tables. */

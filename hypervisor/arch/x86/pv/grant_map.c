@@ -8,7 +8,6 @@
 #include <arch/arch.h>
 #include <arch/x86/mm/p2m.h>
 #include <arch/x86/pv/mmu.h>
-#include <lib/lib.h>
 #include <xen/grant_table.h>
 
 #define GUEST_AVAIL_SHIFT 16 /* of GNTMAP_guest_avail0 */

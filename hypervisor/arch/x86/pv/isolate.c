@@ -26,7 +26,6 @@
 #include <asm/percpu.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 u64 root_versions;

@@ -7,7 +7,6 @@
 #include <arch/arch.h>
 #include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/mmu.h>
-#include <lib/lib.h>
 
 /* ---- interrupted puts ---- */
 

@@ -7,7 +7,6 @@
 #include <arch/arch.h>
 #include <arch/x86/mm/p2m.h>
 #include <arch/x86/pv/mmu.h>
-#include <lib/lib.h>
 
 /* Requests copied in at once. */
 #define BATCH 8

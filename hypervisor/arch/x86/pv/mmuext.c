@@ -5,7 +5,6 @@
  */
 #include <arch/arch.h>
 #include <arch/x86/pv/mmu.h>
-#include <lib/lib.h>
 
 static int op_unpin(struct domain *fd, unsigned long mfn)
 {

@@ -10,7 +10,6 @@
 #include <asm/percpu.h>
 #include <asm/trapnr.h>
 #include <core/domain.h>
-#include <lib/lib.h>
 
 /* The type of each page attribute that a PV guest's PTE bits select: fixed (ABI: XENFEAT, as Linux
  * expects it of Xen). */

@@ -6,7 +6,6 @@
  */
 #include <arch/x86/emulate/emulate.h>
 #include <arch/x86/pv/mmu.h>
-#include <lib/lib.h>
 
 /* A store that the emulator carries out: to the entry p of the table f. */
 struct store {

@@ -7,7 +7,6 @@
 #ifndef ARCH_X86_PV_PV_H
 #define ARCH_X86_PV_PV_H
 
-#include <lib/types.h>
 #include <mm/frame.h>
 #include <xen/xen.h>
 

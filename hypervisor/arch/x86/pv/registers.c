@@ -6,7 +6,6 @@
 #include <asm/trapnr.h>
 #include <core/domain.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 
 /* HYPERVISOR_fpu_taskswitch(set): the guest's CR0.TS. 0. */
 long do_fpu_taskswitch(int set)

@@ -8,7 +8,6 @@
 #include <arch/x86/mm/p2m.h>
 #include <arch/x86/pv/isolate.h>
 #include <arch/x86/pv/mmu.h>
-#include <lib/lib.h>
 #include <mm/heap.h>
 
 /* The M2P is in each kernel root, and in user roots unless the guest wants it hidden from user mode

@@ -12,7 +12,6 @@
 #include <arch/x86/pv/pv.h>
 #include <asm/asm.h>
 #include <asm/trapnr.h>
-#include <lib/lib.h>
 #include <sched/sched.h>
 
 #define GDT_PTE_FLAGS 0x8000000000000063UL /* present, writable, accessed, dirty, no execute */

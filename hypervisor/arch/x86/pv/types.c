@@ -56,7 +56,6 @@
 #include <core/domain.h>
 #include <core/rangeset.h>
 #include <hypercall/hypercall.h>
-#include <lib/lib.h>
 
 /* The frame of a device that dom0 may look at but not touch: it is ours. 0: none. */
 unsigned long iomem_readonly;

@@ -8,7 +8,6 @@
 #define ARCH_X86_PV_TYPES_H
 
 #include <asm/paging.h>
-#include <lib/errno.h>
 #include <mm/frame.h>
 
 struct domain;

@@ -7,7 +7,6 @@
 #define ASM_CURRENT_H
 
 #include <lib/cpumask.h>
-#include <lib/types.h>
 #include <xen/xen.h>
 
 struct vcpu;

@@ -5,8 +5,6 @@
 #ifndef ASM_DOMAIN_H
 #define ASM_DOMAIN_H
 
-#include <lib/types.h>
-
 struct arch_vcpu {
     unsigned long switched_in; /* times it was given a CPU */
     unsigned long nmis, upcalls;

@@ -5,9 +5,6 @@
 #ifndef ASM_GUEST_ACCESS_H
 #define ASM_GUEST_ACCESS_H
 
-#include <lib/errno.h>
-#include <lib/types.h>
-
 #define GUEST_SMALL_MAX 0
 
 size_t raw_copy_from_guest(void *dst, const void __guest *src, size_t n);

@@ -5,7 +5,6 @@
 #ifndef ASM_HOST_H
 #define ASM_HOST_H
 
-#include <lib/types.h>
 #include <setjmp.h>
 
 /* The machine: n CPUs online, all idle, time 0. Once per test. */

@@ -6,8 +6,6 @@
 #ifndef ASM_IRQ_H
 #define ASM_IRQ_H
 
-#include <lib/types.h>
-
 struct domain;
 struct vcpu;
 

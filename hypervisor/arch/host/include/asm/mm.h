@@ -5,8 +5,6 @@
 #ifndef ASM_MM_H
 #define ASM_MM_H
 
-#include <lib/types.h>
-
 #define HOST_FRAMES 16384UL /* 64 MB */
 
 extern u8 host_memory[HOST_FRAMES << 12];

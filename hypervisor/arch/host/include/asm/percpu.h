@@ -6,7 +6,6 @@
 #define ASM_PERCPU_H
 
 #include <asm/current.h>
-#include <lib/compiler.h>
 #include <lib/cpumask.h>
 
 #define DEFINE_PER_CPU(type, name)  __typeof__(type) percpu_##name[NR_CPUS]

@@ -7,7 +7,6 @@
 #define ASM_SYSTEM_H
 
 #include <asm/current.h>
-#include <lib/types.h>
 
 #define mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)

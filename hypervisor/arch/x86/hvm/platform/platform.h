@@ -12,7 +12,6 @@
 #define ARCH_X86_HVM_PLATFORM_PLATFORM_H
 
 #include <arch/x86/hvm/io.h>
-#include <lib/types.h>
 
 /* ---- life ---- */
 

@@ -6,7 +6,6 @@
 #define ARCH_X86_HVM_SVM_VMCB_H
 
 #include <asm/hvm.h>
-#include <lib/types.h>
 
 struct svm_vmcb {
     /* One bit an exit code below 0xc0: CR accesses, DR accesses, exceptions, instructions and interrupts. */

@@ -4,7 +4,6 @@
  * segments: 25.4.1, 27.3.1.2.
  */
 #include <arch/x86/hvm/vmx/controls.h>
-#include <lib/lib.h>
 
 #define BASIC_SIZE(basic)      ((basic) >> 32 & 0x1fff)
 #define BASIC_32BIT            (1UL << 48)

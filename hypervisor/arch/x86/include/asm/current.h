@@ -7,8 +7,6 @@
 #define ASM_CURRENT_H
 
 #include <asm/layout.h>
-#include <lib/compiler.h>
-#include <lib/types.h>
 #include <xen/xen.h>
 
 struct vcpu;

@@ -7,7 +7,6 @@
 
 #include <asm/hvm.h>
 #include <lib/cpumask.h>
-#include <lib/types.h>
 #include <xen/xen.h>
 
 struct cpu_policy;

@@ -10,9 +10,6 @@
 #include <asm/asm.h>
 #include <asm/current.h>
 #include <asm/layout.h>
-#include <lib/errno.h>
-#include <lib/string.h>
-#include <lib/types.h>
 
 #define GUEST_SMALL_MAX 80
 

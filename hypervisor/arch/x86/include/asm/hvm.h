@@ -6,7 +6,6 @@
 #ifndef ASM_HVM_H
 #define ASM_HVM_H
 
-#include <lib/types.h>
 #include <xen/xen.h>
 #include <xen/hvm/save.h>
 

@@ -7,8 +7,6 @@
 #ifndef ASM_IRQ_H
 #define ASM_IRQ_H
 
-#include <lib/types.h>
-
 struct cpu_user_regs;
 struct domain;
 struct vcpu;

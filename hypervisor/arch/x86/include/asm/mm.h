@@ -6,7 +6,6 @@
 #define ASM_MM_H
 
 #include <asm/layout.h>
-#include <lib/types.h>
 
 /* struct frame of each frame, backed where there is RAM (mm/frame.h). */
 #define frame_table ((struct frame *)FRAME_TABLE_START)

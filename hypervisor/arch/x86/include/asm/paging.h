@@ -6,8 +6,6 @@
 #ifndef ASM_PAGING_H
 #define ASM_PAGING_H
 
-#include <lib/types.h>
-
 struct domain;
 
 /* Bits of entries, all levels (AMD APM vol. 2, 5.3; Intel SDM vol. 3, 4.5). */

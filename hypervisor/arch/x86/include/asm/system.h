@@ -5,8 +5,6 @@
 #ifndef ASM_SYSTEM_H
 #define ASM_SYSTEM_H
 
-#include <lib/types.h>
-
 #define mb()  __asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc")
 #define wmb() barrier()
 

@@ -6,7 +6,6 @@
 #define ASM_MM_H
 
 #include <asm/layout.h>
-#include <lib/types.h>
 
 #ifndef SIM_FRAMES
 #define SIM_FRAMES 1024UL

@@ -5,8 +5,6 @@
 #ifndef ASM_SYSTEM_H
 #define ASM_SYSTEM_H
 
-#include <lib/types.h>
-
 #define mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
