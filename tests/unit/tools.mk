@@ -32,3 +32,9 @@ devmodel_CFLAGS := $(TOOLS_CFLAGS) -D__XEN_TOOLS__
 devmodel_SRCS   := tests/unit/test_devmodel.c toolstack/domain/devmodel_args.c toolstack/lib/store.c \
                    $(filter-out tests/unit/%,$(config_SRCS))
 devmodel_LIBS   := $(config_LIBS) -lxenstore
+
+UNITS += qmp
+qmp_KIND   := plain
+qmp_CFLAGS := $(TOOLS_CFLAGS) -DQMP_DIR='"/tmp"'
+qmp_SRCS   := tests/unit/test_qmp.c toolstack/lib/err.c toolstack/lib/store.c toolstack/domain/qmp.c
+qmp_LIBS   := -ljson-c -lxenstore

@@ -185,29 +185,29 @@ static int publish_vnc(struct ctx *c, struct qmp *q, const char *dom, const stru
     return rc;
 }
 
-/* Until it has made its socket, or ended. */
+/* A connection to it, once it listens; it makes its socket first, and for a moment refuses whoever comes. */
 static int await_socket(uint32_t domid, pid_t pid, struct err **err)
 {
     const struct timespec step = {.tv_nsec = 20 * 1000 * 1000};
-    char *path = qmp_path(domid);
-    int i;
+    int fd = -1;
 
-    for (i = 0; access(path, F_OK) < 0 && i < START_SECONDS * 50; i++) {
-        nanosleep(&step, NULL);
-        if (i > 10 && !is_ours(pid, domid))
+    for (int i = 0; i < START_SECONDS * 50; i++) {
+        fd = qmp_connect(domid);
+        if (fd >= 0 || (errno != ENOENT && errno != ECONNREFUSED) || (i > 10 && !is_ours(pid, domid)))
             break;
+        nanosleep(&step, NULL);
     }
-    i = access(path, F_OK);
-    free(path);
-    return i < 0 ? err_new(err, ERR_FAIL, "it ended, or did not begin to listen in %d seconds", START_SECONDS) : 0;
+    if (fd < 0)
+        err_new(err, ERR_FAIL, "it ended, or did not begin to listen in %d seconds", START_SECONDS);
+    return fd;
 }
 
 /* It answers once its machine is complete; then what only it knows goes into the store. */
-static int await(struct ctx *c, uint32_t domid, const struct guest_config *cfg, struct err **err)
+static int await(struct ctx *c, uint32_t domid, pid_t pid, const struct guest_config *cfg, struct err **err)
 {
-    struct qmp *q = qmp_open(domid, START_SECONDS, err);
+    int fd = await_socket(domid, pid, err), rc = -1;
+    struct qmp *q = fd < 0 ? NULL : qmp_greet(domid, fd, START_SECONDS, err);
     char *dom = domain_path(domid, NULL);
-    int rc = -1;
 
     if (q && publish_serial(c, q, dom, cfg->hvm.nr_serial, err) == 0 && publish_vnc(c, q, dom, &cfg->hvm, err) == 0)
         rc = 0;
@@ -248,7 +248,7 @@ int devmodel_start(struct ctx *c, uint32_t domid, const struct guest_config *cfg
         if (!rc && mkdir(root, 0555) < 0 && errno != EEXIST)
             rc = err_sys(err, errno, "cannot make %s", root);
     }
-    if (!rc && ((pid = launch(c, &l, err)) < 0 || await_socket(domid, pid, err) < 0 || await(c, domid, cfg, err) < 0))
+    if (!rc && ((pid = launch(c, &l, err)) < 0 || await(c, domid, pid, cfg, err) < 0))
         rc = err_wrap(err, "the device model did not come up (see /var/log/xen/qemu-dm-%s.log)", cfg->name);
     for (unsigned int i = 0; i < cfg->nr_disks; i++)
         free(nodes[i]);

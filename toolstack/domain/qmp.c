@@ -17,7 +17,9 @@
 
 #include "lib/store.h"
 
+#ifndef QMP_DIR /* a test has its own */
 #define QMP_DIR "/var/run/xen"
+#endif
 /* Seconds for an answer to a command. */
 #define ANSWER_SECONDS 30
 
@@ -140,42 +142,50 @@ int qmp_run(struct qmp *q, const char *command, struct json_object *arguments, i
     return run(q, command, arguments, fd, now() + ANSWER_SECONDS, result, err);
 }
 
-static int connect_to(const char *path)
+int qmp_connect(uint32_t domid)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), failed;
+    char *path = qmp_path(domid);
 
     strncpy(a.sun_path, path, sizeof(a.sun_path) - 1);
+    free(path);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+        failed = errno;
         close(fd);
+        errno = failed;
         return -1;
     }
     return fd;
 }
 
-struct qmp *qmp_open(uint32_t domid, unsigned int seconds, struct err **err)
+struct qmp *qmp_greet(uint32_t domid, int fd, unsigned int seconds, struct err **err)
 {
     time_t until = now() + seconds;
     struct json_object *greeting;
-    char *path = qmp_path(domid);
     struct qmp *q = calloc(1, sizeof(*q));
 
     if (!q)
         abort();
     q->domid = domid;
-    q->fd = connect_to(path);
-    free(path);
-    if (q->fd < 0) {
-        err_sys(err, errno, "no device model of domain %u listens", domid);
-        free(q);
-        return NULL;
-    }
+    q->fd = fd;
     greeting = next(q, until, err);
     json_object_put(greeting);
     if (greeting && run(q, "qmp_capabilities", NULL, -1, until, NULL, err) == 0)
         return q;
     qmp_close(q);
     return NULL;
+}
+
+struct qmp *qmp_open(uint32_t domid, unsigned int seconds, struct err **err)
+{
+    int fd = qmp_connect(domid);
+
+    if (fd < 0) {
+        err_sys(err, errno, "no device model of domain %u listens", domid);
+        return NULL;
+    }
+    return qmp_greet(domid, fd, seconds, err);
 }
 
 void qmp_close(struct qmp *q)

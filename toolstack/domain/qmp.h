@@ -16,7 +16,12 @@ struct qmp;
 /* Where the device model of a domain listens; the caller frees. */
 char *qmp_path(uint32_t domid);
 
-/* Connect and agree on capabilities; QEMU has `seconds` to answer, which it does once its machine is complete. */
+/* A connection to it; -1 with errno, ENOENT or ECONNREFUSED as long as it does not listen. */
+int qmp_connect(uint32_t domid);
+
+/* Agree on capabilities over a connection, which is taken over; QEMU has `seconds` to answer, which it does once its
+ * machine is complete. qmp_open() does both. */
+struct qmp *qmp_greet(uint32_t domid, int fd, unsigned int seconds, struct err **err);
 struct qmp *qmp_open(uint32_t domid, unsigned int seconds, struct err **err);
 void qmp_close(struct qmp *q);
 
