@@ -138,7 +138,7 @@ def host(context):
 
 TESTS = {"dom0-debian": host, "guest-pv-debian": guest(1), "guest-pv-debian-smp": guest(4),
          "guest-pvh-debian": guest(1, "pvh"), "guest-pvh-debian-smp": guest(4, "pvh"), "guest-hvm-debian": guest(1, "hvm"),
-         "guest-hvm-nopv-debian": guest(1, "hvm", nopv=True)}
+         "guest-hvm-debian-smp": guest(4, "hvm"), "guest-hvm-nopv-debian": guest(1, "hvm", nopv=True),
+         "guest-hvm-nopv-debian-smp": guest(4, "hvm", nopv=True)}
 # Minutes on two cores.
-LONG = {"guest-pv-debian", "guest-pv-debian-smp", "guest-pvh-debian", "guest-pvh-debian-smp", "guest-hvm-debian",
-        "guest-hvm-nopv-debian"}
+LONG = {name for name in TESTS if name.startswith("guest-")}

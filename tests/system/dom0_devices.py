@@ -71,9 +71,11 @@ def _find_disks(dom0, size):
 
 
 def _try_disk(context, dom0, kind, device, size):
-    """Writes the whole disk with numbers of its own, reads it back past the cache, and looks at the file outside."""
-    dom0.run(f"i=0; while [ $i -lt {size} ]; do sed s/^/$i{kind}/ /tmp/block | head -c 1048576; i=$((i+1)); done >/tmp/fifo &"
-             f" tee /dev/{device} </tmp/fifo | sha256sum >/tmp/wrote; sync; echo 3 >/proc/sys/vm/drop_caches", 1800)
+    """Writes the whole disk with numbers of its own, reads it back past the cache, and looks at the file outside. It is written
+    in large pieces: busybox's tee writes 1 KB at a time, for which the kernel first reads each page of the disk."""
+    dom0.run("sha256sum </tmp/fifo >/tmp/wrote & sum=$!; "
+             f"i=0; while [ $i -lt {size} ]; do sed s/^/$i{kind}/ /tmp/block | head -c 1048576; i=$((i+1)); done | tee /tmp/fifo |"
+             f" dd of=/dev/{device} bs=1M iflag=fullblock 2>/dev/null; wait $sum; sync; echo 3 >/proc/sys/vm/drop_caches", 1800)
     wrote = dom0.run("cut -c1-64 /tmp/wrote").strip()
     read = dom0.run(f"sha256sum </dev/{device} | cut -c1-64", 1800).strip()
     context.require(wrote == read, f"{kind}: read back {read[:12]}, wrote {wrote[:12]}")
