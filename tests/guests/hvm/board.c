@@ -236,6 +236,8 @@ static void check_hpet(void)
     printk("HPET %lx, timer 0 %lx\n", id, hpet_read(0x100));
     check_eq((uint32_t)id, 0x8086a201);
     check_eq(*(volatile uint32_t *)(HPET + 4), id >> 32);
+    check_eq(*(volatile uint16_t *)(HPET + 2), 0x8086); /* as hvmloader looks for it */
+    check_eq(*(volatile uint8_t *)(HPET + 1), id >> 8 & 0xff);
     per_ms = 1000000000000ul / (id >> 32);
     check_eq(hpet_read(0x10), 0);
     hpet_write(0xf0, 5);
