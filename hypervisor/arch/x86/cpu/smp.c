@@ -191,13 +191,8 @@ void arch_call_on(const struct cpumask *m, void (*fn)(void *), void *arg)
         call_others(&others, fn, arg);
 }
 
-/*
- * STI takes effect behind the HLT, so an interrupt that came in between still ends the wait. CR8 is zero already:
- * QEMU 7.2 changes a CPU's word of pending interrupts at VMRUN and #VMEXIT without a lock against the thread that adds
- * to it; what got lost so is in the local APIC, which looks again when CR8 is written. Else the CPU that halts now
- * would halt for ever.
- */
-void arch_idle_wait(void) { __asm__ __volatile__("mov %0, %%cr8; sti; hlt" ::"r"(0UL) : "memory"); }
+/* STI takes effect behind the HLT, so an interrupt that came in between still ends the wait. */
+void arch_idle_wait(void) { __asm__ __volatile__("sti; hlt" ::: "memory"); }
 
 void arch_send_event_check(unsigned int cpu) { apic_send_ipi(cpu, VECTOR_EVENT_CHECK); }
 

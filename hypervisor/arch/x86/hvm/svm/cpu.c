@@ -18,8 +18,11 @@
 #define MSR_TSC_RATIO    0xc0000104
 #define TSC_RATIO_ONE    (1UL << 32) /* 8.32 fixed point */
 #define CPUID_SVM        0x8000000a
+#define CPUID_HYPERVISOR 0x40000000
+#define TCG_SIGNATURE    0x54474354 /* TCGT */
 #define GENERATION_FIRST (1UL << 16)
 
+bool svm_forgets_irqs __read_mostly;
 u32 svm_features __read_mostly, svm_asids __read_mostly, svm_clean __read_mostly;
 paddr_t svm_iopm __read_mostly, svm_msrpm __read_mostly;
 
@@ -42,6 +45,7 @@ const char *svm_probe(void)
         return "AMD-V of this CPU has no nested paging";
     if (r.b < 2)
         return "AMD-V of this CPU has no ASIDs";
+    svm_forgets_irqs = cpu_has(HYPERVISOR) && cpuid_count(CPUID_HYPERVISOR, 0).b == TCG_SIGNATURE;
     svm_features = r.d;
     svm_clean = r.d & SVM_CLEAN ? CLEAN_ALL : 0;
     svm_asids = r.b;

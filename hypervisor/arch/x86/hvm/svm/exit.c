@@ -342,6 +342,8 @@ static __noinline void exit_interrupted(struct vcpu *v, struct cpu_user_regs *re
 
 void svm_exit(struct vcpu *v, struct cpu_user_regs *regs, struct svm_vmcb *b)
 {
+    if (svm_forgets_irqs)
+        __asm__ __volatile__("mov %0, %%cr8" ::"r"(0UL) : "memory");
     b->clean = svm_clean;
     if (unlikely(b->exit_int_info & HVM_EVENT_INFO_VALID))
         exit_interrupted(v, regs, b);

@@ -21,6 +21,13 @@
 
 /* Of all CPUs; constant after boot. */
 extern u32 svm_features, svm_asids, svm_clean;
+/*
+ * QEMU's own emulation (7.2, TCG) changes its word of a CPU's pending interrupts at VMRUN and #VMEXIT without a lock
+ * against the thread that adds to it. An interrupt that got lost so still stands in the local APIC's IRR, and nothing
+ * else comes while it does, the timer neither: a guest that spins would spin for ever. The local APIC looks again when
+ * CR8 is written.
+ */
+extern bool svm_forgets_irqs;
 static inline bool svm_has(u32 feature) { return svm_features & feature; }
 
 static inline struct svm_vmcb *vmcb_of(const struct vcpu *v) { return v->arch.hvm.svm.vmcb; }
