@@ -152,5 +152,3 @@ guest_hvm_nopv = boots("nopv xen_nopv console=ttyS0,115200", "/dev/sdb", True, 1
 guest_hvm_nopv.__doc__ = "The same without any PV drivers: AHCI, e1000, the board's own timers, ACPI."
 
 TESTS = {"guest-hvm": guest_hvm, "guest-hvm-nopv": guest_hvm_nopv, "guest-hvm-media": media}
-# Its guest misses ticks early in its boot and calls its TSC unstable (docs/status.md).
-LONG = {"guest-hvm-nopv"}

@@ -23,5 +23,3 @@ guest_pvh.__doc__ = "A stock PVH guest with 1 vCPU: ping, TCP and disk, by check
 guest_pvh_smp.__doc__ = "The same with 4 vCPUs."
 
 TESTS = {"guest-pvh": guest_pvh, "guest-pvh-smp": guest_pvh_smp}
-# Four vCPUs on one emulated CPU take minutes.
-LONG = {"guest-pvh-smp"}
