@@ -71,10 +71,11 @@ def _find_disks(dom0, size):
 
 
 def _try_disk(context, dom0, kind, device, size):
-    """Writes the whole disk with numbers of its own, reads it back past the cache, and looks at the file outside. It is written
-    in large pieces: busybox's tee writes 1 KB at a time, for which the kernel first reads each page of the disk."""
+    """Writes the whole disk, each megabyte with its number and the disk's name, reads it back past the cache, and looks at the
+    file outside. It is written in large pieces: busybox's tee writes 1 KB at a time, for which the kernel first reads each page
+    of the disk."""
     dom0.run("sha256sum </tmp/fifo >/tmp/wrote & sum=$!; "
-             f"i=0; while [ $i -lt {size} ]; do sed s/^/$i{kind}/ /tmp/block | head -c 1048576; i=$((i+1)); done | tee /tmp/fifo |"
+             f"i=0; while [ $i -lt {size} ]; do printf %06d%10s $i {kind}; cat /tmp/block; i=$((i+1)); done | tee /tmp/fifo |"
              f" dd of=/dev/{device} bs=1M iflag=fullblock 2>/dev/null; wait $sum; sync; echo 3 >/proc/sys/vm/drop_caches", 1800)
     wrote = dom0.run("cut -c1-64 /tmp/wrote").strip()
     read = dom0.run(f"sha256sum </dev/{device} | cut -c1-64", 1800).strip()
@@ -111,7 +112,7 @@ def devices(kernel_args, wanted_interrupt):
                                           devices=_devices(context, size)) as dom0:
             disks = _find_disks(dom0, size)
             context.require(set(disks) == set(DISKS), f"disks found: {disks}")
-            dom0.run("mkfifo /tmp/fifo; dd if=/dev/urandom bs=64k count=16 2>/dev/null | base64 >/tmp/block")
+            dom0.run("mkfifo /tmp/fifo; head -c $((1048576-16)) /dev/urandom >/tmp/block")
             if "nomsi" in kernel_args:
                 _keep_nvme_busy(dom0, disks["nvme"])
             for kind, device in disks.items():
