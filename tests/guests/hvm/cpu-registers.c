@@ -215,6 +215,7 @@ static void check_tsc(void)
     wrmsr(0x10, before);
     check(rdtsc() >= before);
     wrmsr(0x3b, 1ul << 40); /* TSC_ADJUST */
+    check_eq(rdmsr(0x3b), 1ul << 40);
     check(rdtsc() >= before + (1ul << 40));
     wrmsr(0x3b, 0);
     check(rdtsc() < before + (1ul << 40));

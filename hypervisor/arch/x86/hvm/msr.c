@@ -131,10 +131,8 @@ static bool kept_valid(u32 msr, u64 value)
     }
 }
 
-static int set_tsc(struct vcpu *v, u64 value)
+static int move_tsc(struct vcpu *v, u64 delta)
 {
-    u64 delta = value - hvm_guest_tsc(v);
-
     v->arch.hvm.tsc_offset += delta;
     v->arch.hvm.tsc_adjust += delta;
     hvm->update_tsc(v);
@@ -184,8 +182,8 @@ int hvm_msr_write(struct vcpu *v, u32 msr, u64 value)
 
     switch (msr) {
     case MSR_EFER: return hvm_set_efer(v, value);
-    case MSR_TSC: return set_tsc(v, value);
-    case MSR_TSC_ADJUST: return set_tsc(v, hvm_guest_tsc(v) + value - v->arch.hvm.tsc_adjust);
+    case MSR_TSC: return move_tsc(v, value - hvm_guest_tsc(v));
+    case MSR_TSC_ADJUST: return move_tsc(v, value - v->arch.hvm.tsc_adjust);
     case MSR_PAT: return set_pat(v, value);
     case MSR_TSC_AUX: return set_tsc_aux(v, value);
     case MSR_SPEC_CTRL: return set_spec_ctrl(v, value);
