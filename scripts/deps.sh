@@ -15,7 +15,7 @@ declare -A GROUPS_OF=(
     [images]="linux-image-amd64 busybox-static kmod bash iproute2 bridge-utils mmdebstrap
         debian-archive-keyring cpio e2fsprogs xenstore-utils grub-common grub-pc-bin
         grub-efi-amd64-bin xorriso mtools dosfstools fdisk"
-    [vtx]="bochs bochsbios grub-common grub-pc-bin xorriso mtools"
+    [vtx]="bochs bochsbios vgabios grub-common grub-pc-bin xorriso mtools"
     [hvm]="qemu-system-xen seabios ipxe-qemu ipxe memtest86+ debian-installer-12-netboot-amd64 acpica-tools xen-utils-4.17"
     [xen-oracle]="xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common"
 )
