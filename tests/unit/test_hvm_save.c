@@ -8,6 +8,7 @@
 #include <core/domain.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
+#include <sched/sched.h>
 #include <xen/domctl.h>
 #include <stdarg.h>
 #include <setjmp.h>
@@ -69,6 +70,7 @@ void page_free(void *va, unsigned int order)
     (void)order;
     free(va);
 }
+void vcpu_sleep_nosync(struct vcpu *v) { assert_ptr_equal(v, &vcpus[v->id]); }
 void domain_pause(struct domain *dom) { (void)dom; }
 void domain_unpause(struct domain *dom) { (void)dom; }
 void printk_level(enum log_level level, const char *fmt, ...)
@@ -118,6 +120,8 @@ static int setup(void **state)
     static struct vcpu *list[3] = {&vcpus[0], &vcpus[1], NULL};
 
     d.vcpu = list;
+    vcpus[1].id = 1;
+    vcpus[0].pause_flags = vcpus[1].pause_flags = 0;
     caller.domain = &caller_domain;
     loads = 0;
     return 0;
@@ -135,6 +139,7 @@ static void test_round_trip(void **state)
     memset(device_value, 0, sizeof(device_value));
     assert_int_equal(op(XEN_DOMCTL_sethvmcontext, &size), 0);
     assert_int_equal(loads, 4);
+    assert_true(test_bit(_VPF_DOWN, &vcpus[1].pause_flags)); /* unless its record starts it */
     assert_int_equal(cpu_value[1] << 8 | device_value[1], 0x204);
     d.is_hvm = false;
     assert_int_equal(op(XEN_DOMCTL_sethvmcontext, &size), -EINVAL);
@@ -152,6 +157,7 @@ static void test_truncated(void **state)
 
         assert_int_equal(op(XEN_DOMCTL_sethvmcontext, &part), -EINVAL);
         assert_int_equal(loads, 0);
+        assert_false(test_bit(_VPF_DOWN, &vcpus[0].pause_flags));
     }
 }
 

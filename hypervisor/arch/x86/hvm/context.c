@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The records of a vCPU in an HVM domain's saved context (save.c is their frame): registers, extended
- * state, MTRRs and PAT, TSC_ADJUST. A record is looked at whole before any of it takes effect. Layouts:
- * xen/arch-x86/hvm/save.h.
+ * state, MTRRs and PAT, TSC_ADJUST, machine-check banks, other MSRs. A record is looked at whole before any of it takes
+ * effect. Layouts: xen/arch-x86/hvm/save.h.
  */
 #include <arch/x86/cpu/fpu.h>
 #include <arch/x86/emulate/decode.h>
@@ -111,6 +111,7 @@ static int cpu_load(struct domain *d, unsigned int instance, const void *record,
     hvm->set_cr(v, 0, c->cr0 | X86_CR0_ET);
     v->arch.regs.rflags |= X86_EFLAGS_MBS;
     v->arch.tsc_aux = c->msr_tsc_aux;
+    v->arch.hvm.spec_ctrl = v->arch.hvm.misc_features = 0; /* CPU_MSR, if there is one, comes later */
     v->arch.hvm.tsc_offset += c->tsc - hvm_guest_tsc(v);
     hvm->update_tsc(v);
     if (c->pending_valid) {
@@ -175,10 +176,75 @@ static int tsc_adjust_load(struct domain *d, unsigned int instance, const void *
     return 0;
 }
 
+/* ---- VMCE_VCPU: how many banks MCG_CAP tells of; they have nothing that could be changed, nor has it other bits ----
+ */
+
+static int vmce_save(struct domain *d, unsigned int instance, void *record)
+{
+    ((struct hvm_vmce_vcpu *)record)->caps = d->vcpu[instance]->arch.hvm.mcg_cap;
+    return sizeof(struct hvm_vmce_vcpu);
+}
+
+static int vmce_load(struct domain *d, unsigned int instance, const void *record, u32 length __unused)
+{
+    u64 caps = ((const struct hvm_vmce_vcpu *)record)->caps;
+
+    if (caps > HVM_MCA_BANKS_MOST)
+        return -EINVAL;
+    d->vcpu[instance]->arch.hvm.mcg_cap = caps;
+    return 0;
+}
+
+/* ---- CPU_MSR: what no other record has, unless it is 0 ---- */
+
+#define CPU_MSRS_MOST 32 /* of one from elsewhere, to be refused by its contents */
+
+static const u32 cpu_msrs[] = {MSR_SPEC_CTRL, MSR_MISC_FEATURES};
+
+static int cpu_msr_save(struct domain *d, unsigned int instance, void *record)
+{
+    struct hvm_msr *m = record;
+    u64 value;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(cpu_msrs); i++)
+        if (!hvm_msr_read(d->vcpu[instance], cpu_msrs[i], &value) && value)
+            m->msr[m->count++] = (struct hvm_one_msr){.index = cpu_msrs[i], .val = value};
+    return m->count ? sizeof(*m) + m->count * sizeof(m->msr[0]) : 0;
+}
+
+static bool is_cpu_msr(u32 msr)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(cpu_msrs); i++)
+        if (cpu_msrs[i] == msr)
+            return true;
+    return false;
+}
+
+/* -ENXIO: an MSR, or a value of one, that this guest has not. */
+static int cpu_msr_load(struct domain *d, unsigned int instance, const void *record, u32 length)
+{
+    const struct hvm_msr *m = record;
+
+    if (!m->count)
+        return -EINVAL;
+    if (length != sizeof(*m) + m->count * sizeof(m->msr[0]))
+        return -EOPNOTSUPP;
+    for (unsigned int i = 0; i < m->count; i++)
+        if (m->msr[i]._rsvd)
+            return -EOPNOTSUPP;
+    for (unsigned int i = 0; i < m->count; i++)
+        if (!is_cpu_msr(m->msr[i].index) || hvm_msr_write(d->vcpu[instance], m->msr[i].index, m->msr[i].val))
+            return -ENXIO;
+    return 0;
+}
+
 const struct hvm_record cpu_records[] = {
     {HVM_SAVE_CODE(CPU), 0, HVM_SAVE_LENGTH(CPU), 0, cpu_save, cpu_load},
     {HVM_SAVE_CODE(MTRR), 0, HVM_SAVE_LENGTH(MTRR), 0, mtrr_save, mtrr_load},
     {CPU_XSAVE_CODE, 0, XSAVE_MAX, sizeof(struct hvm_hw_cpu_xsave), xsave_save, xsave_load},
     {HVM_SAVE_CODE(TSC_ADJUST), 0, HVM_SAVE_LENGTH(TSC_ADJUST), 0, tsc_adjust_save, tsc_adjust_load},
+    {HVM_SAVE_CODE(VMCE_VCPU), 0, HVM_SAVE_LENGTH(VMCE_VCPU), sizeof(u64), vmce_save, vmce_load},
+    {CPU_MSR_CODE, 0, sizeof(struct hvm_msr) + CPU_MSRS_MOST * sizeof(struct hvm_one_msr), sizeof(struct hvm_msr),
+     cpu_msr_save, cpu_msr_load},
 };
 const unsigned int cpu_nr_records = ARRAY_SIZE(cpu_records);

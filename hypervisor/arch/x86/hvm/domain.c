@@ -94,6 +94,7 @@ int hvm_vcpu_create(struct vcpu *v)
     v->arch.hvm.tsc_offset = v->domain->arch.hvm->tsc_offset;
     hvm->update_tsc(v);
     hvm_vcpu_reset_init(v);
+    v->arch.hvm.mcg_cap = HVM_MCA_BANKS;
     return 0;
 }
 

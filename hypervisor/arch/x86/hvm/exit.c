@@ -39,6 +39,8 @@ static void set_pair(struct cpu_user_regs *regs, u64 value)
 
 bool hvm_exit_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
 {
+    if (unlikely(v->arch.hvm.misc_features & MISC_CPUID_FAULTING) && hvm->cpl(v))
+        return general_protection(v);
     policy_cpuid(v, regs);
     return true;
 }

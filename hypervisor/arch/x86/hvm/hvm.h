@@ -112,7 +112,9 @@ int hvm_msr_write(struct vcpu *v, u32 msr, u64 value);
 /* MSRs that the CPU gives each guest of its own: reading and writing them need not exit. */
 #define HVM_DIRECT_MSRS 10
 extern const u32 hvm_direct_msrs[HVM_DIRECT_MSRS];
-#define HVM_MTRR_CAP 0x508 /* write combining, fixed ranges, 8 variable ones */
+#define HVM_MTRR_CAP       0x508 /* write combining, fixed ranges, 8 variable ones */
+#define HVM_MCA_BANKS      2     /* as Xen's guests have them; one that comes from elsewhere may have */
+#define HVM_MCA_BANKS_MOST 32
 /* May CR0, CR4 and EFER have these values together? */
 bool hvm_crs_valid(const struct vcpu *v, u64 cr0, u64 cr4, u64 efer);
 

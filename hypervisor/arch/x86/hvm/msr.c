@@ -12,12 +12,15 @@
 
 #define MSR_TSC_ADJUST     0x3b
 #define MSR_MTRR_CAP       0xfe
+#define MSR_MCG_CTL        0x17b
 #define MSR_DEBUGCTL       0x1d9
 #define MSR_MTRR_VAR       0x200
 #define MSR_MTRR_FIX64K    0x250
 #define MSR_MTRR_FIX16K    0x258
 #define MSR_MTRR_FIX4K     0x268
+#define MSR_MC0_CTL2       0x280
 #define MSR_MTRR_DEF       0x2ff
+#define MSR_MC0_CTL        0x400 /* STATUS, ADDR, MISC, the next bank */
 #define MSR_NB_CFG         0xc001001f
 #define MSR_K8_INT_PENDING 0xc0010055
 #define MSR_DE_CFG         0xc0011029
@@ -43,9 +46,24 @@ static u64 *kept(struct vcpu *v, u32 msr)
     case MSR_MTRR_FIX4K ... MSR_MTRR_FIX4K + 7: return &h->mtrr.msr_mtrr_fixed[3 + msr - MSR_MTRR_FIX4K];
     case MSR_MTRR_DEF: return &h->mtrr.msr_mtrr_def_type;
     case MSR_DEBUGCTL: return &h->debugctl;
+    case MSR_MISC_FEATURES: return &h->misc_features;
+    case MSR_MCG_STATUS: return &h->mcg_status;
     case MSR_MISC_ENABLE: return vendor_is_amd() ? NULL : &h->misc_enable;
     default: return NULL;
     }
+}
+
+/* Machine checks are the host's: a guest's banks, as many as it is told of, have nothing to tell (SDM vol. 3, 16.3). */
+static bool is_bank(u32 msr)
+{
+    return (msr >= MSR_MC0_CTL && msr < MSR_MC0_CTL + 4 * HVM_MCA_BANKS_MOST) ||
+           (msr >= MSR_MC0_CTL2 && msr < MSR_MC0_CTL2 + HVM_MCA_BANKS_MOST);
+}
+
+/* Of those that it has been told of? */
+static bool is_own_bank(const struct vcpu *v, u32 msr)
+{
+    return msr >= MSR_MC0_CTL && msr < MSR_MC0_CTL + 4 * v->arch.hvm.mcg_cap;
 }
 
 /* Those that software that knows a CPU of this vendor reads without asking first. */
@@ -54,12 +72,10 @@ static int read_facts(u32 msr, u64 *value)
     *value = 0;
     switch (msr) {
     case MSR_UCODE_REV:
-    case MSR_MCG_CAP: /* no banks: machine checks are the host's */
-    case MSR_MCG_STATUS:
+    case MSR_MCG_CTL:
     case MSR_HYPERCALL_PAGE: return 0;
-    case MSR_PLATFORM_ID:
-    case MSR_PLATFORM_INFO:
-    case MSR_MISC_FEATURES: return vendor_is_amd() ? -EINVAL : 0;
+    case MSR_PLATFORM_INFO: *value = PLATFORM_CPUID_FAULTING; return 0;
+    case MSR_PLATFORM_ID: return vendor_is_amd() ? -EINVAL : 0;
     case MSR_K8_HWCR: *value = HWCR_TSC_CONSTANT; return vendor_is_amd() ? 0 : -EINVAL;
     case MSR_DE_CFG: *value = DE_CFG_LFENCE; return vendor_is_amd() ? 0 : -EINVAL;
     case MSR_K8_SYSCFG:
@@ -79,6 +95,7 @@ int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
     case MSR_EFER: *value = v->arch.hvm.efer; return 0;
     case MSR_TSC: *value = hvm_guest_tsc(v); return 0;
     case MSR_PAT: *value = v->arch.hvm.mtrr.msr_pat_cr; return 0;
+    case MSR_MCG_CAP: *value = v->arch.hvm.mcg_cap; return 0;
     case MSR_TSC_AUX: *value = v->arch.tsc_aux; return guest_cpu_has(v->domain, RDTSCP) ? 0 : -EINVAL;
     case MSR_TSC_ADJUST: *value = v->arch.hvm.tsc_adjust; return 0;
     case MSR_MTRR_CAP: *value = HVM_MTRR_CAP; return guest_cpu_has(v->domain, MTRR) ? 0 : -EINVAL;
@@ -86,6 +103,10 @@ int hvm_msr_read(struct vcpu *v, u32 msr, u64 *value)
     case MSR_APIC_BASE:
     case MSR_TSC_DEADLINE:
     case MSR_X2APIC ... MSR_X2APIC + 0xff: return vlapic_read_msr(v, msr, value);
+    }
+    if (is_bank(msr)) {
+        *value = is_own_bank(v, msr) && msr % 4 == 0 ? ~0UL : 0;
+        return 0;
     }
     place = kept(v, msr);
     if (place)
@@ -127,6 +148,7 @@ static bool kept_valid(u32 msr, u64 value)
     case MSR_MTRR_FIX64K ... MSR_MTRR_FIX4K + 7: return types_valid(value, 6);
     case MSR_MTRR_DEF: return !(value & ~MTRR_DEF_BITS) && types_valid(value & 0xff, 6);
     case MSR_DEBUGCTL: return !(value & ~DEBUGCTL_BITS);
+    case MSR_MISC_FEATURES: return !(value & ~MISC_CPUID_FAULTING);
     default: return true;
     }
 }
@@ -154,7 +176,8 @@ static int set_spec_ctrl(struct vcpu *v, u64 value)
     if (!has_spec_ctrl(v->domain) || value & ~(u64)(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD))
         return -EINVAL;
     v->arch.hvm.spec_ctrl = value;
-    spec_ctrl_hvm_load(v);
+    if (v == current)
+        spec_ctrl_hvm_load(v);
     return 0;
 }
 
@@ -166,14 +189,19 @@ static int set_pred_cmd(const struct vcpu *v, u64 value)
     return 0;
 }
 
-/* What may be written without any effect: the value that is there already, or anything (AMD's own all are such). */
+/* What may be written without any effect: the value that is there already, or anything (AMD's own all are such, and
+ * banks that the guest has not). */
 static int write_facts(struct vcpu *v, u32 msr, u64 value)
 {
     u64 now;
 
     if (hvm_msr_read(v, msr, &now))
         return -EINVAL;
-    return now == value || msr == MSR_UCODE_REV || msr >= MSR_K8_SYSCFG ? 0 : -EINVAL;
+    if (is_bank(msr))
+        return now == value || !is_own_bank(v, msr) || msr % 4 == 0 ? 0 : -EINVAL;
+    return now == value || msr == MSR_UCODE_REV || msr == MSR_MCG_CAP || msr == MSR_MCG_CTL || msr >= MSR_K8_SYSCFG
+               ? 0
+               : -EINVAL;
 }
 
 int hvm_msr_write(struct vcpu *v, u32 msr, u64 value)

@@ -9,6 +9,7 @@
 #include <core/domain.h>
 #include <mm/guest_access.h>
 #include <mm/heap.h>
+#include <sched/sched.h>
 #include <xen/domctl.h>
 
 /* 128 vCPUs with all that the largest extended state needs. */
@@ -160,6 +161,7 @@ static long get_partial(struct domain *d, struct xen_domctl_hvmcontext_partial *
 static long context_walk(struct domain *d, const u8 *buf, size_t size, bool load)
 {
     descriptor_t desc;
+    int rc;
 
     for (size_t at = 0;; at += desc.length) {
         const struct hvm_record *r;
@@ -175,18 +177,29 @@ static long context_walk(struct domain *d, const u8 *buf, size_t size, bool load
         if (!r || (first && r != &header_record) || !instance_exists(d, r, desc.instance) || desc.length > size - at ||
             desc.length > r->length || desc.length < (r->min_length ?: r->length))
             return -EINVAL;
-        if (load && r->load(d, desc.instance, buf + at, desc.length)) {
-            log_debug("d%d: record %u of vCPU or instance %u refused\n", d->id, desc.typecode, desc.instance);
-            return -EINVAL;
+        rc = load ? r->load(d, desc.instance, buf + at, desc.length) : 0;
+        if (rc) {
+            log_debug("d%d: record %u of vCPU or instance %u refused: %d\n", d->id, desc.typecode, desc.instance, rc);
+            return rc == -ENODEV ? -EINVAL : rc;
         }
     }
 }
 
+/* A vCPU that the context does not have is down after it. */
 static long set_context(struct domain *d, const struct xen_domctl_hvmcontext *c, u8 *buf)
 {
+    struct vcpu *v;
+    long rc;
+
     if (copy_from_guest(buf, (const void __guest *)c->buffer.p, c->size))
         return -EFAULT;
-    return context_walk(d, buf, c->size, false) ?: context_walk(d, buf, c->size, true);
+    rc = context_walk(d, buf, c->size, false);
+    if (rc)
+        return rc;
+    for_each_vcpu (d, v)
+        if (!test_and_set_bit(_VPF_DOWN, &v->pause_flags))
+            vcpu_sleep_nosync(v);
+    return context_walk(d, buf, c->size, true);
 }
 
 long hvm_context_op(struct domain *d, struct xen_domctl *op)

@@ -356,7 +356,7 @@ struct hvm_hw_lapic *vlapic_state(struct platform *p, unsigned int n)
 {
     struct vlapic *l = vlapic_of(p, n);
 
-    l->hw.disabled = (vlapic_reg(l, APIC_SPIV) & APIC_SPIV_ENABLE ? 0 : 1) | (vlapic_hw_enabled(l) ? 0 : 2);
+    l->hw.disabled = (vlapic_hw_enabled(l) ? 0 : 1) | (vlapic_reg(l, APIC_SPIV) & APIC_SPIV_ENABLE ? 0 : 2);
     l->hw.timer_divisor = vlapic_timer_divisor(l);
     return &l->hw;
 }

@@ -100,7 +100,8 @@ struct hvm_vcpu {
     u64 efer;                /* as the guest sees it */
     u64 tsc_offset;          /* guest's TSC = host's (scaled) + this */
     struct hvm_hw_mtrr mtrr; /* and IA32_PAT */
-    u64 misc_enable, debugctl, tsc_adjust;
+    u64 misc_enable, misc_features, debugctl, tsc_adjust;
+    u64 mcg_cap, mcg_status;
     u64 spec_ctrl;    /* as the guest wants it */
     u8 upcall_vector; /* HVMOP_set_evtchn_upcall_vector; 0: the domain's callback */
 
