@@ -168,7 +168,7 @@ static void flat_protected_mode(struct hvm_hw_cpu *cpu)
     cpu->rflags = 2;
 }
 
-static long start_state_set(const struct built_domain *d, uint64_t start_gfn)
+static long start_state_set(const struct domain_plan *plan, const struct built_domain *d, uint64_t start_gfn)
 {
     static struct __attribute__((packed)) {
         struct hvm_save_descriptor header_d;
@@ -188,6 +188,7 @@ static long start_state_set(const struct built_domain *d, uint64_t start_gfn)
     records.cpu_d = (struct hvm_save_descriptor){HVM_SAVE_CODE(CPU), 0, HVM_SAVE_LENGTH(CPU)};
     struct hvm_hw_cpu cpu = {.rip = d->phys32_entry, .rbx = start_gfn << PAGE_SHIFT};
     flat_protected_mode(&cpu);
+    cpu.tsc = plan->tsc_elapsed / 1000000 * plan->tsc_khz;
     records.cpu = cpu;
     records.end_d = (struct hvm_save_descriptor){HVM_SAVE_CODE(END), 0, HVM_SAVE_LENGTH(END)};
     set_xen_guest_handle(op.u.hvmcontext.buffer, (uint8_t *)&records);
@@ -233,6 +234,6 @@ long domain_hvm_finish(const struct domain_plan *plan, struct built_domain *d, u
         rc = param_set(d, HVM_PARAM_CONSOLE_PFN, end + 1);
     rc = rc ? rc : param_set(d, HVM_PARAM_CONSOLE_EVTCHN, remote);
     if (!rc && (*step = "set the first vCPU's state"))
-        rc = start_state_set(d, end);
+        rc = start_state_set(plan, d, end);
     return rc;
 }

@@ -86,8 +86,9 @@ static long create(const struct domain_plan *plan, struct built_domain *d)
     rc = domctl(&op, XEN_DOMCTL_max_vcpus, d->id);
     if (rc)
         return rc;
-    if (plan->tsc_mode) {
-        op = (struct xen_domctl){.u.tsc_info.tsc_mode = plan->tsc_mode};
+    if (plan->tsc_mode || plan->tsc_khz) {
+        op = (struct xen_domctl){
+            .u.tsc_info = {plan->tsc_mode, plan->tsc_khz, plan->tsc_incarnation, 0, plan->tsc_elapsed}};
         rc = domctl(&op, XEN_DOMCTL_settscinfo, d->id);
         if (rc)
             return rc;

@@ -13,9 +13,11 @@ struct domain_plan {
     const char *args;
     unsigned int pages; /* memory in pages, at most DOMAIN_PAGES_MAX */
     unsigned int vcpus;
-    unsigned int tsc_mode; /* 0: the hypervisor's choice, 2: never emulated */
-    bool board;            /* an HVM domain: with all devices of the hypervisor; begins like a PVH one */
-    const void *ramdisk;   /* of a kernel that is none of ours, PVH only; or NULL */
+    unsigned int tsc_mode;                 /* 0: the hypervisor's choice, 2: never emulated */
+    unsigned int tsc_khz, tsc_incarnation; /* 0: the machine's, new */
+    uint64_t tsc_elapsed;                  /* ns; of an HVM domain, its TSC begins there */
+    bool board;          /* an HVM domain: with all devices of the hypervisor; begins like a PVH one */
+    const void *ramdisk; /* of a kernel that is none of ours, PVH only; or NULL */
     size_t ramdisk_size;
 };
 #define DOMAIN_PAGES_MAX 32768

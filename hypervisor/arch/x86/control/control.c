@@ -35,14 +35,26 @@ static long hypercall_init(struct domain *d, u64 gmfn)
     return 0;
 }
 
-/* Guests read the machine's TSC; emulation and offsets of it are not for PV guests here. */
+/* PV guests read the machine's TSC; emulation and offsets of it are not for them here. */
 static long set_tsc_info(struct domain *d, const struct xen_domctl_tsc_info *t)
 {
     if (d == current->domain || t->tsc_mode > 2)
         return -EINVAL;
-    if (t->tsc_mode == 1)
+    if (d->is_hvm)
+        hvm_set_tsc_info(d, t);
+    else if (t->tsc_mode == 1)
         return -EOPNOTSUPP;
     d->arch.tsc_mode = t->tsc_mode;
+    return 0;
+}
+
+static long get_tsc_info(struct domain *d, struct xen_domctl_tsc_info *t)
+{
+    if (d == current->domain)
+        return -EINVAL;
+    *t = (struct xen_domctl_tsc_info){d->arch.tsc_mode, d->arch.tsc_khz, d->arch.tsc_incarnation, 0, 0};
+    if (d->is_hvm)
+        hvm_get_tsc_info(d, t);
     return 0;
 }
 
@@ -131,9 +143,7 @@ long arch_do_domctl(struct xen_domctl *op, struct domain *d)
     case XEN_DOMCTL_set_address_size: return op->u.address_size.size == 64 ? 0 : -EINVAL;
     case XEN_DOMCTL_get_address_size: op->u.address_size.size = 64; return 0;
     case XEN_DOMCTL_settscinfo: return set_tsc_info(d, &op->u.tsc_info);
-    case XEN_DOMCTL_gettscinfo:
-        op->u.tsc_info = (struct xen_domctl_tsc_info){.tsc_mode = d->arch.tsc_mode, .gtsc_khz = d->arch.tsc_khz};
-        return 0;
+    case XEN_DOMCTL_gettscinfo: return get_tsc_info(d, &op->u.tsc_info);
     case XEN_DOMCTL_gethvmcontext:
     case XEN_DOMCTL_gethvmcontext_partial:
     case XEN_DOMCTL_sethvmcontext: return hvm_context_op(d, op);

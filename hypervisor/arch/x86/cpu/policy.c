@@ -6,6 +6,7 @@
  */
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/cpu/policy.h>
+#include <arch/x86/platform/clock.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/platform/platform.h>
 #include <asm/trapnr.h>
@@ -224,16 +225,18 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, u32 leaf, u32 sub
         break;
     case 3:
         if (subleaf == 0) {
-            r.a = (cpu_has(ITSC) ? 2 : 0) | (cpu_has(RDTSCP) ? 4 : 0);
+            r.a =
+                (v->is_hvm && v->domain->arch.hvm->tsc_emulated) | (cpu_has(ITSC) ? 2 : 0) | (cpu_has(RDTSCP) ? 4 : 0);
             r.b = v->domain->arch.tsc_mode;
             r.c = v->domain->arch.tsc_khz;
+            r.d = v->domain->arch.tsc_incarnation;
         } else if (subleaf == 1 && v->is_hvm) {
             r.a = v->arch.hvm.tsc_offset;
             r.b = v->arch.hvm.tsc_offset >> 32;
             r.c = v->arch.time.tsc_to_system_mul;
             r.d = v->arch.time.tsc_shift;
         } else if (subleaf == 2) {
-            r.a = v->domain->arch.tsc_khz;
+            r.a = cpu_khz;
         }
         break;
     case 4:

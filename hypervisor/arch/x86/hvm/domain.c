@@ -3,6 +3,7 @@
  * Life of HVM and PVH domains and their vCPUs, and the choice of the CPU's extension at boot. Configuration:
  * xen/domctl.h, xen/arch-x86/xen.h (xen_arch_domainconfig).
  */
+#include <arch/arch.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/io.h>
@@ -68,6 +69,8 @@ int hvm_domain_create(struct domain *d, const struct xen_domctl_createdomain *co
         return -ENOMEM;
     d->arch.hvm->emulation_flags = config->arch.emulation_flags;
     d->arch.hvm->tsc_offset = -rdtsc();
+    d->arch.hvm->tsc_start = arch_read_clock();
+    d->arch.tsc_incarnation = 1;
     hvm_params_init(d);
     return p2m_create(d, hvm->p2m_format, hvm->p2m_order())
                ?: platform_domain_create(d, config->arch.emulation_flags) ?: ioreq_domain_create(d);
@@ -91,10 +94,10 @@ int hvm_vcpu_create(struct vcpu *v)
     if (rc)
         return rc;
     v->arch.hvm.kept[0].va = v->arch.hvm.kept[1].va = HVM_KEEP_NONE;
+    v->arch.hvm.mcg_cap = HVM_MCA_BANKS;
     v->arch.hvm.tsc_offset = v->domain->arch.hvm->tsc_offset;
     hvm->update_tsc(v);
     hvm_vcpu_reset_init(v);
-    v->arch.hvm.mcg_cap = HVM_MCA_BANKS;
     return 0;
 }
 

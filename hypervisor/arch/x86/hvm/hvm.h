@@ -10,7 +10,9 @@
 #include <asm/trapnr.h>
 #include <core/domain.h>
 
+struct time_scale;
 struct xen_domctl_createdomain;
+struct xen_domctl_tsc_info;
 struct vcpu_hvm_context;
 
 /* ---- domain.c: life ---- */
@@ -128,14 +130,22 @@ void hvm_params_init(struct domain *d);
 
 /* ---- what everybody asks ---- */
 
-/* What RDTSC gives v now (tsc.c). Any context. */
-u64 hvm_guest_tsc(const struct vcpu *v);
-
 static inline u64 hvm_get_cr(struct vcpu *v, unsigned int n) { return hvm->get_cr(v, n); }
 static inline bool hvm_long_mode(const struct vcpu *v) { return v->arch.hvm.efer & EFER_LMA; }
 /* Is its code 64-bit? */
 bool hvm_code64(struct vcpu *v);
-/* tsc.c: the TSC as v sees it when ours is at host. */
-u64 hvm_tsc_at(const struct vcpu *v, u64 host);
+
+/* ---- tsc.c: the guest's TSC. Any context ---- */
+
+/* What RDTSC gives v now. */
+u64 hvm_guest_tsc(const struct vcpu *v);
+/* What it gives v when ours is at host and system time is now. */
+u64 hvm_tsc_at(const struct vcpu *v, u64 host, s_time_t now);
+/* The scale that makes nanoseconds of d's TSC, where `host` makes them of this CPU's. */
+struct time_scale hvm_time_scale(const struct domain *d, struct time_scale host);
+/* XEN_DOMCTL_settscinfo, of a mode that there is, and _gettscinfo, on another domain than the caller's. set:
+ * arch.tsc_mode is the caller's to set. */
+void hvm_set_tsc_info(struct domain *d, const struct xen_domctl_tsc_info *t);
+void hvm_get_tsc_info(const struct domain *d, struct xen_domctl_tsc_info *t);
 
 #endif

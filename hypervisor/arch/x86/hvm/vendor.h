@@ -66,8 +66,10 @@ struct hvm_vendor {
      * (also in v->arch.hvm.mtrr). False: not one of these. */
     bool (*get_msr)(struct vcpu *v, u32 msr, u64 *value);
     bool (*set_msr)(struct vcpu *v, u32 msr, u64 value);
-    /* v->arch.hvm.tsc_offset changed (or the domain's tsc_scale, or how RDTSC is intercepted). */
+    /* v->arch.hvm.tsc_offset changed, or the domain's tsc_scale or tsc_emulated. */
     void (*update_tsc)(struct vcpu *v);
+    /* Can the CPU scale a guest's TSC? */
+    bool (*tsc_scaling)(void);
 
     /* ---- events ---- */
 

@@ -337,15 +337,16 @@ void arch_update_vcpu_time(struct vcpu *v)
     const struct cpu_clock *c = &this_cpu(clock);
     struct vcpu_time_info *t = &v->arch.time;
 
-    u64 tsc = v->is_hvm ? hvm_tsc_at(v, c->tsc) : c->tsc;
+    struct time_scale scale = v->is_hvm ? hvm_time_scale(v->domain, c->scale) : c->scale;
+    u64 tsc = v->is_hvm ? hvm_tsc_at(v, c->tsc, c->stime) : c->tsc;
 
-    if (likely(t->tsc_timestamp == tsc && t->tsc_to_system_mul == c->scale.mul && t->system_time == (u64)c->stime))
+    if (likely(t->tsc_timestamp == tsc && t->tsc_to_system_mul == scale.mul && t->system_time == (u64)c->stime))
         return;
     t->version = (t->version + 2) & ~1U;
     t->tsc_timestamp = tsc;
     t->system_time = c->stime;
-    t->tsc_to_system_mul = c->scale.mul;
-    t->tsc_shift = c->scale.shift;
+    t->tsc_to_system_mul = scale.mul;
+    t->tsc_shift = scale.shift;
     t->flags = master ? 0 : XEN_PVCLOCK_TSC_STABLE_BIT;
     time_page_write(&v->info->time, t);
     if (v->arch.time_guest && v == current && !time_area_write(v->arch.time_guest, t))

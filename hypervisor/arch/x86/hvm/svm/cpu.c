@@ -149,7 +149,8 @@ void svm_asid_save(struct vcpu *v)
 
 void svm_load_tsc_ratio(const struct vcpu *v)
 {
-    u64 ratio = v->domain->arch.hvm->tsc_scale ?: TSC_RATIO_ONE;
+    u64 scale = v->domain->arch.hvm->tsc_scale,
+        ratio = scale && !v->domain->arch.hvm->tsc_emulated ? scale : TSC_RATIO_ONE;
 
     if (this_cpu(tsc_ratio) == ratio || !svm_has(SVM_TSC_RATE))
         return;

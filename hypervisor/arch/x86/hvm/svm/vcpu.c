@@ -229,7 +229,7 @@ static bool set_msr(struct vcpu *v, u32 msr, u64 value)
 static void update_tsc(struct vcpu *v)
 {
     struct svm_vmcb *b = vmcb_of(v);
-    bool emulate = v->arch.hvm.rdtsc_exits || (v->domain->arch.hvm->tsc_scale && !svm_has(SVM_TSC_RATE));
+    bool emulate = v->domain->arch.hvm->tsc_emulated;
 
     b->tsc_offset = v->arch.hvm.tsc_offset;
     svm_intercept(b, EXIT_RDTSC, emulate);
@@ -237,6 +237,8 @@ static void update_tsc(struct vcpu *v)
     if (v == current)
         svm_load_tsc_ratio(v);
 }
+
+static bool tsc_scaling(void) { return svm_has(SVM_TSC_RATE); }
 
 /* ---- events ---- */
 
@@ -372,6 +374,7 @@ const struct hvm_vendor svm_vendor = {
     .get_msr = get_msr,
     .set_msr = set_msr,
     .update_tsc = update_tsc,
+    .tsc_scaling = tsc_scaling,
     .inject = inject,
     .get_shadow = get_shadow,
     .set_shadow = set_shadow,

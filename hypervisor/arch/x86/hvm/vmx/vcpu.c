@@ -462,16 +462,17 @@ static bool set_msr(struct vcpu *v, u32 msr, u64 value)
     return i < ARRAY_SIZE(msrs);
 }
 
+static bool tsc_scaling(void) { return vmx_controls.secondary & CPU2_TSC_SCALING; }
+
 static void update_tsc(struct vcpu *v)
 {
-    u64 scale = v->domain->arch.hvm->tsc_scale; /* 32.32 */
-    bool scales = vmx_controls.secondary & CPU2_TSC_SCALING, exits = v->arch.hvm.rdtsc_exits || (scale && !scales);
+    const struct hvm_domain *h = v->domain->arch.hvm;
     vmcs_guard(v);
 
     vmwrite(VMCS_TSC_OFFSET, v->arch.hvm.tsc_offset);
-    if (scales)
-        vmwrite(VMCS_TSC_MULTIPLIER, scale ? scale << 16 : TSC_MULTIPLIER_ONE);
-    set_primary(v, (v->arch.hvm.vmx->primary & ~CPU1_RDTSC) | (exits ? CPU1_RDTSC : 0));
+    if (tsc_scaling())
+        vmwrite(VMCS_TSC_MULTIPLIER, h->tsc_scale && !h->tsc_emulated ? h->tsc_scale << 16 : TSC_MULTIPLIER_ONE);
+    set_primary(v, (v->arch.hvm.vmx->primary & ~CPU1_RDTSC) | (h->tsc_emulated ? CPU1_RDTSC : 0));
 }
 
 /* ---- events ---- */
@@ -606,6 +607,7 @@ const struct hvm_vendor vmx_vendor = {
     .get_msr = get_msr,
     .set_msr = set_msr,
     .update_tsc = update_tsc,
+    .tsc_scaling = tsc_scaling,
     .inject = inject,
     .get_shadow = get_shadow,
     .set_shadow = vmx_set_shadow,

@@ -106,6 +106,7 @@ struct arch_domain {
     struct rangeset *ioport_caps;
     u32 tsc_khz;
     u32 tsc_mode;
+    u32 tsc_incarnation; /* of settscinfo, and one: how often it was taken from host to host */
 };
 
 #endif

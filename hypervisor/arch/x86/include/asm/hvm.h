@@ -94,11 +94,10 @@ struct hvm_code {
 struct hvm_vcpu {
     u8 work;
     bool step;               /* RFLAGS.TF is ours, for one instruction */
-    bool rdtsc_exits;        /* its TSC is emulated (tsc_mode=always) */
     bool restarted;          /* its hypercall is to be made again */
     struct hvm_event event;  /* to be delivered before the guest goes on: an exception, or what was interrupted */
     u64 efer;                /* as the guest sees it */
-    u64 tsc_offset;          /* guest's TSC = host's (scaled) + this */
+    u64 tsc_offset;          /* guest's TSC = its domain's counter (hvm/tsc.c) + this */
     struct hvm_hw_mtrr mtrr; /* and IA32_PAT */
     u64 misc_enable, misc_features, debugctl, tsc_adjust;
     u64 mcg_cap, mcg_status;
@@ -136,7 +135,9 @@ struct hvm_domain {
     u8 callback_vector;          /* 0: not by vector */
     u32 emulation_flags;         /* XEN_X86_EMU_* */
     u64 tsc_offset;              /* that vCPUs start with: time since the domain was made */
-    u64 tsc_scale;               /* guest's rate / host's, 32.32 fixed point; 0: the same */
+    bool tsc_emulated;           /* it counts system time, and reading it exits; else the CPU's TSC */
+    u64 tsc_scale;               /* the guest's ticks for one of those, 32.32 fixed point; 0: one */
+    s_time_t tsc_start;          /* XEN_DOMCTL_settscinfo: system time when its elapsed_nsec was 0 */
 };
 
 #endif
