@@ -16,7 +16,8 @@ declare -A GROUPS_OF=(
         debian-archive-keyring cpio e2fsprogs xenstore-utils grub-common grub-pc-bin
         grub-efi-amd64-bin xorriso mtools dosfstools fdisk"
     [vtx]="bochs bochsbios vgabios grub-common grub-pc-bin xorriso mtools"
-    [hvm]="qemu-system-xen seabios ipxe-qemu ipxe memtest86+ debian-installer-12-netboot-amd64 acpica-tools xen-utils-4.17"
+    [hvm]="qemu-system-xen seabios ipxe-qemu ipxe memtest86+ debian-installer-12-netboot-amd64 acpica-tools xen-utils-4.17
+        grub-xen-host"
     [xen-oracle]="xen-hypervisor-4.17-amd64 xen-utils-4.17 xen-utils-common"
 )
 ORDER="build emulator images hvm xen-oracle"

@@ -19,6 +19,7 @@ BUILD = os.environ.get("O", os.path.join(TOP, "build"))
 CACHE = os.environ.get("ORLOP_CACHE", os.path.join(os.path.expanduser("~"), ".cache", "orlop"))
 DATA = os.path.join(TOP, "scripts", "images")
 XEN_IMAGE = "/boot/xen-4.17-amd64.gz"
+PVH_GRUB = "/usr/lib/grub-xen/grub-i386-xen_pvh.bin"
 
 
 class LabError(Exception):
@@ -51,6 +52,12 @@ def digest(*parts):
                 part = f.read()
         total.update(hashlib.sha256(part).digest())
     return total.hexdigest()[:16]
+
+
+def sha256(path):
+    """The whole sum of a file, as sha256sum prints it."""
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -109,6 +116,13 @@ def xen():
             out.write(f.read())
 
     return cached(f"xen-4.17-{digest(XEN_IMAGE)}.elf", make)
+
+
+def pvh_grub():
+    """Path of the distribution's GRUB that is a PVH guest's kernel."""
+    if not os.path.exists(PVH_GRUB):
+        raise LabError(f"no {PVH_GRUB}: run scripts/deps.sh hvm")
+    return PVH_GRUB
 
 
 def orlop():
