@@ -38,3 +38,20 @@ struct date date_from_seconds(u64 seconds)
         .weekday = (seconds / 86400 + 4) % 7, /* 1970-01-01 was a Thursday */
     };
 }
+
+unsigned int rtc_decode(u8 value, u8 b) { return b & RTC_B_BINARY ? value : (value >> 4) * 10 + (value & 15); }
+
+struct date date_from_rtc(const u8 registers[RTC_DATE_SIZE], u8 b)
+{
+    unsigned int hour = rtc_decode(registers[RTC_HOURS] & (b & RTC_B_24H ? 0xff : 0x7f), b);
+    unsigned int year = rtc_decode(registers[RTC_YEAR], b);
+
+    return (struct date){
+        .year = year + (year < 70 ? 2000 : 1900),
+        .month = rtc_decode(registers[RTC_MONTH], b),
+        .day = rtc_decode(registers[RTC_DAY], b),
+        .hour = b & RTC_B_24H ? hour : hour % 12 + (registers[RTC_HOURS] & 0x80 ? 12 : 0),
+        .minute = rtc_decode(registers[RTC_MINUTES], b),
+        .second = rtc_decode(registers[RTC_SECONDS], b),
+    };
+}

@@ -15,4 +15,15 @@ struct date {
 u64 date_to_seconds(const struct date *d);
 struct date date_from_seconds(u64 seconds);
 
+/* ---- dates as a real-time clock has them (Motorola MC146818A) ---- */
+
+enum { RTC_SECONDS, RTC_MINUTES = 2, RTC_HOURS = 4, RTC_WEEKDAY = 6, RTC_DAY, RTC_MONTH, RTC_YEAR, RTC_DATE_SIZE };
+#define RTC_B_24H    0x02
+#define RTC_B_BINARY 0x04 /* else each register is two decimal digits */
+
+/* A register's number, by register B. */
+unsigned int rtc_decode(u8 value, u8 b);
+/* The registers' date in the years 1970 to 2069; nobody has looked whether there is such a date. */
+struct date date_from_rtc(const u8 registers[RTC_DATE_SIZE], u8 b);
+
 #endif

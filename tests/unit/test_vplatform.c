@@ -617,6 +617,23 @@ static void test_date(void **state)
     assert_int_equal(date_from_seconds(4107542400).month, 3); /* no such day in 2100 */
 }
 
+static void test_date_of_registers(void **state)
+{
+    const u8 night[] = {[RTC_SECONDS] = 0x59, [RTC_MINUTES] = 0x07, [RTC_HOURS] = 0x12,
+                        [RTC_DAY] = 0x31,     [RTC_MONTH] = 0x12,   [RTC_YEAR] = 0x69};
+    const u8 evening[] = {[RTC_HOURS] = 0x80 | 11, [RTC_DAY] = 10, [RTC_MONTH] = 8, [RTC_YEAR] = 70};
+    struct date d = date_from_rtc(night, 0);
+
+    (void)state;
+    assert_int_equal(date_to_seconds(&d), 3155673600 + 7 * 60 + 59); /* 2069-12-31 00:07:59 */
+    assert_int_equal(date_from_rtc(night, RTC_B_24H).hour, 12);
+    d = date_from_rtc(evening, RTC_B_BINARY);
+    assert_int_equal(d.hour, 23);
+    assert_int_equal(d.year, 1970);
+    assert_int_equal(rtc_decode(0x20, 0), 20);
+    assert_int_equal(rtc_decode(20, RTC_B_BINARY), 20);
+}
+
 static void test_rtc_time(void **state)
 {
     u64 byte;
@@ -927,11 +944,22 @@ static void test_context(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pic),    cmocka_unit_test(test_pic_modes), cmocka_unit_test(test_ioapic),
-        cmocka_unit_test(test_links),  cmocka_unit_test(test_callback),  cmocka_unit_test(test_pit),
-        cmocka_unit_test(test_port61), cmocka_unit_test(test_hpet),      cmocka_unit_test(test_hpet_periodic),
-        cmocka_unit_test(test_date),   cmocka_unit_test(test_rtc_time),  cmocka_unit_test(test_rtc_interrupts),
-        cmocka_unit_test(test_pm),     cmocka_unit_test(test_random),    cmocka_unit_test(test_context),
+        cmocka_unit_test(test_pic),
+        cmocka_unit_test(test_pic_modes),
+        cmocka_unit_test(test_ioapic),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_callback),
+        cmocka_unit_test(test_pit),
+        cmocka_unit_test(test_port61),
+        cmocka_unit_test(test_hpet),
+        cmocka_unit_test(test_hpet_periodic),
+        cmocka_unit_test(test_date),
+        cmocka_unit_test(test_date_of_registers),
+        cmocka_unit_test(test_rtc_time),
+        cmocka_unit_test(test_rtc_interrupts),
+        cmocka_unit_test(test_pm),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_context),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

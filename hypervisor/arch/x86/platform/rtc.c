@@ -17,8 +17,6 @@
 #define RTC_A     0x0a
 #define RTC_A_UIP 0x80
 #define RTC_B     0x0b
-#define RTC_B_24H 0x02
-#define RTC_B_BIN 0x04
 
 static DEFINE_SPINLOCK(cmos_lock, LOCK_PLATFORM);
 static DEFINE_SPINLOCK(wallclock_lock, LOCK_PLATFORM);
@@ -33,46 +31,37 @@ static u8 cmos_read(u8 index)
     return inb(CMOS_DATA);
 }
 
-static unsigned int from_bcd(u8 v) { return (v >> 4) * 10 + (v & 15); }
-
-/* The fields of a date and their registers; the century's is the firmware's word. */
-enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, CENTURY, FIELDS };
-static const u8 registers[] = {[SECOND] = 0, [MINUTE] = 2, [HOUR] = 4, [DAY] = 7, [MONTH] = 8, [YEAR] = 9};
-
 /* The registers between two updates, which take 2 ms at most (MC146818A, "update in progress"); a
- * missing RTC reads as ones and is not waited for. */
-static void rtc_read(u8 t[FIELDS], u8 *mode)
+ * missing RTC reads as ones and is not waited for. The century's register is the firmware's word, 0: none. */
+static struct date rtc_read(void)
 {
+    u8 registers[RTC_DATE_SIZE], b;
+    unsigned int century;
+    struct date d;
+
     spin_guard_irqsave(&cmos_lock);
     for (unsigned int i = 0; i < 10000 && (cmos_read(RTC_A) & RTC_A_UIP); i++)
         cpu_relax();
-    for (unsigned int i = 0; i < CENTURY; i++)
-        t[i] = cmos_read(registers[i]);
-    t[CENTURY] = acpi_info.century_register ? cmos_read(acpi_info.century_register) : 0;
-    *mode = cmos_read(RTC_B);
+    for (unsigned int i = 0; i < RTC_DATE_SIZE; i++)
+        registers[i] = cmos_read(i);
+    b = cmos_read(RTC_B);
+    d = date_from_rtc(registers, b);
+    century = acpi_info.century_register ? rtc_decode(cmos_read(acpi_info.century_register), b) : 0;
+    if (century >= 19 && century < 30)
+        d.year = century * 100 + rtc_decode(registers[RTC_YEAR], b);
+    return d;
 }
 
 static u64 rtc_seconds(void)
 {
-    unsigned int year;
-    u8 t[FIELDS], mode;
-    bool pm;
+    struct date d = rtc_read();
 
-    rtc_read(t, &mode);
-    pm = !(mode & RTC_B_24H) && (t[HOUR] & 0x80);
-    t[HOUR] &= mode & RTC_B_24H ? 0xff : 0x7f;
-    for (unsigned int i = 0; i < FIELDS && !(mode & RTC_B_BIN); i++)
-        t[i] = from_bcd(t[i]);
-    if (!(mode & RTC_B_24H))
-        t[HOUR] = t[HOUR] % 12 + (pm ? 12 : 0);
-    year = t[YEAR] + (t[CENTURY] >= 19 && t[CENTURY] < 30 ? t[CENTURY] * 100 : t[YEAR] < 70 ? 2000 : 1900);
-    if (t[MONTH] < 1 || t[MONTH] > 12 || t[DAY] < 1 || t[DAY] > 31 || t[HOUR] > 23 || t[MINUTE] > 59 ||
-        t[SECOND] > 60 || year < 1970) {
+    if (d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31 || d.hour > 23 || d.minute > 59 || d.second > 60 ||
+        d.year < 1970) {
         log_warning("RTC: no valid date; the wall clock starts in 1970 until dom0 sets it\n");
         return 0;
     }
-    return date_to_seconds(&(struct date){
-        .year = year, .month = t[MONTH], .day = t[DAY], .hour = t[HOUR], .minute = t[MINUTE], .second = t[SECOND]});
+    return date_to_seconds(&d);
 }
 
 void __init wallclock_init(void) { base_seconds = rtc_seconds(); }

@@ -10,14 +10,11 @@
 
 #define RTC_LINE 8
 
-enum { SECONDS, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM, WEEKDAY, DAY, MONTH, YEAR };
-enum { REG_A = 10, REG_B, REG_C, REG_D };
+enum { SECONDS_ALARM = 1, MINUTES_ALARM = 3, HOURS_ALARM = 5, REG_A = RTC_DATE_SIZE, REG_B, REG_C, REG_D };
 
 #define A_UIP      0x80
 #define A_RATE     0x0f
 #define B_SET      0x80
-#define B_24H      0x02
-#define B_BINARY   0x04
 #define C_IRQ      0x80
 #define C_PERIODIC 0x40 /* the enabling bits of B stand at the same places */
 #define C_ALARM    0x20
@@ -40,8 +37,7 @@ static struct time_of_day {
     return (struct time_of_day){base + since / SECOND_NS + p->d->time_offset_seconds, since % SECOND_NS};
 }
 
-static u8 encode(const u8 *c, unsigned int x) { return c[REG_B] & B_BINARY ? x : x / 10 << 4 | x % 10; }
-static unsigned int decode(const u8 *c, u8 x) { return c[REG_B] & B_BINARY ? x : (x >> 4) * 10 + (x & 15); }
+static u8 encode(const u8 *c, unsigned int x) { return c[REG_B] & RTC_B_BINARY ? x : x / 10 << 4 | x % 10; }
 
 /* The ten registers show the time, unless they are being set. */
 struct hvm_hw_rtc *vrtc_state(struct platform *p)
@@ -52,16 +48,16 @@ struct hvm_hw_rtc *vrtc_state(struct platform *p)
     if (c[REG_B] & B_SET)
         return &p->rtc.hw;
     t = date_from_seconds(max(host_time(p).seconds + p->rtc.hw.rtc_offset, 0L));
-    c[SECONDS] = encode(c, t.second);
-    c[MINUTES] = encode(c, t.minute);
-    if (c[REG_B] & B_24H)
-        c[HOURS] = encode(c, t.hour);
+    c[RTC_SECONDS] = encode(c, t.second);
+    c[RTC_MINUTES] = encode(c, t.minute);
+    if (c[REG_B] & RTC_B_24H)
+        c[RTC_HOURS] = encode(c, t.hour);
     else
-        c[HOURS] = encode(c, (t.hour + 11) % 12 + 1) | (t.hour >= 12 ? 0x80 : 0);
-    c[WEEKDAY] = encode(c, t.weekday + 1);
-    c[DAY] = encode(c, t.day);
-    c[MONTH] = encode(c, t.month);
-    c[YEAR] = encode(c, t.year % 100);
+        c[RTC_HOURS] = encode(c, (t.hour + 11) % 12 + 1) | (t.hour >= 12 ? 0x80 : 0);
+    c[RTC_WEEKDAY] = encode(c, t.weekday + 1);
+    c[RTC_DAY] = encode(c, t.day);
+    c[RTC_MONTH] = encode(c, t.month);
+    c[RTC_YEAR] = encode(c, t.year % 100);
     return &p->rtc.hw;
 }
 
@@ -69,15 +65,7 @@ struct hvm_hw_rtc *vrtc_state(struct platform *p)
 static void commit(struct platform *p)
 {
     const u8 *c = p->rtc.hw.cmos_data;
-    unsigned int hour = decode(c, c[HOURS] & (c[REG_B] & B_24H ? 0xff : 0x7f)), year = decode(c, c[YEAR]);
-    struct date t = {
-        .year = year + (year < 70 ? 2000 : 1900),
-        .month = decode(c, c[MONTH]),
-        .day = decode(c, c[DAY]),
-        .hour = c[REG_B] & B_24H ? hour : hour % 12 + (c[HOURS] & 0x80 ? 12 : 0),
-        .minute = decode(c, c[MINUTES]),
-        .second = decode(c, c[SECONDS]),
-    };
+    struct date t = date_from_rtc(c, c[REG_B]);
 
     p->rtc.hw.rtc_offset = date_to_seconds(&t) - host_time(p).seconds;
 }
@@ -107,7 +95,7 @@ static s_time_t periodic_ns(const struct platform *p)
 void vrtc_periodic_fired(struct vtimer *t) { set_flags(t->domain->arch.hvm->platform, C_PERIODIC); }
 
 /* The two highest bits of an alarm register: any value will do. */
-static bool alarm_meets(const u8 *c, unsigned int reg) { return c[reg + 1] >= 0xc0 || c[reg + 1] == c[reg]; }
+static bool alarm_meets(const u8 *c, unsigned int alarm) { return c[alarm] >= 0xc0 || c[alarm] == c[alarm - 1]; }
 
 void vrtc_update_fired(struct vtimer *t)
 {
@@ -115,8 +103,10 @@ void vrtc_update_fired(struct vtimer *t)
     const u8 *c = p->rtc.hw.cmos_data;
 
     vrtc_state(p);
-    set_flags(p,
-              C_UPDATE | (alarm_meets(c, SECONDS) && alarm_meets(c, MINUTES) && alarm_meets(c, HOURS) ? C_ALARM : 0));
+    if (alarm_meets(c, SECONDS_ALARM) && alarm_meets(c, MINUTES_ALARM) && alarm_meets(c, HOURS_ALARM))
+        set_flags(p, C_UPDATE | C_ALARM);
+    else
+        set_flags(p, C_UPDATE);
 }
 
 /* Timers run only for interrupts; without them the flags are found out when they are read. */
@@ -198,7 +188,7 @@ int vrtc_resume(struct platform *p, unsigned int n __unused)
 void vrtc_init(struct platform *p)
 {
     p->rtc.hw.cmos_data[REG_A] = 0x26; /* the usual clock, 1024 Hz */
-    p->rtc.hw.cmos_data[REG_B] = B_24H;
+    p->rtc.hw.cmos_data[REG_B] = RTC_B_24H;
     p->rtc.hw.cmos_data[REG_C] = 0;
     vrtc_resume(p, 0);
 }
