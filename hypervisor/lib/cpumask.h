@@ -25,14 +25,6 @@ static inline void cpumask_set(struct cpumask *m, unsigned int cpu) { set_bit(cp
 
 static inline void cpumask_unset(struct cpumask *m, unsigned int cpu) { clear_bit(cpu, m->bits); }
 
-static inline struct cpumask cpumask_of(unsigned int cpu)
-{
-    struct cpumask m = {};
-
-    __set_bit(cpu, m.bits);
-    return m;
-}
-
 static inline struct cpumask cpumask_and(const struct cpumask *a, const struct cpumask *b)
 {
     struct cpumask r;

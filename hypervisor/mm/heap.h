@@ -8,13 +8,10 @@
 
 #include <mm/frame.h>
 
-struct domain;
-
 /* The NUMA node of a frame, 0 when there are none; given by the architecture. */
 unsigned int numa_node_of(mfn_t mfn);
 
 #define HEAP_MAX_ORDER 18 /* 1 GB */
-#define HEAP_ANY_NODE  0xffU
 
 /* flags of the allocation functions */
 #define MEMF_BITS(n)     ((u32)(n) << 8) /* physical address below 1 << n; 0: anywhere */

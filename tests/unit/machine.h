@@ -27,4 +27,13 @@ void machine_run(s64 ns);
 /* Forgets all behaviours, before the vCPUs go. */
 void machine_clear(void);
 
+/* The set of this CPU alone. */
+static inline struct cpumask cpumask_of(unsigned int cpu)
+{
+    struct cpumask m = {};
+
+    set_bit(cpu, m.bits);
+    return m;
+}
+
 #endif

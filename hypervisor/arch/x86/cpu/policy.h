@@ -36,7 +36,6 @@ void policy_domain_free(struct domain *d);
 int policy_domain_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned int n, unsigned int *bad);
 
 /* CPUID as v sees it, by RAX and RCX. v is current. */
-struct cpu_user_regs;
 void policy_cpuid(const struct vcpu *v, struct cpu_user_regs *regs);
 /* A feature of xen/arch-x86/cpufeatureset.h, by number. */
 bool policy_has(const struct domain *d, unsigned int feature);

@@ -11,7 +11,6 @@
 #include <core/domain.h>
 
 struct time_scale;
-struct xen_domctl_createdomain;
 struct xen_domctl_tsc_info;
 struct vcpu_hvm_context;
 

@@ -9,7 +9,6 @@
 #ifndef ARCH_X86_HVM_IO_H
 #define ARCH_X86_HVM_IO_H
 
-struct domain;
 struct vcpu;
 
 enum hvm_io_result {

@@ -11,7 +11,6 @@
 
 #include <xen/xen.h>
 
-struct domain;
 struct hvm_event;
 struct hvm_segment;
 struct p2m_format;

@@ -8,9 +8,6 @@
 
 #include <mm/frame.h>
 
-struct domain;
-struct p2m;
-
 /* What a guest frame is. Stands in bits 52..55 of the entries, which neither vendor's CPUs look at. */
 enum p2m_type {
     P2M_NONE, /* nothing: accesses go to whoever emulates devices */

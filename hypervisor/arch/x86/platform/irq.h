@@ -10,9 +10,6 @@
 #include <arch/x86/platform/pci.h>
 #include <lib/spinlock.h>
 
-struct domain;
-struct irq;
-
 /* How the hardware behind a descriptor is worked. All with the descriptor's lock held, interrupts
  * off. */
 struct irq_chip {

@@ -10,7 +10,6 @@
 #include <mm/frame.h>
 #include <xen/xen.h>
 
-struct domain;
 struct vcpu;
 
 /* ---- domain.c: life; the arch_* functions of arch/arch.h for such domains ---- */

@@ -10,10 +10,6 @@
 #include <asm/paging.h>
 #include <mm/frame.h>
 
-struct domain;
-struct rangeset;
-struct vcpu;
-
 #define FT_LEVEL(level)   ((u64)(level) << FT_SHIFT)
 #define FT_PROGRESS_SHIFT 47
 #define FT_PROGRESS       (0x3ffUL << FT_PROGRESS_SHIFT)

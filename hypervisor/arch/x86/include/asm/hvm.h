@@ -36,7 +36,6 @@ enum hvm_segment_name { HVM_ES, HVM_CS, HVM_SS, HVM_DS, HVM_FS, HVM_GS, HVM_GDTR
 #define HVM_ATTR_S     0x010
 #define HVM_ATTR_DPL   0x060
 #define HVM_ATTR_P     0x080
-#define HVM_ATTR_AVL   0x100
 #define HVM_ATTR_L     0x200
 #define HVM_ATTR_DB    0x400
 #define HVM_ATTR_G     0x800
@@ -131,7 +130,6 @@ struct hvm_domain {
     u32 nr_vram;                 /* so many, 0: none */
     struct ioreq_servers *ioreq; /* hvm/ioreq.c */
     u64 params[39];              /* HVM_PARAM_*: hvm/hvm_op.c */
-    u64 callback_via;            /* HVM_PARAM_CALLBACK_IRQ, taken apart: hvm/event.c */
     u8 callback_vector;          /* 0: not by vector */
     u32 emulation_flags;         /* XEN_X86_EMU_* */
     u64 tsc_offset;              /* that vCPUs start with: time since the domain was made */
