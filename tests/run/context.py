@@ -6,6 +6,7 @@ decided here."""
 
 import base64
 import contextlib
+import copy
 import os
 
 from lab import images, paths
@@ -33,8 +34,18 @@ class Context:
         self.long = options.long
         self.record = options.record
         self.folder = folder
-        self.tool = "xl" if self.tools == "xen" else "orlop"
         self.runs = 0
+
+    @property
+    def tool(self):
+        """The name of the command."""
+        return "xl" if self.tools == "xen" else "orlop"
+
+    def with_tools(self, tools):
+        """The same, with these tools in dom0 whatever was asked for."""
+        other = copy.copy(self)
+        other.tools = tools
+        return other
 
     def require(self, condition, reason):
         if not condition:
