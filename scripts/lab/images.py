@@ -120,7 +120,7 @@ def _base(init, modules):
     """Busybox with all its names, the drivers, and the init script."""
     archive = Archive()
     archive.merged_usr()
-    for name in "proc sys dev run tmp root etc var/log var/lib mnt boot".split():
+    for name in "proc sys dev run tmp root etc var/log var/lib var/cache mnt boot".split():
         archive.directory(name)
     archive.link("/var/run", "/run")
     archive.link("/var/lock", "/run")

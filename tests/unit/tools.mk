@@ -13,8 +13,15 @@ config_LIBS   := -l:libxlutil.a -ljson-c
 image_KIND   := plain
 image_CFLAGS := $(TOOLS_CFLAGS)
 image_SRCS   := tests/unit/test_image.c toolstack/lib/err.c toolstack/domain/image.c \
-                toolstack/domain/inflate.c toolstack/domain/elf.c
+                toolstack/domain/inflate.c toolstack/domain/elf.c \
+                toolstack/domain/kernel_cache.c toolstack/lib/fingerprint.c
 image_LIBS   := -lz -llzma -lbz2 -lzstd -llz4
+
+UNITS += kernel_cache
+kernel_cache_KIND   := plain
+kernel_cache_CFLAGS := $(TOOLS_CFLAGS)
+kernel_cache_SRCS   := tests/unit/test_kernel_cache.c $(filter toolstack/%,$(image_SRCS))
+kernel_cache_LIBS   := $(image_LIBS)
 
 pv_layout_KIND   := plain
 pv_layout_CFLAGS := $(TOOLS_CFLAGS)

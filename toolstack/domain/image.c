@@ -17,6 +17,10 @@
 #include <unistd.h>
 
 #include "inflate.h"
+#include "kernel_cache.h"
+
+/* A dozen kernels as distributions build them. */
+#define CACHE_BYTES (512ull << 20)
 
 static uint32_t get32(const uint8_t *p)
 {
@@ -49,7 +53,7 @@ int image_open(const char *path, struct image *img, struct err **err)
         err_sys(err, errno, "cannot map %s", path);
         goto out;
     }
-    *img = (struct image){.data = p, .size = st.st_size, .mapped = st.st_size};
+    *img = (struct image){.data = p, .size = st.st_size, .map = p, .mapped = st.st_size};
     rc = 0;
 out:
     close(fd);
@@ -58,8 +62,8 @@ out:
 
 void image_close(struct image *img)
 {
-    if (img->mapped)
-        munmap(img->data, img->mapped);
+    if (img->map)
+        munmap(img->map, img->mapped);
     else
         free(img->data);
     *img = (struct image){0};
@@ -86,55 +90,71 @@ static int bzimage_payload(const struct image *f, size_t *at, size_t *len, struc
     return 1;
 }
 
-int image_unwrap(struct image *file, struct image *img, struct err **err)
+static int copy_out(const uint8_t *from, size_t len, struct image *img, struct err **err)
+{
+    *img = (struct image){.data = malloc(len), .size = len};
+    if (!img->data)
+        return err_sys(err, ENOMEM, "cannot hold the kernel");
+    memcpy(img->data, from, len);
+    return 0;
+}
+
+/* The ELF image in a file that is none itself. */
+static int unpack(const struct image *file, struct image *img, struct err **err)
 {
     size_t at = 0, len = file->size, hint = 0;
     int rc = bzimage_payload(file, &at, &len, err);
 
     if (rc < 0)
-        goto fail;
-    if (is_elf(file->data + at, len)) {
-        if (!at) {
-            *img = *file;
-            *file = (struct image){0};
-            return 0;
-        }
-        *img = (struct image){.data = malloc(len), .size = len};
-        if (!img->data) {
-            err_sys(err, ENOMEM, "cannot hold the kernel");
-            goto fail;
-        }
-        memcpy(img->data, file->data + at, len);
-        image_close(file);
-        return 0;
-    }
+        return -1;
+    if (rc && is_elf(file->data + at, len))
+        return copy_out(file->data + at, len, img, err);
     if (rc)
         hint = get32(file->data + at + len - 4);
-    if (!rc && !inflate_format(file->data, len)) {
-        err_new(err, ERR_INVAL, "it is neither a bzImage nor an ELF image");
-        goto fail;
-    }
+    if (!rc && !inflate_format(file->data, len))
+        return err_new(err, ERR_INVAL, "it is neither a bzImage nor an ELF image");
     *img = (struct image){0};
     if (inflate_any(file->data + at, len, hint, &img->data, &img->size, err) < 0)
-        goto fail;
-    image_close(file);
+        return -1;
     if (is_elf(img->data, img->size))
         return 0;
-    err_new(err, ERR_INVAL, "what is packed in it is not an ELF image");
     image_close(img);
-    return -1;
-fail:
+    return err_new(err, ERR_INVAL, "what is packed in it is not an ELF image");
+}
+
+int image_unwrap(struct image *file, struct image *img, struct err **err)
+{
+    int rc;
+
+    if (is_elf(file->data, file->size)) {
+        *img = *file;
+        *file = (struct image){0};
+        return 0;
+    }
+    rc = unpack(file, img, err);
     image_close(file);
-    return -1;
+    return rc;
 }
 
 int image_open_kernel(const char *path, struct image *img, struct err **err)
 {
+    static const struct kernel_cache cache = {.dir = KERNEL_CACHE_DIR, .limit = CACHE_BYTES};
     struct image file;
+    int rc = 0;
 
     if (image_open(path, &file, err) < 0)
         return -1;
-    if (image_unwrap(&file, img, err) < 0)
-        return err_wrap(err, "cannot use kernel %s", path);
-    return 0;
+    if (is_elf(file.data, file.size)) {
+        *img = file;
+        return 0;
+    }
+    if (!kernel_cache_find(&cache, &file, img)) {
+        rc = unpack(&file, img, err);
+        if (rc < 0)
+            err_wrap(err, "cannot use kernel %s", path);
+        else
+            kernel_cache_keep(&cache, &file, img);
+    }
+    image_close(&file);
+    return rc;
 }

@@ -15,7 +15,8 @@
 struct image {
     uint8_t *data;
     size_t size;
-    size_t mapped; /* bytes of a file mapping to undo, 0: data is from malloc */
+    void *map;     /* the file mapping that data lies in; NULL: data is from malloc */
+    size_t mapped; /* its bytes */
 };
 
 /* Map a whole file read-only. An empty file is an error. */
@@ -23,7 +24,7 @@ int image_open(const char *path, struct image *img, struct err **err);
 
 /*
  * Open a kernel file and give the ELF image in it (bzImage of boot protocol 2.08 or later, or
- * plain or gzipped ELF).
+ * plain or gzipped ELF). What is packed is unpacked once and kept (kernel_cache.h).
  */
 int image_open_kernel(const char *path, struct image *img, struct err **err);
 
