@@ -23,6 +23,12 @@ kernel_cache_CFLAGS := $(TOOLS_CFLAGS)
 kernel_cache_SRCS   := tests/unit/test_kernel_cache.c $(filter toolstack/%,$(image_SRCS))
 kernel_cache_LIBS   := $(image_LIBS)
 
+UNITS += guest_memory
+guest_memory_KIND   := plain
+guest_memory_CFLAGS := $(TOOLS_CFLAGS) -D__XEN_TOOLS__
+guest_memory_SRCS   := tests/unit/test_guest_memory.c toolstack/domain/guest_memory.c $(filter toolstack/%,$(image_SRCS))
+guest_memory_LIBS   := $(image_LIBS)
+
 pv_layout_KIND   := plain
 pv_layout_CFLAGS := $(TOOLS_CFLAGS)
 pv_layout_SRCS   := tests/unit/test_pv_layout.c toolstack/lib/err.c toolstack/domain/pv_layout.c

@@ -203,7 +203,7 @@ static int build(struct build *b, struct err **err)
         return -1;
     if (b->elf.end > b->l.low_end)
         return err_new(err, ERR_INVAL, "the kernel needs %llu MB", (unsigned long long)b->elf.end >> 20);
-    if (memory_load_elf(&b->m, &b->elf, b->kernel.data, err) < 0 || write_start_info(b, err) < 0 ||
+    if (memory_load_elf(&b->m, &b->elf, &b->kernel, err) < 0 || write_start_info(b, err) < 0 ||
         write_tables(b, err) < 0 || hyp_memory_map_set(b->h, b->g->domid, b->l.map, b->l.nr_map, err) < 0 ||
         set_special_pages(b, err) < 0)
         return -1;
@@ -218,7 +218,7 @@ int hvm_build(struct hyp *h, struct guest_build *g, struct err **err)
     uint64_t ram = (cfg->memory_kb - cfg->hvm.video_kb) << 10;
     int rc = -1;
 
-    b.m = (struct guest_memory){.h = h, .domid = g->domid};
+    b.m = (struct guest_memory){.h = h, .domid = g->domid, .zeroed = hyp_zeroes_memory(h)};
     if (image_open_kernel(kernel, &b.kernel, err) < 0)
         return -1;
     if (module && image_open(module, &b.module, err) < 0)

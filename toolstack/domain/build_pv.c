@@ -165,7 +165,7 @@ static int build(struct build *b, struct err **err)
 
     if (populate(b, err) < 0)
         return -1;
-    if (memory_load_elf(&b->m, &b->elf, b->kernel.data, err) < 0 || load_rest(b, err) < 0 ||
+    if (memory_load_elf(&b->m, &b->elf, &b->kernel, err) < 0 || load_rest(b, err) < 0 ||
         write_hypercall_page(b, err) < 0)
         return -1;
     if (hyp_domain_info(b->h, b->g->domid, &info, err) <= 0)
@@ -183,7 +183,7 @@ static int build(struct build *b, struct err **err)
 int pv_build(struct hyp *h, struct guest_build *g, struct err **err)
 {
     const struct guest_config *cfg = g->cfg;
-    struct build b = {.h = h, .g = g, .m = {.h = h, .domid = g->domid}};
+    struct build b = {.h = h, .g = g, .m = {.h = h, .domid = g->domid, .zeroed = hyp_zeroes_memory(h)}};
     uint64_t nr_pages = cfg->memory_kb >> (PAGE_SHIFT - 10);
     int rc = -1;
 

@@ -12,6 +12,8 @@
 #define BATCH_PAGES 8192
 /* Pages mapped at a time while copying into the guest. */
 #define CHUNK 4096
+/* Pages of zeros in a row that cost more to map than another mapping does. */
+#define WORTH_LEAVING_OUT 16
 
 /* As far as extents of 2^order go; the frame reached. */
 static int64_t populate_run(struct guest_memory *m, uint64_t from, uint64_t to, unsigned int order, struct err **err)
@@ -140,11 +142,62 @@ static int by_address(const void *a, const void *b)
     return x->paddr < y->paddr ? -1 : x->paddr > y->paddr;
 }
 
+/* Whether the page of a part, by its number in the guest, gets nothing but zeros. */
+static bool page_is_zero(const struct elf_segment *s, const struct image *image, uint64_t pfn)
+{
+    uint64_t from = pfn * PAGE_SIZE > s->paddr ? pfn * PAGE_SIZE - s->paddr : 0;
+    uint64_t to = (pfn + 1) * PAGE_SIZE - s->paddr;
+
+    if (to > s->file_size)
+        to = s->file_size;
+    return from >= to || image_is_zero(image, s->file_off + from, s->file_off + to);
+}
+
+/* Where the run of pages that begins at pfn ends; *zero: of pages of zeros, so many that they are worth leaving out. */
+static uint64_t run_of_pages(const struct elf_segment *s, const struct image *image, uint64_t pfn, uint64_t end,
+                             bool *zero)
+{
+    uint64_t zeros = 0, at;
+
+    for (at = pfn; at < end; at++) {
+        bool is_zero = page_is_zero(s, image, at);
+
+        if (!is_zero && zeros >= WORTH_LEAVING_OUT)
+            break;
+        zeros = is_zero ? zeros + 1 : 0;
+    }
+    *zero = zeros >= WORTH_LEAVING_OUT && at - zeros == pfn;
+    return zeros >= WORTH_LEAVING_OUT && !*zero ? at - zeros : at;
+}
+
+/* Put a part to its place, zeros behind it to `end`. */
+static int load_segment(struct guest_memory *m, const struct elf_segment *s, const struct image *image, uint64_t end,
+                        struct err **err)
+{
+    const uint8_t *from = image->data + s->file_off;
+    uint64_t pfn = s->paddr / PAGE_SIZE, last = (end + PAGE_SIZE - 1) / PAGE_SIZE, next;
+
+    for (; pfn < last; pfn = next) {
+        bool zero = false;
+        uint64_t start, stop, size;
+
+        next = m->zeroed ? run_of_pages(s, image, pfn, last, &zero) : last;
+        if (zero)
+            continue;
+        start = pfn * PAGE_SIZE > s->paddr ? pfn * PAGE_SIZE : s->paddr;
+        stop = next * PAGE_SIZE < end ? next * PAGE_SIZE : end;
+        size = start - s->paddr < s->file_size ? s->file_size - (start - s->paddr) : 0;
+        if (memory_put(m, start, from + (start - s->paddr), size < stop - start ? size : stop - start, stop, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /*
  * Each part is followed by zeros to where the next begins: that covers both its own zero-filled
  * tail and the gap, which a guest may take for zero, too.
  */
-int memory_load_elf(struct guest_memory *m, struct elf_kernel *elf, const uint8_t *image, struct err **err)
+int memory_load_elf(struct guest_memory *m, struct elf_kernel *elf, const struct image *image, struct err **err)
 {
     struct elf_segment *s = elf->seg;
     unsigned int n = elf->nr_segments, i;
@@ -157,7 +210,7 @@ int memory_load_elf(struct guest_memory *m, struct elf_kernel *elf, const uint8_
             return err_new(err, ERR_INVAL, "parts of the kernel overlap");
         if (i + 1 < n)
             end = s[i + 1].paddr;
-        if (memory_put(m, s[i].paddr, image + s[i].file_off, s[i].file_size, end, err) < 0)
+        if (load_segment(m, &s[i], image, end, err) < 0)
             return err_wrap(err, "cannot load the kernel");
     }
     return 0;

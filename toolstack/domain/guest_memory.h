@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "elf.h"
+#include "image.h"
 #include "lib/hyp.h"
 
 struct guest_memory {
@@ -16,6 +17,7 @@ struct guest_memory {
     uint32_t domid;
     /* A PV guest's list of machine frames, filled here; NULL where guest frames are what one maps. */
     xen_pfn_t *p2m;
+    bool zeroed; /* what was populated begins as zeros (hyp_zeroes_memory) */
 };
 
 /* Orders of 4 KB, 2 MB and 1 GB. */
@@ -36,7 +38,10 @@ void *memory_map(struct guest_memory *m, uint64_t pfn, uint64_t pages, struct er
  */
 int memory_put(struct guest_memory *m, uint64_t addr, const void *data, uint64_t size, uint64_t end, struct err **err);
 
-/* Copy the parts of an ELF image to their places. They must lie in populated memory. */
-int memory_load_elf(struct guest_memory *m, struct elf_kernel *elf, const uint8_t *image, struct err **err);
+/*
+ * Copy the parts of an ELF image to their places. They must lie in populated memory that nothing was written to: zeros
+ * are left out where they are there already.
+ */
+int memory_load_elf(struct guest_memory *m, struct elf_kernel *elf, const struct image *image, struct err **err);
 
 #endif

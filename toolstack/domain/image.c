@@ -69,6 +69,21 @@ void image_close(struct image *img)
     *img = (struct image){0};
 }
 
+#define PAGE 4096ul
+
+bool image_is_zero(const struct image *img, uint64_t from, uint64_t to)
+{
+    static const uint8_t zeros[PAGE];
+    uint64_t n;
+
+    for (; from < to; from += n) {
+        n = PAGE - from % PAGE < to - from ? PAGE - from % PAGE : to - from;
+        if (img->filled ? img->filled[from / PAGE / 8] & 1 << from / PAGE % 8 : memcmp(img->data + from, zeros, n))
+            return false;
+    }
+    return true;
+}
+
 static bool is_elf(const uint8_t *p, size_t len) { return len >= SELFMAG && !memcmp(p, ELFMAG, SELFMAG); }
 
 /* 1 and the payload's place, 0: not a bzImage, -1: a bzImage that cannot be used. */

@@ -7,6 +7,7 @@
 #ifndef ORLOP_DOMAIN_IMAGE_H
 #define ORLOP_DOMAIN_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@ struct image {
     size_t size;
     void *map;     /* the file mapping that data lies in; NULL: data is from malloc */
     size_t mapped; /* its bytes */
+    /* A bit for each 4 kB of data that holds anything but zeros; NULL: not known. Lies in map. */
+    const uint8_t *filled;
 };
 
 /* Map a whole file read-only. An empty file is an error. */
@@ -32,5 +35,8 @@ int image_open_kernel(const char *path, struct image *img, struct err **err);
 int image_unwrap(struct image *file, struct image *img, struct err **err);
 
 void image_close(struct image *img);
+
+/* Whether bytes [from, to) of the image are all zeros, as far as its map tells or by looking at them. */
+bool image_is_zero(const struct image *img, uint64_t from, uint64_t to);
 
 #endif

@@ -404,6 +404,14 @@ long hyp_populate(struct hyp *h, uint32_t domid, xen_pfn_t *pfns, unsigned long 
     return rc;
 }
 
+bool hyp_zeroes_memory(struct hyp *h)
+{
+    xen_extraversion_t extra = {0};
+
+    return hyp_version(h, XENVER_extraversion, extra, sizeof(extra)) >= 0 &&
+           !strncmp(extra, "-orlop", strlen("-orlop"));
+}
+
 int hyp_mmuext(struct hyp *h, uint32_t domid, unsigned int cmd, uint64_t mfn, struct err **err)
 {
     struct mmuext_op *op = hyp_buffer(h, sizeof(*op));

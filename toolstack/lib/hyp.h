@@ -91,6 +91,12 @@ int hyp_credit2_set(struct hyp *h, uint32_t domid, const struct xen_domctl_sched
 long hyp_populate(struct hyp *h, uint32_t domid, xen_pfn_t *pfns, unsigned long count, unsigned int order,
                   struct err **err);
 
+/*
+ * Whether what hyp_populate gives is all zeros. Ours says so; the ABI does not, and Xen fills it with a pattern in
+ * builds for debugging.
+ */
+bool hyp_zeroes_memory(struct hyp *h);
+
 /* One mmuext operation on `domid` (MMUEXT_PIN_L4_TABLE and the like) with a frame argument. */
 int hyp_mmuext(struct hyp *h, uint32_t domid, unsigned int cmd, uint64_t mfn, struct err **err);
 
