@@ -670,7 +670,10 @@ static void test_rtc_time(void **state)
     cmos_set(0x07, 31);
     cmos_set(0x08, 12);
     cmos_set(0x09, 26);
+    rig_clock_moved = 0;
     cmos_set(0x0b, 0x06);
+    assert_int_equal(rig_clock_moved, date_to_seconds(&(struct date){2026, 12, 31, 23, 59, 58, 0}) -
+                                          date_to_seconds(&(struct date){2000, 2, 29, 0, 1, 44, 0}));
     cmos_set(0x0b, 0x02);
     assert_int_equal(cmos(0x00), 0x58);
     rig_pass(SECONDS(2));

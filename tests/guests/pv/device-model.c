@@ -115,6 +115,21 @@ static void answer(volatile struct ioreq *r)
     done = r->type == IOREQ_TYPE_PIO && r->addr == PORT + 15 && ports[15] == 0xee;
 }
 
+/* That the guest set its clock came without waiting for an answer, in two pieces. */
+static void check_clock(void)
+{
+    const struct buffered_iopage *ring = (void *)pages[0];
+    const struct buf_ioreq *r = ring->buf_ioreq;
+    int64_t moved = (int64_t)(r[0].data | (uint64_t)r[1].data << 32);
+
+    check_eq(ring->write_pointer, 2);
+    check_eq(r[0].type, IOREQ_TYPE_TIMEOFFSET);
+    check_eq(r[0].dir, IOREQ_WRITE);
+    check_eq(r[0].size, 3);
+    printk("the guest's clock was moved by %ld s\n", moved);
+    check((moved >= 3599 && moved <= 3601) || (moved >= -23 * 3600 - 1 && moved <= -23 * 3600 + 1));
+}
+
 static void serve(evtchn_port_t port)
 {
     uint64_t end = now() + 20 * SECONDS;
@@ -156,6 +171,7 @@ void test_main(void)
     server_make(&port);
     check_eq(domain_unpause(&d), 0);
     serve(port);
+    check_clock();
     for (uint64_t end = now() + 5 * SECONDS; now() < end;)
         if (domain_info(d.id, &info) && info.flags & XEN_DOMINF_shutdown)
             break;

@@ -3,6 +3,7 @@
  * The platform's surroundings: the core of HVM is replaced by what these tests look at; timers and scheduler are real.
  */
 #include "rig.h"
+#include <arch/x86/hvm/ioreq.h>
 #include "world.h"
 #include <asm/host.h>
 #include <sched/sched.h>
@@ -16,6 +17,10 @@ unsigned long rig_resets, rig_timer_runs;
 int rig_sipi;
 
 /* ---- what hvm/ and x86 give ---- */
+
+s64 rig_clock_moved;
+
+void hvm_send_timeoffset(s64 seconds) { rig_clock_moved = seconds; }
 
 void hvm_wake(struct vcpu *v)
 {

@@ -15,7 +15,8 @@
 
 extern struct domain *rig_d;
 extern unsigned long rig_resets, rig_timer_runs;
-extern int rig_sipi; /* vector of the last one, -1: none */
+extern int rig_sipi;        /* vector of the last one, -1: none */
+extern s64 rig_clock_moved; /* as the device model was told last */
 
 void rig_start(u32 flags, unsigned int vcpus);
 void rig_end(void);

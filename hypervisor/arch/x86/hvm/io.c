@@ -187,7 +187,7 @@ void hvm_mapcache_invalidate(struct vcpu *v)
         leave_news(v, IO_NEWS_INVALIDATE, (struct ioreq){.type = IOREQ_TYPE_INVALIDATE, .size = 4, .data = ~0ULL});
 }
 
-void hvm_send_timeoffset(struct domain *d __unused, s64 seconds)
+void hvm_send_timeoffset(s64 seconds)
 {
     leave_news(current, IO_NEWS_TIMEOFFSET, hvm_io_request(IOREQ_TYPE_TIMEOFFSET, 0, sizeof(seconds), true, seconds));
 }

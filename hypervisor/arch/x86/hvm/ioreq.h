@@ -41,9 +41,9 @@ bool ioreq_answered(struct vcpu *v);
  * domain (IOREQ_TYPE_INVALIDATE).
  */
 void hvm_mapcache_invalidate(struct vcpu *v);
-/* The current vCPU of d set the clock: the device models are told how many seconds it is ahead of before
+/* The current vCPU set its domain's clock: the device models are told how many seconds it is ahead of before
  * (IOREQ_TYPE_TIMEOFFSET). Any locks. */
-void hvm_send_timeoffset(struct domain *d, s64 seconds);
+void hvm_send_timeoffset(s64 seconds);
 
 /* ---- what the toolstack and the device models ask for; errors as real Xen gives them ---- */
 

@@ -5,6 +5,7 @@
  * the host's wall clock, the domain's offset and what the guest set it to.
  */
 #include <arch/arch.h>
+#include <arch/x86/hvm/ioreq.h>
 #include <arch/x86/hvm/platform/private.h>
 #include <lib/date.h>
 
@@ -61,13 +62,16 @@ struct hvm_hw_rtc *vrtc_state(struct platform *p)
     return &p->rtc.hw;
 }
 
-/* The registers become the time. */
+/* The registers become the time; the device model is told by how much it moved. */
 static void commit(struct platform *p)
 {
     const u8 *c = p->rtc.hw.cmos_data;
     struct date t = date_from_rtc(c, c[REG_B]);
 
+    s64 before = p->rtc.hw.rtc_offset;
+
     p->rtc.hw.rtc_offset = date_to_seconds(&t) - host_time(p).seconds;
+    hvm_send_timeoffset(p->rtc.hw.rtc_offset - before);
 }
 
 /* ---- interrupts ---- */
