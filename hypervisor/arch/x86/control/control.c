@@ -48,13 +48,16 @@ static long set_tsc_info(struct domain *d, const struct xen_domctl_tsc_info *t)
     return 0;
 }
 
+/* A TSC that is the machine's, whichever that is, has no rate and no beginning. */
 static long get_tsc_info(struct domain *d, struct xen_domctl_tsc_info *t)
 {
     if (d == current->domain)
         return -EINVAL;
-    *t = (struct xen_domctl_tsc_info){d->arch.tsc_mode, d->arch.tsc_khz, d->arch.tsc_incarnation, 0, 0};
-    if (d->is_hvm)
-        hvm_get_tsc_info(d, t);
+    *t = (struct xen_domctl_tsc_info){.tsc_mode = d->arch.tsc_mode, .incarnation = d->arch.tsc_incarnation};
+    if (t->tsc_mode != 2)
+        t->gtsc_khz = d->arch.tsc_khz;
+    if (t->tsc_mode != 2 && d->is_hvm)
+        t->elapsed_nsec = arch_read_clock() - d->arch.hvm->tsc_start;
     return 0;
 }
 

@@ -199,7 +199,7 @@ static int vmce_load(struct domain *d, unsigned int instance, const void *record
 
 #define CPU_MSRS_MOST 32 /* of one from elsewhere, to be refused by its contents */
 
-static const u32 cpu_msrs[] = {MSR_SPEC_CTRL, MSR_MISC_FEATURES};
+static const u32 cpu_msrs[2] = {MSR_SPEC_CTRL, MSR_MISC_FEATURES};
 
 static int cpu_msr_save(struct domain *d, unsigned int instance, void *record)
 {
@@ -212,13 +212,7 @@ static int cpu_msr_save(struct domain *d, unsigned int instance, void *record)
     return m->count ? sizeof(*m) + m->count * sizeof(m->msr[0]) : 0;
 }
 
-static bool is_cpu_msr(u32 msr)
-{
-    for (unsigned int i = 0; i < ARRAY_SIZE(cpu_msrs); i++)
-        if (cpu_msrs[i] == msr)
-            return true;
-    return false;
-}
+static bool is_cpu_msr(u32 msr) { return msr == cpu_msrs[0] || msr == cpu_msrs[1]; }
 
 /* -ENXIO: an MSR, or a value of one, that this guest has not. */
 static int cpu_msr_load(struct domain *d, unsigned int instance, const void *record, u32 length)

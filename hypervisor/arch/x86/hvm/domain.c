@@ -3,7 +3,6 @@
  * Life of HVM and PVH domains and their vCPUs, and the choice of the CPU's extension at boot. Configuration:
  * xen/domctl.h, xen/arch-x86/xen.h (xen_arch_domainconfig).
  */
-#include <arch/arch.h>
 #include <arch/x86/cpu/features.h>
 #include <arch/x86/hvm/hvm.h>
 #include <arch/x86/hvm/io.h>

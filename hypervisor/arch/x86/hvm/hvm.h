@@ -145,6 +145,5 @@ struct time_scale hvm_time_scale(const struct domain *d, struct time_scale host)
 /* XEN_DOMCTL_settscinfo, of a mode that there is, and _gettscinfo, on another domain than the caller's. set:
  * arch.tsc_mode is the caller's to set. */
 void hvm_set_tsc_info(struct domain *d, const struct xen_domctl_tsc_info *t);
-void hvm_get_tsc_info(const struct domain *d, struct xen_domctl_tsc_info *t);
 
 #endif

@@ -197,11 +197,9 @@ static int write_facts(struct vcpu *v, u32 msr, u64 value)
 
     if (hvm_msr_read(v, msr, &now))
         return -EINVAL;
-    if (is_bank(msr))
-        return now == value || !is_own_bank(v, msr) || msr % 4 == 0 ? 0 : -EINVAL;
-    return now == value || msr == MSR_UCODE_REV || msr == MSR_MCG_CAP || msr == MSR_MCG_CTL || msr >= MSR_K8_SYSCFG
-               ? 0
-               : -EINVAL;
+    if (now == value || msr == MSR_UCODE_REV || msr == MSR_MCG_CAP || msr == MSR_MCG_CTL || msr >= MSR_K8_SYSCFG)
+        return 0;
+    return is_bank(msr) && (!is_own_bank(v, msr) || msr % 4 == 0) ? 0 : -EINVAL;
 }
 
 int hvm_msr_write(struct vcpu *v, u32 msr, u64 value)

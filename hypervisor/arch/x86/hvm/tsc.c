@@ -80,12 +80,3 @@ void hvm_set_tsc_info(struct domain *d, const struct xen_domctl_tsc_info *t)
     }
     domain_unpause(d);
 }
-
-/* A TSC that is the machine's, whichever that is, has no rate and no beginning. */
-void hvm_get_tsc_info(const struct domain *d, struct xen_domctl_tsc_info *t)
-{
-    if (t->tsc_mode == TSC_NATIVE)
-        t->gtsc_khz = 0;
-    else
-        t->elapsed_nsec = max(arch_read_clock() - d->arch.hvm->tsc_start, (s_time_t)0);
-}
