@@ -119,6 +119,13 @@ bool hvm_exit_undefined(struct vcpu *v, struct cpu_user_regs *regs __unused)
 
 bool hvm_exit_nothing(struct vcpu *v __unused, struct cpu_user_regs *regs __unused) { return false; }
 
+/* It may be carried out twice: it does nothing. */
+bool hvm_exit_pause(struct vcpu *v __unused, struct cpu_user_regs *regs __unused)
+{
+    vcpu_yield();
+    return false;
+}
+
 bool hvm_exit_cr(struct vcpu *v, struct cpu_user_regs *regs, unsigned int n, unsigned int gpr, bool write)
 {
     u64 *reg = insn_reg(regs, gpr), value = hvm_code64(v) ? *reg : (u32)*reg;

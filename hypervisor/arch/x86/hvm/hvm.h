@@ -78,6 +78,8 @@ hvm_exit_handler_t hvm_exit_wbinvd;
 hvm_exit_handler_t hvm_exit_undefined;
 /* An interrupt of the machine, which has come to us meanwhile. */
 hvm_exit_handler_t hvm_exit_nothing;
+/* It waits in a loop for what another vCPU may have to do. */
+hvm_exit_handler_t hvm_exit_pause;
 hvm_exit_handler_t hvm_exit_triple_fault;
 /* MOV to or from CR n and general register gpr, as instructions number them. */
 bool hvm_exit_cr(struct vcpu *v, struct cpu_user_regs *regs, unsigned int n, unsigned int gpr, bool write);
@@ -142,8 +144,8 @@ u64 hvm_guest_tsc(const struct vcpu *v);
 u64 hvm_tsc_at(const struct vcpu *v, u64 host, s_time_t now);
 /* The scale that makes nanoseconds of d's TSC, where `host` makes them of this CPU's. */
 struct time_scale hvm_time_scale(const struct domain *d, struct time_scale host);
-/* XEN_DOMCTL_settscinfo, of a mode that there is, and _gettscinfo, on another domain than the caller's. set:
- * arch.tsc_mode is the caller's to set. */
+/* XEN_DOMCTL_settscinfo, of a mode that there is, on another domain than the caller's; arch.tsc_mode is the caller's to
+ * set. */
 void hvm_set_tsc_info(struct domain *d, const struct xen_domctl_tsc_info *t);
 
 #endif

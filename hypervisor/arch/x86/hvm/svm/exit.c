@@ -138,13 +138,6 @@ static bool exit_msr(struct vcpu *v, struct cpu_user_regs *regs)
     return vmcb_of(v)->exit_info1 ? exit_wrmsr(v, regs) : exit_rdmsr(v, regs);
 }
 
-/* It may be carried out twice: it does nothing. */
-static bool exit_pause(struct vcpu *v __unused, struct cpu_user_regs *regs __unused)
-{
-    vcpu_yield();
-    return false;
-}
-
 /* ---- control and debug registers ---- */
 
 #define INFO_MOV_CR (1UL << 63) /* decode assist: MOV, the general register is in bits 3:0 */
@@ -295,7 +288,7 @@ static hvm_exit_handler_t *const handlers[EXIT_NR] = {
     [EXIT_CPUID] = exit_cpuid,
     [EXIT_IRET] = exit_iret,
     [EXIT_INVD] = exit_invd,
-    [EXIT_PAUSE] = exit_pause,
+    [EXIT_PAUSE] = hvm_exit_pause,
     [EXIT_HLT] = exit_hlt,
     [EXIT_INVLPGA] = hvm_exit_undefined,
     [EXIT_IOIO] = exit_ioio,

@@ -27,7 +27,7 @@ static const struct choice primary = {
     0, CPU1_INTERRUPT_WINDOW | CPU1_INVLPG | CPU1_RDTSC | CPU1_CR3_LOAD | CPU1_CR3_STORE | CPU1_NMI_WINDOW,
     "VT-x without MSR bitmaps, secondary controls or a choice of exits"};
 static const struct choice secondary = {CPU2_EPT | CPU2_UNRESTRICTED_GUEST | CPU2_WBINVD,
-                                        CPU2_RDTSCP | CPU2_VPID | CPU2_INVPCID | CPU2_TSC_SCALING, 0,
+                                        CPU2_RDTSCP | CPU2_VPID | CPU2_PAUSE_LOOP | CPU2_INVPCID | CPU2_TSC_SCALING, 0,
                                         "VT-x without EPT or unrestricted guests"};
 static const struct choice on_exit = {EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_LOAD_PAT | EXIT_LOAD_EFER, 0, 0,
                                       "VT-x that does not switch PAT and EFER"};

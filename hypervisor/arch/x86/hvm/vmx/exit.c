@@ -167,6 +167,7 @@ static hvm_exit_handler_t *const handlers[VMEXIT_REASONS] = {
     [VMEXIT_BAD_STATE] = exit_bad_state,
     [VMEXIT_MWAIT] = hvm_exit_undefined,
     [VMEXIT_MONITOR] = hvm_exit_undefined,
+    [VMEXIT_PAUSE] = hvm_exit_pause,
     [VMEXIT_EPT_VIOLATION] = exit_ept_violation,
     [VMEXIT_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
     [VMEXIT_INVEPT] = hvm_exit_undefined,

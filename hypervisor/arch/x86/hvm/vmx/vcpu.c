@@ -145,8 +145,11 @@ static void fill_vmcs(struct vcpu *v)
             vmwrite(field, 0);
     for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++)
         vmwrite(fields[i].field, fields[i].value);
-    if (vmx_controls.secondary & CPU2_TSC_SCALING)
-        vmwrite(VMCS_TSC_MULTIPLIER, TSC_MULTIPLIER_ONE);
+    /* In ticks of the TSC: PAUSEs no further from each other are one loop, and one that takes so long is told to us. */
+    if (vmx_controls.secondary & CPU2_PAUSE_LOOP) {
+        vmwrite(VMCS_PAUSE_GAP, 128);
+        vmwrite(VMCS_PAUSE_WINDOW, 4096);
+    }
 }
 
 static int create(struct vcpu *v)

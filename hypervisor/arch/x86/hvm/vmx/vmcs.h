@@ -39,6 +39,8 @@
 #define VMCS_ENTRY_ERROR_CODE       0x4018
 #define VMCS_ENTRY_INSN_LENGTH      0x401a
 #define VMCS_SECONDARY_CONTROLS     0x401e
+#define VMCS_PAUSE_GAP              0x4020
+#define VMCS_PAUSE_WINDOW           0x4022
 #define VMCS_INSN_ERROR             0x4400
 #define VMCS_EXIT_REASON            0x4402
 #define VMCS_EXIT_EVENT             0x4404
@@ -111,6 +113,7 @@
 #define CPU2_VPID               (1U << 5)
 #define CPU2_WBINVD             (1U << 6)
 #define CPU2_UNRESTRICTED_GUEST (1U << 7)
+#define CPU2_PAUSE_LOOP         (1U << 10)
 #define CPU2_INVPCID            (1U << 12)
 #define CPU2_TSC_SCALING        (1U << 25)
 
@@ -176,6 +179,7 @@ enum vmx_exit_reason {
     VMEXIT_BAD_STATE = 33,
     VMEXIT_MWAIT = 36,
     VMEXIT_MONITOR = 39,
+    VMEXIT_PAUSE = 40,
     VMEXIT_EPT_VIOLATION = 48,
     VMEXIT_EPT_MISCONFIGURATION = 49,
     VMEXIT_INVEPT = 50,
