@@ -27,6 +27,7 @@ _Static_assert(HVM_ES == 0 && HVM_GS == 5, "order of segments");
 #define DESC_BUSY     (1UL << 41)
 #define DR7_LOCAL     0x55
 #define DR6_TASK      0x8000
+#define ERROR_EXT     1U /* of an error code: met on the way of an event */
 
 /* A switch under way; failed: an exception ends it, in the old task or in the new one. */
 struct task_switch {
@@ -40,7 +41,8 @@ struct task_switch {
 static bool fail(struct task_switch *t, unsigned int vector, u32 error)
 {
     if (!t->failed)
-        hvm_inject_exception(t->v, vector, error);
+        hvm_inject_exception(t->v, vector,
+                             error | (t->reason == HVM_SWITCH_EVENT && vector != TRAP_DF ? ERROR_EXT : 0));
     t->failed = true;
     return false;
 }
@@ -225,15 +227,16 @@ static bool find_task(struct task_switch *t, u16 sel, struct hvm_segment *tss)
 static bool push_error(struct task_switch *t, u32 error)
 {
     struct hvm_segment ss;
-    u32 sp;
+    u64 sp, most;
 
     hvm->get_segment(t->v, HVM_SS, &ss);
-    sp = t->regs->rsp - 4;
-    if (!(ss.attr & HVM_ATTR_DB))
-        sp &= 0xffff;
+    most = ss.attr & HVM_ATTR_DB ? ~0U : 0xffff;
+    sp = (t->regs->rsp - 4) & most;
+    if (ss.attr & HVM_ATTR_DOWN ? sp <= ss.limit || sp + 3 > most : sp + 3 > ss.limit)
+        return fail(t, TRAP_SS, 0);
     if (!access(t, (u32)(ss.base + sp), &error, sizeof(error), true))
         return false;
-    t->regs->rsp = ss.attr & HVM_ATTR_DB ? sp : (t->regs->rsp & ~0xffffUL) | sp;
+    t->regs->rsp = (t->regs->rsp & ~most) | sp;
     return true;
 }
 
@@ -257,7 +260,6 @@ void hvm_task_switch(struct vcpu *v, struct cpu_user_regs *regs, u16 sel, enum h
     struct tss32 from, to;
     struct insn insn;
 
-    v->arch.hvm.event.valid = false; /* the switch is its delivery */
     hvm->get_segment(v, HVM_TR, &old);
     if (!find_task(&t, sel, &tss) || !access(&t, old.base, &from, sizeof(from), false) ||
         !access(&t, tss.base, &to, sizeof(to), false))
@@ -280,6 +282,7 @@ void hvm_task_switch(struct vcpu *v, struct cpu_user_regs *regs, u16 sel, enum h
     arrive(&t, &to);
     if (!load_segments(&t, &to) || (has_error && !push_error(&t, error)))
         return;
+    v->arch.hvm.event.valid = false; /* delivered: what failed until here came on its way */
     hvm->set_shadow(v, 0);
     if (to.trap & 1) {
         hvm->set_dr(v, 6, hvm->get_dr(v, 6) | DR6_TASK);
