@@ -22,9 +22,10 @@ SYMBOL = re.compile(r"^symbol ([0-9a-f]{16}) (\S+)\r?$", re.M)
 
 
 def plugin(folder):
-    """The plugin, built if it is older than its source."""
+    """The plugin, built if it is older than its sources."""
     made = os.path.join(folder, "count.so")
-    if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(SOURCE):
+    newest = max(os.path.getmtime(path) for path in (SOURCE, os.path.join(os.path.dirname(SOURCE), "interface.h")))
+    if not os.path.exists(made) or os.path.getmtime(made) < newest:
         os.makedirs(folder, exist_ok=True)
         subprocess.run(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden",
                         "-o", made, SOURCE], check=True)

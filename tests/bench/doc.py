@@ -8,18 +8,23 @@ import re
 
 from lab import paths
 
-from . import report
+from . import macro, report
 
 PATH = os.path.join(paths.TOP, "docs", "performance.md")
 FUNCTIONS = 6
 
 
 def update(document):
-    """Puts all tables into the file; gives its path."""
+    """Puts the tables of what the report has into the file; gives its path."""
     with open(PATH, encoding="utf-8") as f:
         text = f.read()
-    for name, table in (("summary", _summary), ("machine", _machine), ("figures", _figures), ("functions", _functions)):
+    tables = (("summary", _summary), ("figures", _figures), ("functions", _functions)) if document["operations"] else ()
+    for name, table in tables:
         text = filled(text, name, table(document))
+    for group in ("machine", "systems"):
+        rows = [row for row in document.get("macro", []) if row.get("group", "machine") == group]
+        if rows:
+            text = filled(text, group, _whole(rows))
     with open(PATH, "w", encoding="utf-8") as f:
         f.write(text)
     return PATH
@@ -46,10 +51,11 @@ def _summary(document):
     return "\n".join(lines) + f"\n\nMeasured {document['measured']['date']}; operations that lack a side: {document['lacking']}."
 
 
-def _machine(document):
+def _whole(rows):
     lines = ["| what | Orlop | Xen | ratio |", "|---|--:|--:|--:|"]
-    lines += [f"| {row['name']} {row['what']}, {row['unit']} | {row['orlop']:,} | {row['xen']:,} | {_share(row)} |"
-              for row in document.get("macro", []) if row["ratio"] is not None]
+    for row in rows:
+        figures = ["-" if row[side] is None else f"{row[side]:,}" for side in ("orlop", "xen")]
+        lines.append(f"| {row['name']}: {macro.told(row)} | {' | '.join(figures)} | {_share(row)} |")
     return "\n".join(lines)
 
 

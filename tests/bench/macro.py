@@ -52,14 +52,29 @@ def measure(folder, say):
 
 def _row(name, unit, what, key, figures):
     orlop, xen = (figures.get((key, side)) for side in runs.SIDES)
-    return {"name": name, "unit": unit, "what": what, "orlop": orlop, "xen": xen, "ratio": report.ratio(orlop, xen)}
+    return {"name": name, "group": "machine", "unit": unit, "what": what, "orlop": orlop, "xen": xen, "ratio": report.ratio(orlop, xen)}
+
+
+TITLES = {"machine": "the machine as a whole", "systems": "Debian's kernel as dom0 and as guest, with the tools of each side"}
 
 
 def table(rows):
-    """Lines for the terminal."""
-    lines = [f"{'the machine as a whole':72} {'Orlop':>14} {'Xen':>14} {'ratio':>7}"]
-    for row in rows:
-        share = "-" if row["ratio"] is None else f"{row['ratio']:.3f}"
-        figures = "".join(f" {'-' if row[side] is None else format(row[side], ','):>14}" for side in runs.SIDES)
-        lines.append(f"{row['name'] + ' ' + row['what'] + ', ' + row['unit']:72.72}{figures} {share:>7}")
+    """Lines for the terminal, a block for each group."""
+    lines = []
+    for group, title in TITLES.items():
+        listed = [row for row in rows if row.get("group", "machine") == group]
+        if listed:
+            width = max(len(title), *(len(f"{row['name']} {told(row)}") for row in listed))
+            lines += [""] * bool(lines) + [f"{title:{width}} {'Orlop':>14} {'Xen':>14} {'ratio':>7}", *(_line(row, width) for row in listed)]
     return "\n".join(lines)
+
+
+def _line(row, width):
+    share = "-" if row["ratio"] is None else f"{row['ratio']:.3f}"
+    figures = "".join(f" {'-' if row[side] is None else format(row[side], ','):>14}" for side in runs.SIDES)
+    return f"{row['name'] + ' ' + told(row):{width}}{figures} {share:>7}"
+
+
+def told(row):
+    """What a row's figures are, in words."""
+    return f"{row['what']}, {row['unit']}" + (f" (bare: {row['bare']:,})" if "bare" in row else "")

@@ -14,6 +14,8 @@ STYLE = """body{font:15px/1.4 sans-serif;margin:2em;max-width:75em}table{border-
 td,th{padding:1px 8px;text-align:right}td:first-child,td:nth-child(2),th:first-child{text-align:left}
 tr:nth-child(even){background:#f4f4f4}.over{color:#b00}svg{background:#fcfcfc;border:1px solid #ddd}
 svg text{font:11px sans-serif}details{margin:1em 0}"""
+SIDE_COLOURS = {"orlop": "#1f77b4", "xen": "#d62728"}
+PART_NAMES = ("hypervisor", "kernel", "program", "copied", "decode")
 WIDTH, HEIGHT, EDGE = 720, 480, 50
 
 
@@ -25,7 +27,8 @@ def page(document):
     if complete:
         parts += ["<h2>Each operation, both sides</h2>", _scatter(complete), "<h2>Distribution of the ratios</h2>", _distribution(complete)]
     if "macro" in document:
-        parts += ["<h2>The machine as a whole</h2>", f"<pre>{html.escape(macro.table(document['macro']))}</pre>"]
+        parts += ["<h2>The machine as a whole</h2>", f"<pre>{html.escape(macro.table(document['macro']))}</pre>",
+                  *(_curve(row) for row in document["macro"] if "curve" in row), *(_parts(row) for row in document["macro"] if "parts" in row)]
     parts += ["<h2>All figures</h2>", _table(document)]
     if any("function" in row for row in complete):
         parts += ["<h2>What Orlop's instructions are spent on</h2>", *(_profile(row) for row in complete if "function" in row)]
@@ -90,6 +93,27 @@ def _distribution(rows):
         content.append(f"<polyline points='{points}' fill=none stroke-width=2 stroke='{COLOURS.get(mode, '#333')}'/>")
     content.append(f"<text x={WIDTH // 2 - 150} y={HEIGHT - 20}>operations of a mode, by rising ratio of Orlop's to Xen's</text>")
     return _svg(content)
+
+
+def _curve(row):
+    """What each guest's creation took, by how many there were."""
+    curves = {side: curve for side, curve in row["curve"].items() if len(curve) > 1}
+    longest, highest = max(map(len, curves.values())), max(map(max, curves.values()))
+    content = [f"<text x={EDGE} y=20>{highest:,}</text><text x={WIDTH - 60} y={HEIGHT - 20}>{longest} guests</text>"]
+    for side, curve in curves.items():
+        points = " ".join(f"{EDGE + i / (longest - 1) * (WIDTH - EDGE - 10):.1f},{HEIGHT - EDGE - count / highest * (HEIGHT - EDGE - 30):.1f}"
+                          for i, count in enumerate(curve))
+        content.append(f"<polyline points='{points}' fill=none stroke-width=2 stroke='{SIDE_COLOURS[side]}'/>"
+                       f"<text x={WIDTH - 200} y={40 + 15 * len(content)} fill='{SIDE_COLOURS[side]}'>{side}, instructions of a creation</text>")
+    return _svg(content)
+
+
+def _parts(row):
+    """Where a row's instructions were executed, by the sides that have it."""
+    sides = [side for side in SIDE_COLOURS if side in row["parts"]]
+    lines = "".join(f"<tr><td>{field}" + "".join(f"<td>{row['parts'][side].get(field, 0):,}" for side in sides) for field in PART_NAMES)
+    heads = "".join(f"<th>{side}" for side in sides)
+    return f"<details><summary>{html.escape(row['name'])}, where</summary><table><tr><th>{heads}{lines}</table></details>"
 
 
 def _table(document):

@@ -9,7 +9,8 @@ the ratio; such rows stay in the table and in the JSON, and are counted apart. W
 import math
 
 LESS, MORE = "Orlop", "Xen"
-CHANGE = 0.01  # what counts as a change from one run to the next: instruction counts repeat to the digit
+# What counts as a change from one run to the next: operations' counts repeat to the digit, those of whole systems nearly.
+CHANGE, CHANGE_OF_SYSTEMS = 0.01, 0.03
 
 
 def ratio(orlop, xen):
@@ -123,26 +124,31 @@ def _summary(document):
 
 def compare(old, new):
     """What became of each figure since an older document: lines of text, and whether any of Orlop's grew."""
-    before = {(row["name"], row["mode"]): row for row in old["operations"]}
-    now = {(row["name"], row["mode"]): row for row in new["operations"]}
+    before, now = (_by_key(document) for document in (old, new))
     lines, worse = [], False
     for key, row in now.items():
         was = before.get(key, {"orlop": None})["orlop"]
-        text = _change(was, row["orlop"])
+        text = _change(was, row["orlop"], CHANGE if "mode" in row else CHANGE_OF_SYSTEMS)
         if text:
             lines.append(f"{key[0]:36} {key[1]:10} {_figure(was):>9} {_figure(row['orlop']):>9}  {text}")
             worse |= text.startswith(("worse", "lost"))
-    common = [key for key in now if key in before]
+    common = [key for key in now if key in before and "mode" in now[key]]
     means = [geomean(document[key]["ratio"] for key in common) for document in (before, now)]
     lines.append(f"geometric mean of the {len(common)} figures in both: {_figure(means[0])} before, {_figure(means[1])} now; "
                  f"{len(lines)} changed")
     return lines, worse
 
 
-def _change(was, now):
-    """How a figure changed; empty if it did not."""
+def _by_key(document):
+    """Rows by name and mode; those of the machine and of systems, which have no mode, by group and by what they are as well."""
+    rows = {(row["name"], row["mode"]): row for row in document["operations"]}
+    return {**rows, **{(row["name"], row.get("group", "machine"), row["what"]): row for row in document.get("macro", [])}}
+
+
+def _change(was, now, least):
+    """How a figure changed by more than the least share; empty if it did not."""
     if was is None or now is None:
         return "" if was is now else "new" if was is None else "lost: measured before"
-    if abs(now - was) <= CHANGE * was:
+    if abs(now - was) <= least * was:
         return ""
     return f"{'worse' if now > was else 'better'} by {abs(now / was - 1):.1%}" if was else "changed"

@@ -149,6 +149,15 @@ class Comparing(unittest.TestCase):
         self.assertFalse(worse)
         self.assertIn("better by 50.0%", lines[0])
 
+    def test_systems(self):
+        def document(orlop):
+            return {**_document(), "macro": [{"name": "create", "group": "systems", "what": "a guest", "orlop": orlop}]}
+
+        self.assertEqual(report.compare(document(1000), document(1020))[1], False)
+        lines, worse = report.compare(document(1000), document(1100))
+        self.assertTrue(worse)
+        self.assertRegex(lines[0], r"create +systems +1000 +1100  worse by 10.0%")
+
     def test_lost_and_new(self):
         lines, worse = self._compare(hc_null=None, extra=9)
         self.assertTrue(worse)

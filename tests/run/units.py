@@ -77,7 +77,7 @@ def emulator(context):
 
 def bench_report(context):
     """What ./bench makes of figures: rows, ratios, comparisons, and nothing dropped."""
-    done = subprocess.run([sys.executable, "-B", "-m", "unittest", "bench.test_report"], capture_output=True, text=True,
+    done = subprocess.run([sys.executable, "-B", "-m", "unittest", "bench.test_report", "bench.test_systems"], capture_output=True, text=True,
                           cwd=os.path.join(paths.TOP, "tests"), check=False,
                           env={**os.environ, "PYTHONPATH": os.path.join(paths.TOP, "scripts")})
     with open(os.path.join(context.folder, "log"), "w", encoding="utf-8") as f:

@@ -10,39 +10,16 @@
  * Interface: QEMU's documentation of TCG plugins, version 1; Debian ships no header. Instructions: AMD64 manual,
  * volume 3. Arguments: out=FILE, symbols=FILE (lines of address and name, rising), apart=ADDRESS.
  */
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "interface.h"
 
 #define SAMPLES      25
-#define FIRST        0xffff800000000000ull /* addresses that the ABI leaves to the hypervisor */
-#define LAST         0xffff87ffffffffffull
 #define BEHIND       0x10000 /* farther behind the last symbol no function is */
 #define GUEST        0
 #define NO_NAME      1
 #define SYMBOL_FIRST 2
-#define PUBLIC       __attribute__((visibility("default")))
-
-/* What of the emulator's interface is used. */
-typedef uint64_t plugin_id;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-enum { FLAGS_NONE = 0, INLINE_ADD = 0 };
-typedef void exec_cb(unsigned int cpu, void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*cb)(plugin_id, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, exec_cb *cb, int flags, void *data);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_cb *cb, int flags, void *data);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *at, uint64_t add);
-PUBLIC int qemu_plugin_version = 1;
-PUBLIC int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
 
 enum kind {
     CR3_WRITE,
@@ -73,14 +50,11 @@ static const char *const kind_names[KINDS] = {
 enum { TOTAL, APART, KIND_FIRST, FUNCTION_FIRST = KIND_FIRST + KINDS };
 static uint64_t *counts, *sample_begin, *sample_end, *samples[SAMPLES];
 static size_t width, symbols;
-static uint64_t *addresses, apart_entry;
+static uint64_t *addresses;
 static char **names;
 static FILE *out;
 static unsigned int taken, operation;
-static bool armed, begun, inside;
-static uint64_t last_return, inside_return, inside_begin;
-
-static bool hypervisors(uint64_t address) { return address >= FIRST && address <= LAST; }
+static bool armed, begun;
 
 /* The place of the counter of the function that an address is in. */
 static size_t function_of(uint64_t address)
@@ -220,68 +194,29 @@ static void on_mark(unsigned int cpu, void *data)
         write_operation();
 }
 
-static void on_call(unsigned int cpu, void *data)
-{
-    (void)cpu;
-    last_return = (uintptr_t)data;
-}
-
-static void on_apart(unsigned int cpu, void *data)
-{
-    (void)cpu;
-    (void)data;
-    if (inside)
-        return;
-    inside = true;
-    inside_return = last_return;
-    inside_begin = counts[TOTAL];
-}
-
-static void on_block(unsigned int cpu, void *data)
-{
-    (void)cpu;
-    if (inside && (uintptr_t)data == inside_return) {
-        counts[APART] += counts[TOTAL] - inside_begin;
-        inside = false;
-    }
-}
-
-static bool is_call(const uint8_t *code, size_t size)
-{
-    return code[0] == 0xe8 || (size > 1 && code[0] == 0xff && (code[1] >> 3 & 7) == 2) ||
-           (size > 2 && code[0] >> 4 == 4 && code[1] == 0xff && (code[2] >> 3 & 7) == 2);
-}
-
 static void instrument_guest(struct qemu_plugin_insn *insn, const uint8_t *code, size_t size)
 {
-    static const uint8_t mark[6] = {0x0f, 0x1f, 0x80, 0, 'l', 'r'};
+    int mark = mark_of(code, size);
 
     if (size == 2 && code[0] == 0x0f && code[1] == 0x31)
         qemu_plugin_register_vcpu_insn_exec_cb(insn, on_rdtsc, FLAGS_NONE, NULL);
-    if (size == 7 && !memcmp(code, mark, 3) && !memcmp(code + 4, mark + 4, 2) && code[6] == 'o')
-        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, FLAGS_NONE, (void *)(uintptr_t)code[3]);
+    if (mark >= 0)
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, FLAGS_NONE, (void *)(uintptr_t)mark);
 }
 
 static void instrument_hypervisor(struct qemu_plugin_insn *insn, const uint8_t *code, size_t size)
 {
-    uint64_t address = qemu_plugin_insn_vaddr(insn);
     int kind = kind_of(code, size);
 
     if (kind >= 0)
         qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD, &counts[KIND_FIRST + kind], 1);
-    if (apart_entry && is_call(code, size))
-        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_call, FLAGS_NONE, (void *)(uintptr_t)(address + size));
-    if (apart_entry && address == apart_entry)
-        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_apart, FLAGS_NONE, NULL);
+    apart_watch(insn, code, size);
 }
 
 static void on_translation(plugin_id id, struct qemu_plugin_tb *tb)
 {
-    uint64_t start = qemu_plugin_tb_vaddr(tb);
-
     (void)id;
-    if (apart_entry && hypervisors(start))
-        qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, FLAGS_NONE, (void *)(uintptr_t)start);
+    apart_watch_block(tb);
     for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint64_t address = qemu_plugin_insn_vaddr(insn);
@@ -318,7 +253,7 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
         if (!strncmp(argv[i], "out=", 4))
             out = fopen(argv[i] + 4, "w");
         else if (!strncmp(argv[i], "apart=", 6))
-            apart_entry = strtoul(argv[i] + 6, NULL, 16);
+            apart.entry = strtoul(argv[i] + 6, NULL, 16);
         else if (strncmp(argv[i], "symbols=", 8) || !read_symbols(argv[i] + 8))
             return -1;
     }
@@ -326,6 +261,8 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
         return -1;
     width = FUNCTION_FIRST + SYMBOL_FIRST + symbols;
     counts = calloc(width, sizeof(*counts));
+    apart.counted = &counts[TOTAL];
+    apart.sum = &counts[APART];
     sample_begin = calloc(width, sizeof(*counts));
     sample_end = calloc(width, sizeof(*counts));
     for (unsigned int i = 0; i < SAMPLES; i++)
