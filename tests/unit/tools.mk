@@ -42,7 +42,8 @@ hvm_build_SRCS   := tests/unit/test_hvm_build.c toolstack/lib/err.c toolstack/do
 UNITS += devmodel
 devmodel_KIND   := plain
 devmodel_CFLAGS := $(TOOLS_CFLAGS) -D__XEN_TOOLS__
-devmodel_SRCS   := tests/unit/test_devmodel.c toolstack/domain/devmodel_args.c toolstack/lib/store.c \
+devmodel_SRCS   := tests/unit/test_devmodel.c toolstack/domain/devmodel_args.c \
+                   toolstack/domain/devmodel_probe.c toolstack/lib/store.c \
                    $(filter-out tests/unit/%,$(config_SRCS))
 devmodel_LIBS   := $(config_LIBS) -lxenstore
 

@@ -89,6 +89,23 @@ static int take_firmware(struct parse *p)
     return rc;
 }
 
+/* QEMU's names of what can be plugged in; a device of the host is passed through by none of them. */
+static int check_usb(struct parse *p)
+{
+    static const char *const known[] = {"tablet", "mouse", "keyboard"};
+    struct hvm_config *c = &p->c->hvm;
+
+    for (unsigned int i = 0; i < c->nr_usb_devices; i++) {
+        size_t k = 0;
+
+        while (k < COUNT(known) && strcmp(c->usb_devices[i], known[k]))
+            k++;
+        if (k == COUNT(known))
+            return parse_bad(p, "usbdevice", "must be of `tablet', `mouse' and `keyboard': others are not supported");
+    }
+    return 0;
+}
+
 static int take_devices(struct parse *p)
 {
     static const char *const types[] = {"ide", "ahci"};
@@ -101,7 +118,7 @@ static int take_devices(struct parse *p)
         parse_bool(p, "xen_platform_pci", &c->xen_platform_pci) < 0 ||
         parse_long(p, "rtc_timeoffset", -(1L << 40), 1L << 40, &c->rtc_offset) < 0 ||
         parse_strings(p, "serial", &c->serial, &c->nr_serial) < 0 || parse_bool(p, "usb", &c->usb) < 0 ||
-        parse_strings(p, "usbdevice", &c->usb_devices, &c->nr_usb_devices) < 0 ||
+        parse_strings(p, "usbdevice", &c->usb_devices, &c->nr_usb_devices) < 0 || check_usb(p) < 0 ||
         parse_choice(p, "hdtype", types, COUNT(types), &type) < 0)
         return -1;
     c->ahci = type;

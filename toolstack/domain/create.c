@@ -40,6 +40,8 @@ static int check_name(struct create *k, struct err **err)
     return 0;
 }
 
+static int check_device_model(struct create *k, struct err **err) { return dm_check(k->cfg, err); }
+
 static int make_domain(struct create *k, struct err **err)
 {
     const struct guest_config *cfg = k->cfg;
@@ -240,6 +242,7 @@ static const struct step {
     bool undo_itself; /* undo also when this very step fails: it may have been half done */
 } steps[] = {
     {"check that the name is free", check_name, NULL, false},
+    {"check that its device model can be had", check_device_model, NULL, false},
     {"make an empty domain", make_domain, unmake_domain, false},
     {"set its vCPUs and memory limit", set_limits, NULL, false},
     {"set its place on the CPUs", set_scheduling, NULL, false},

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Starting, awaiting and ending a guest's device model (devmodel.h). It is restricted unless the
- * configuration says dm_restrict=0: a user of its own, an empty root directory, and kernel handles that
- * reach this one domain only. (Debian builds it without the filter of system calls.) It opens its disks, interfaces and
- * sockets before it gives those rights away, and tells that it is up by answering on its socket.
+ * configuration says dm_restrict=0: a user of its own, an empty root directory, kernel handles that
+ * reach this one domain only, and a filter of system calls where it was built with one (Debian's was not). It opens its
+ * disks, interfaces and sockets before it gives those rights away, and tells that it is up by answering on its socket.
  */
 #include "devmodel.h"
 
@@ -244,6 +244,7 @@ int devmodel_start(struct ctx *c, uint32_t domid, const struct guest_config *cfg
     unlink(qmp);
     if (cfg->hvm.dm_restrict) {
         l.root = root;
+        l.filter = dm_has_filter(dm_path(cfg));
         rc = find_uid(&cfg->hvm, domid, &l.uid, err);
         if (!rc && mkdir(root, 0555) < 0 && errno != EEXIST)
             rc = err_sys(err, errno, "cannot make %s", root);

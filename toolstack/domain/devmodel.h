@@ -23,7 +23,17 @@ struct dm_launch {
     const char *qmp;         /* path of the socket */
     const char *root;        /* directory for chroot; NULL: not restricted */
     uid_t uid;               /* when restricted */
+    bool filter;             /* of system calls, when restricted */
 };
+
+/* The program for this guest. */
+const char *dm_path(const struct guest_config *cfg);
+/* Whether the program can have its system calls filtered (seccomp). */
+bool dm_has_filter(const char *path);
+/* Whether all disks can be emulated as they are to be. */
+int dm_check_disks(const struct guest_config *cfg, struct err **err);
+/* Whether the program is there and can do what the configuration asks of it: before anything is made. */
+int dm_check(const struct guest_config *cfg, struct err **err);
 
 /* argv, ended by NULL; one free for the strings each and for the list (dm_args_free). */
 char **dm_args(const struct dm_launch *l);

@@ -10,6 +10,8 @@
 
 #include "devmodel.h"
 
+#define IDE_DRIVES 4
+
 struct args {
     char **v;
     size_t n;
@@ -78,6 +80,9 @@ static void add_control(struct args *a, const struct dm_launch *l)
     add(a, "-xen-domid-restrict");
     option(a, "-chroot", "%s", l->root);
     option(a, "-runas", "%u:%u", l->uid, l->uid);
+    /* The filter stands before it takes on that user: only that change of rights is left to it. */
+    if (l->filter)
+        option(a, "-sandbox", "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny");
 }
 
 static void add_display(struct args *a, const struct hvm_config *c)
@@ -136,35 +141,76 @@ static void add_cdrom(struct args *a, const struct disk_config *d, const char *n
     free(name);
 }
 
-static void add_disk(struct args *a, const struct dm_launch *l, unsigned int i, bool *controller)
+/* Disks on a controller that is added with the first of them: seven targets beside itself on the SCSI bus, six AHCI
+ * ports. */
+static const struct controller {
+    const char *device, *id, *disk, *place;
+    unsigned int places;
+} scsi_controller = {"lsi53c895a", "scsi0", "scsi-hd", "bus=scsi0.0,scsi-id=", 7},
+  ahci_controller = {"ahci", "ahci0", "ide-hd", "bus=ahci0.", 6};
+
+/* Where a disk is emulated; *c NULL with true: on the board's IDE controller. Others are there for drivers of ours
+ * only, as under xl. */
+static bool find_controller(const struct guest_config *cfg, const struct disk_config *d, const struct controller **c,
+                            unsigned int *place)
+{
+    bool scsi;
+
+    *place = disk_place(d, &scsi);
+    *c = scsi ? &scsi_controller : cfg->hvm.ahci ? &ahci_controller : NULL;
+    return *place < (*c ? (*c)->places : IDE_DRIVES);
+}
+
+int dm_check_disks(const struct guest_config *cfg, struct err **err)
+{
+    const struct controller *c;
+    unsigned int place, i;
+
+    for (i = 0; i < cfg->nr_disks; i++) {
+        const struct disk_config *d = &cfg->disks[i];
+
+        /* Such drives have no way to tell that they cannot be written to. */
+        if (!d->cdrom && !d->writable && find_controller(cfg, d, &c, &place) && c != &scsi_controller)
+            return err_new(
+                err, ERR_INVAL,
+                "disk %s: an emulated IDE or AHCI disk cannot be read-only: name it sda to sdg, or make it a CD",
+                d->vdev);
+    }
+    return 0;
+}
+
+static void add_on_controller(struct args *a, const struct controller *c, bool *added, const struct disk_config *d,
+                              const char *file, unsigned int place)
+{
+    char *name = dm_drive_name(d);
+
+    if (!*added)
+        option(a, "-device", "%s,id=%s", c->device, c->id);
+    *added = true;
+    option(a, "-drive", "file=%s,if=none,id=%s,format=raw,cache=writeback%s", file, name,
+           d->writable ? "" : ",readonly=on");
+    option(a, "-device", "%s,drive=%s,%s%u", c->disk, name, c->place, place);
+    free(name);
+}
+
+static void add_disk(struct args *a, const struct dm_launch *l, unsigned int i, bool added[2])
 {
     const struct disk_config *d = &l->cfg->disks[i];
-    bool scsi;
-    unsigned int place = disk_place(d, &scsi);
-    char *file, *name;
+    const struct controller *c;
+    unsigned int place;
+    bool emulated = find_controller(l->cfg, d, &c, &place);
+    char *file;
 
-    if (d->cdrom) {
+    if (d->cdrom)
         add_cdrom(a, d, l->disk_nodes[i], place);
-        return;
-    }
-    /* Further disks are there for drivers of ours only, as under xl. */
-    if (place > (scsi ? 15 : l->cfg->hvm.ahci ? 5 : 3))
+    if (d->cdrom || !emulated)
         return;
     file = quoted(l->disk_nodes[i]);
-    name = dm_drive_name(d);
-    if ((scsi || l->cfg->hvm.ahci) && !*controller) {
-        option(a, "-device", scsi ? "lsi53c895a,id=ctl0" : "ahci,id=ctl0");
-        *controller = true;
-    }
-    if (scsi || l->cfg->hvm.ahci) {
-        option(a, "-drive", "file=%s,if=none,id=%s,format=raw,cache=writeback", file, name);
-        option(a, "-device", scsi ? "scsi-hd,drive=%s,bus=ctl0.0,scsi-id=%u" : "ide-hd,drive=%s,bus=ctl0.%u", name,
-               place);
-    } else {
+    if (c)
+        add_on_controller(a, c, &added[c == &scsi_controller], d, file, place);
+    else
         option(a, "-drive", "file=%s,if=ide,index=%u,media=disk,format=raw,cache=writeback", file, place);
-    }
     free(file);
-    free(name);
 }
 
 static void add_nics(struct args *a, const struct dm_launch *l)
@@ -187,11 +233,11 @@ static void add_nics(struct args *a, const struct dm_launch *l)
 char **dm_args(const struct dm_launch *l)
 {
     const struct guest_config *cfg = l->cfg;
-    bool controller = false;
+    bool added[2] = {false, false};
     struct args a = {NULL, 0};
     unsigned int i;
 
-    add(&a, "%s", cfg->hvm.dm_path ? cfg->hvm.dm_path : DM_PATH);
+    add(&a, "%s", dm_path(cfg));
     add_control(&a, l);
     add_display(&a, &cfg->hvm);
     add_ports(&a, &cfg->hvm);
@@ -201,7 +247,7 @@ char **dm_args(const struct dm_launch *l)
     option(&a, "-machine", "%s,suppress-vmdesc=on", cfg->hvm.xen_platform_pci ? "xenfv" : "pc,accel=xen");
     option(&a, "-m", "%llu", (unsigned long long)(cfg->memory_kb - cfg->hvm.video_kb) >> 10);
     for (i = 0; i < cfg->nr_disks; i++)
-        add_disk(&a, l, i, &controller);
+        add_disk(&a, l, i, added);
     for (i = 0; i < cfg->hvm.nr_dm_args; i++)
         add(&a, "%s", cfg->hvm.dm_args[i]);
     return a.v;
