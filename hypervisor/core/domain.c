@@ -101,6 +101,17 @@ bool domain_get(struct domain *d)
     return true;
 }
 
+static void vcpu_unregister_info(struct vcpu *v)
+{
+    struct frame *f = v->info_frame;
+
+    if (!f)
+        return;
+    v->info = &unregistered_info;
+    v->info_frame = NULL;
+    frame_put_and_type(f);
+}
+
 static void domain_free_parts(struct domain *d)
 {
     struct vcpu *v;
@@ -451,15 +462,4 @@ int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset)
     v->info = info;
     evtchn_vcpu_info_moved(v);
     return 0;
-}
-
-void vcpu_unregister_info(struct vcpu *v)
-{
-    struct frame *f = v->info_frame;
-
-    if (!f)
-        return;
-    v->info = &unregistered_info;
-    v->info_frame = NULL;
-    frame_put_and_type(f);
 }

@@ -190,7 +190,6 @@ int domain_kill(struct domain *d);
 
 /* vcpu_op's register areas (hypercall/vcpu_op.c). */
 int vcpu_register_info(struct vcpu *v, unsigned long gfn, unsigned int offset);
-void vcpu_unregister_info(struct vcpu *v);
 
 #include <arch/arch.h>
 #include <asm/current.h>

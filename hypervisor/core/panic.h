@@ -14,9 +14,6 @@ bool panic_stays(void);
 /* The registers that the panic is about, NULL: those of the caller of panic(). For
  * arch_panic_dump(). */
 const struct cpu_user_regs *panic_registers(void);
-/* By the architecture: registers, current vCPU and backtrace of this CPU, for a panic or a debug
- * key. No locks. */
-void arch_dump_cpu(const struct cpu_user_regs *regs);
 
 /* Names of our functions by address (symbols.c). Is it an address in our code that is still there? */
 bool is_code(unsigned long addr);

@@ -13,9 +13,7 @@
 
 struct domain;
 
-/* CPU sets of the ABI: bits beyond what the caller has room for are dropped, bits beyond NR_CPUS
- * ignored. 0 or -EFAULT. */
-int bitmap_from_guest(struct cpumask *m, const struct xenctl_bitmap *b);
+/* CPU sets of the ABI: bits beyond what the caller has room for are dropped. 0 or -EFAULT. */
 int bitmap_to_guest(struct xenctl_bitmap *b, const struct cpumask *m, unsigned int nr_bits);
 
 /* XEN_DOMCTL_getdomaininfo's answer for d. */

@@ -23,7 +23,8 @@ static DEFINE_SPINLOCK(domctl_lock, LOCK_DOMCTL);
     (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off | \
      XEN_DOMCTL_CDF_xs_domain)
 
-int bitmap_from_guest(struct cpumask *m, const struct xenctl_bitmap *b)
+/* Bits beyond NR_CPUS are ignored. 0 or -EFAULT. */
+static int bitmap_from_guest(struct cpumask *m, const struct xenctl_bitmap *b)
 {
     unsigned int bits = min(b->nr_bits, (u32)NR_CPUS);
 

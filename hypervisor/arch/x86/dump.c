@@ -72,7 +72,8 @@ static void dump_current(void)
         log_error("CPU %u: d%uv%u\n", smp_processor_id(), v->domain->id, v->id);
 }
 
-void arch_dump_cpu(const struct cpu_user_regs *regs)
+/* Registers, current vCPU and backtrace of this CPU. No locks. */
+static void dump_cpu(const struct cpu_user_regs *regs)
 {
     char name[96];
 
@@ -124,10 +125,10 @@ void arch_panic_dump(void)
 
     log_error("Orlop %s (%s)\n", ORLOP_VERSION, ORLOP_CHANGESET);
     if (regs) {
-        arch_dump_cpu(regs);
+        dump_cpu(regs);
     } else {
         dump_current();
         dump_stack((unsigned long)__builtin_frame_address(0));
     }
-    smp_stop_others(arch_dump_cpu);
+    smp_stop_others(dump_cpu);
 }

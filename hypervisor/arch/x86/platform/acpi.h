@@ -92,9 +92,6 @@ int acpi_parse(acpi_map_fn map, paddr_t rsdp, struct acpi_info *info);
  * only when the machine did not go off: -ENODEV without PM1 registers, -EIO otherwise.
  */
 int acpi_enter_sleep(u16 control_a, u16 control_b);
-/* SLP_TYP values of the _S5 package in a definition block, found by its shape. False: not there, or
- * not plain integers. */
-bool acpi_find_s5(const u8 *aml, u32 length, u8 type[2]);
 
 /* Node of a frame or of a CPU by the SRAT: proximity domains renumbered from 0 up. */
 unsigned int numa_node_of(mfn_t mfn);

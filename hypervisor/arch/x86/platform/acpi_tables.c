@@ -246,7 +246,9 @@ static bool aml_small_integer(const u8 *aml, u32 length, u32 *at, u8 *value)
     return true;
 }
 
-bool acpi_find_s5(const u8 *aml, u32 length, u8 type[2])
+/* SLP_TYP values of the _S5 package in a definition block, found by its shape. False: not there, or
+ * not plain integers. */
+static bool find_s5(const u8 *aml, u32 length, u8 type[2])
 {
     for (u32 i = 0; length >= 8 && i < length - 8; i++) {
         u32 at = i + 4;
@@ -287,6 +289,6 @@ int acpi_parse(acpi_map_fn map, paddr_t rsdp, struct acpi_info *info)
     }
     t = info->dsdt ? table_map(map, info->dsdt) : NULL;
     if (t && memcmp(t->signature, "DSDT", 4) == 0)
-        info->s5_known = acpi_find_s5((const u8 *)t, t->length, info->s5_type);
+        info->s5_known = find_s5((const u8 *)t, t->length, info->s5_type);
     return 0;
 }
