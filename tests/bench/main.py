@@ -82,8 +82,8 @@ def _options():
         parser.error("--wall takes a number of runs, and nothing to compare with")
     if options.wall and set(options.names) & set(GROUPS):
         parser.error("--wall takes operations and modes only")
-    if options.guests < 2:
-        parser.error("--guests takes two at least")
+    if options.guests < 3:
+        parser.error("--guests takes three at least")
     options.json = options.json or (WALL if options.wall else SELECTED if options.names else LATEST)
     return options
 
