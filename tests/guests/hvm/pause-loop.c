@@ -8,7 +8,7 @@
 
 const char test_title[] = "loops of PAUSE give way";
 
-#define ROUNDS 500
+#define ROUNDS 50
 #define MS     1000000ul
 
 static volatile unsigned int turn;
@@ -30,12 +30,11 @@ void test_main(void)
 {
     uint64_t begin = now();
 
-    if (hypercall_by_vmmcall())
-        test_skip("this emulator's CPU has no PAUSE filter");
     check_eq(vcpu_start(1, play, (void *)1), 0);
     play(NULL);
     check(vcpu_wait(1, 60000));
     check_eq(turn, 2 * ROUNDS);
     printk("%u turns in %lu us\n", 2 * ROUNDS, (now() - begin) / 1000);
-    check(now() - begin < ROUNDS * MS);
+    if (!hypercall_by_vmmcall())
+        check(now() - begin < ROUNDS * MS);
 }
