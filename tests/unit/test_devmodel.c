@@ -178,7 +178,7 @@ static int check_with(const char *text, const char *more, char *said, size_t roo
     err_print(to, err);
     fclose(to);
     err_drop(&err);
-    assert_int_equal(dm_has_filter(path), !strstr(text, "exit 1"));
+    assert_int_equal(dm_has_filter(path, &err), !strstr(text, "exit 1"));
     unlink(path);
     config_free(&c);
     return rc;

@@ -243,9 +243,11 @@ int devmodel_start(struct ctx *c, uint32_t domid, const struct guest_config *cfg
     mkdir("/var/run/xen", 0755);
     unlink(qmp);
     if (cfg->hvm.dm_restrict) {
+        int filter = dm_has_filter(dm_path(cfg), err);
+
         l.root = root;
-        l.filter = dm_has_filter(dm_path(cfg));
-        rc = find_uid(&cfg->hvm, domid, &l.uid, err);
+        l.filter = filter > 0;
+        rc = filter < 0 ? -1 : find_uid(&cfg->hvm, domid, &l.uid, err);
         if (!rc && mkdir(root, 0555) < 0 && errno != EEXIST)
             rc = err_sys(err, errno, "cannot make %s", root);
     }

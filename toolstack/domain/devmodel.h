@@ -28,8 +28,8 @@ struct dm_launch {
 
 /* The program for this guest. */
 const char *dm_path(const struct guest_config *cfg);
-/* Whether the program can have its system calls filtered (seccomp). */
-bool dm_has_filter(const char *path);
+/* Whether the program can have its system calls filtered (seccomp): 1, 0, or -1 when it does not tell. */
+int dm_has_filter(const char *path, struct err **err);
 /* Whether all disks can be emulated as they are to be. */
 int dm_check_disks(const struct guest_config *cfg, struct err **err);
 /* Whether the program is there and can do what the configuration asks of it: before anything is made. */

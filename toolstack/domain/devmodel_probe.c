@@ -16,7 +16,7 @@
 
 #include "devmodel.h"
 
-#define PROBE_SECONDS 20
+#define PROBE_SECONDS 60
 
 struct reason {
     char said[4096];
@@ -71,6 +71,7 @@ static pid_t start(char *const *argv, int complaints)
 static int probe(char *const *argv, struct reason *why, struct err **err)
 {
     int complaints[2], status = -1;
+    bool ended = false;
     char *next;
     pid_t pid;
 
@@ -79,13 +80,16 @@ static int probe(char *const *argv, struct reason *why, struct err **err)
     pid = start(argv, complaints[1]);
     close(complaints[1]);
     if (pid > 0) {
-        if (!collect(complaints[0], why->said, sizeof(why->said)))
+        ended = collect(complaints[0], why->said, sizeof(why->said));
+        if (!ended)
             kill(pid, SIGKILL);
         waitpid(pid, &status, 0);
     }
     close(complaints[0]);
     if (pid < 0)
         return err_sys(err, errno, "cannot ask %s", argv[0]);
+    if (!ended)
+        return err_new(err, ERR_TIMEDOUT, "%s did not say in %d seconds what it can do", argv[0], PROBE_SECONDS);
     /* "program: option: reason" */
     why->said[strcspn(why->said, "\n")] = '\0';
     for (why->text = why->said; (next = strstr(why->text, ": "));)
@@ -93,15 +97,13 @@ static int probe(char *const *argv, struct reason *why, struct err **err)
     return !(WIFEXITED(status) && !WEXITSTATUS(status));
 }
 
-bool dm_has_filter(const char *path)
+int dm_has_filter(const char *path, struct err **err)
 {
     char *argv[] = {(char *)path, "-sandbox", "on", "-version", NULL};
-    struct err *e = NULL;
     struct reason why;
-    bool has = !probe(argv, &why, &e);
+    int rc = probe(argv, &why, err);
 
-    err_drop(&e);
-    return has;
+    return rc < 0 ? -1 : !rc;
 }
 
 int dm_check(const struct guest_config *cfg, struct err **err)
