@@ -9,6 +9,7 @@
 const char test_title[] = "a TSC as the tool wants it";
 
 #define MS       1000000ul
+#define LONG     (10000 * MS) /* as busy as the machine may be */
 #define MSR_TSC  0x10
 #define EMULATED 1
 
@@ -31,23 +32,25 @@ static void check_leaf(void)
     check(rdtsc() < ticks((arg_number("elapsed", 0) + 30000) * MS));
 }
 
-/* Sleeps; the time that it took by the hypervisor, the time page and the TSC is the same. */
+/* Sleeps; the time that it took by the hypervisor, the time page and the TSC, read around it and within, is the same.
+ */
 static void check_rate(void)
 {
     evtchn_port_t port;
-    uint64_t before = now(), count = rdtsc(), after;
+    uint64_t outer = rdtsc(), before = now(), inner = rdtsc(), after;
     struct sched_poll poll = {.nr_ports = 1, .timeout = before + 200 * MS};
 
     check_eq(event_alloc(DOMID_SELF, DOMID_SELF, &port), 0);
     set_xen_guest_handle(poll.ports, &port);
     check_eq(hc_sched_op(SCHEDOP_poll, &poll), 0);
+    inner = rdtsc() - inner;
     after = now();
-    count = rdtsc() - count;
-    printk("slept for %lu us, %lu kiloticks\n", (after - before) / 1000, count / 1000);
+    outer = rdtsc() - outer;
+    printk("slept for %lu us, %lu to %lu kiloticks\n", (after - before) / 1000, inner / 1000, outer / 1000);
     check(after >= poll.timeout);
-    check(after < poll.timeout + 2000 * MS);
-    check(count >= ticks(200 * MS));
-    check(count < ticks(after - before) + ticks(100 * MS)); /* others may have had the CPU in between */
+    check(after < poll.timeout + LONG);
+    check(inner <= ticks(after - before + MS));
+    check(outer + ticks(MS) >= ticks(after - before));
     check_eq(event_close(port), 0);
 }
 
@@ -69,10 +72,10 @@ static void check_written(void)
 
     wrmsr(MSR_TSC, at);
     check(rdtsc() >= at);
-    check(rdtsc() < at + ticks(2000 * MS));
+    check(rdtsc() < at + ticks(LONG));
     hc_sched_op(SCHEDOP_yield, 0);
     check(now() >= before);
-    check(now() < before + 2000 * MS);
+    check(now() < before + LONG);
 }
 
 void test_main(void)
