@@ -265,7 +265,7 @@ SYM_CODE(vector_stubs)
         .set    vector, 0
         .rept   256
         .balign 16
-        .if     vector >= 32 || !(TRAP_HAVE_ERROR_CODE >> vector & 1)
+        .if     vector >= 32 || !(TRAP_HAVE_ERROR_CODE >> (vector & 31) & 1)
         pushq   $0
         .endif
         movl    $vector, 4(%rsp)
