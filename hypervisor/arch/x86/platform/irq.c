@@ -17,6 +17,10 @@
 
 #define NR_DEVICE_VECTORS (VECTOR_LAST_DEVICE - VECTOR_FIRST_DEVICE + 1)
 
+/* See struct irq. */
+#define AT_ONCE_MOST 256
+#define REST         MILLISECS(2)
+
 #define PIC1 0x20
 #define PIC2 0xa0
 
@@ -62,10 +66,21 @@ static void old_place_free(struct irq *irq)
     irq->old_vector = 0;
 }
 
+/* It has been silent long enough. */
+static void irq_rested(void *data)
+{
+    struct irq *irq = data;
+    spin_guard_irqsave(&irq->lock);
+
+    if (irq->guest && !irq->wants_eoi)
+        irq->chip->unmask(irq);
+}
+
 void irq_init_desc(struct irq *irq, const struct irq_chip *chip)
 {
     *irq = (struct irq){.chip = chip, .gsi = ~0U};
     spin_lock_init(&irq->lock, LOCK_IRQ);
+    timer_init(&irq->rest, irq_rested, irq, 0);
 }
 
 int irq_place(struct irq *irq, unsigned int cpu)
@@ -146,8 +161,11 @@ static void irq_handle(struct irq *irq, u8 vector)
     if (irq->old_vector && irq->vector == vector && irq->cpu == smp_processor_id())
         irq_settle(irq);
     if (irq->level && irq->guest) {
+        bool again = irq->guest == current->domain && guest_regs()->rip == irq->eoi_rip;
+
         irq->chip->mask(irq);
         irq->wants_eoi = true;
+        irq->at_once = again ? irq->at_once + 1 : 0;
     }
     /* A level line of ours stays in service until the handler has quietened the device. */
     if (!irq->level || !irq->fn)
@@ -159,6 +177,18 @@ static void irq_handle(struct irq *irq, u8 vector)
     if (irq->level && irq->fn)
         apic_eoi();
     spin_unlock(&irq->lock);
+}
+
+void irq_guest_eoi(struct irq *irq)
+{
+    irq->wants_eoi = false;
+    irq->eoi_rip = guest_regs()->rip;
+    if (irq->at_once < AT_ONCE_MOST) {
+        irq->chip->unmask(irq);
+        return;
+    }
+    irq->at_once = 0;
+    timer_set(&irq->rest, now() + REST);
 }
 
 static void device_interrupt(u8 vector)

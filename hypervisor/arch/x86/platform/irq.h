@@ -9,6 +9,7 @@
 
 #include <arch/x86/platform/pci.h>
 #include <lib/spinlock.h>
+#include <time/timer.h>
 
 /* How the hardware behind a descriptor is worked. All with the descriptor's lock held, interrupts
  * off. */
@@ -34,6 +35,13 @@ struct irq {
     u8 vector, old_vector;
     u16 cpu, old_cpu;
 
+    /* Level: a line that comes again before its guest has executed anything behind the EOI, so many times in a row.
+     * Then it stays masked until the timer comes, so that a line which nobody quietens leaves the guest time for
+     * something else. */
+    u32 at_once;
+    u64 eoi_rip;
+    struct timer rest;
+
     /* Who gets it: a driver of ours, or a guest, or nobody. */
     void (*fn)(void *data);
     void *data;
@@ -56,6 +64,8 @@ unsigned int nr_gsis(void);
 int gsi_configure(unsigned int gsi, bool level, bool low);
 
 void irq_init_desc(struct irq *irq, const struct irq_chip *chip);
+/* Level: the guest has served the device, for which it was waited. Lock held. */
+void irq_guest_eoi(struct irq *irq);
 /*
  * Gives irq a vector on `cpu`, or on any CPU that can be reached if it has none yet and none is
  * left there, and writes the route. 0 or -ENOSPC; 1: it moved on before the move before was seen to

@@ -176,10 +176,7 @@ void pirq_guest_eoi(struct domain *d, u32 pirq)
     if (!irq || !irq->wants_eoi)
         return;
     spin_guard_irqsave(&irq->lock);
-    if (irq->wants_eoi) {
-        irq->wants_eoi = false;
-        irq->chip->unmask(irq);
-    }
+    irq_guest_eoi(irq);
 }
 
 void pirq_set_affinity(struct domain *d, u32 pirq, const struct vcpu *v)
