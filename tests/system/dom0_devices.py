@@ -16,6 +16,10 @@ from run.kernel_log import check_dom0_log
 DISKS = {"virtio": "", "ahci": "", "nvme": "", "usb": ",bus=usb.0"}
 
 
+# QEMU 7.2's NVMe misses a doorbell now and then when it works by its line (docs/status.md): sooner or later the driver gives it up.
+NVME_BY_LINE_MOST = 256
+
+
 class Echo:
     """A TCP server on the loopback that sends everything back; the emulator's user network leads dom0 to it."""
 
@@ -43,20 +47,20 @@ class Echo:
                 peer.sendall(data)
 
 
-def _devices(context, size):
+def _devices(context, sizes):
     """Emulator arguments for all disks and cards; the disks are sparse files in the test's folder."""
     args = ["-device", "qemu-xhci,id=usb"]
     for kind, bus in DISKS.items():
         path = os.path.join(context.folder, f"{kind}.img")
         with open(path, "wb") as f:
-            f.truncate(size << 20)
+            f.truncate(sizes[kind] << 20)
         args += drive(path, kind, name=kind, serial=f"disk-{kind}", bus=bus, snapshot=False)
     args += ["-netdev", "user,id=n0,net=10.0.2.0/24", "-device", "virtio-net-pci,netdev=n0,mac=52:54:00:00:00:01"]
     args += ["-netdev", "user,id=n1,net=10.0.3.0/24", "-device", "e1000,netdev=n1,mac=52:54:00:00:00:02"]
     return args
 
 
-def _find_disks(dom0, size):
+def _find_disks(dom0, sizes):
     """{kind: device} by what sysfs tells of each disk."""
     dom0.wait_for("[ $(ls -d /sys/block/vd* /sys/block/sd* /sys/block/nvme* 2>/dev/null | wc -l) = 4 ]", 60)
     found = {}
@@ -65,7 +69,7 @@ def _find_disks(dom0, size):
     for name, sectors, link in re.findall(r"^(\w+) (\d+) (\S+)$", listed, re.M):
         kind = ("usb" if "/usb" in link else "nvme" if name.startswith("nvme") else
                 "virtio" if name.startswith("vd") else "ahci")
-        if int(sectors) == size * 2048:
+        if int(sectors) == sizes[kind] * 2048:
             found[kind] = name
     return found
 
@@ -107,22 +111,24 @@ def _keep_nvme_busy(dom0, device):
 def devices(kernel_args, wanted_interrupt):
     def run(context):
         """filled in below"""
-        size = 1024 if context.long else 24
+        sizes = dict.fromkeys(DISKS, 1024 if context.long else 24)
+        if "nomsi" in kernel_args:
+            sizes["nvme"] = min(sizes["nvme"], NVME_BY_LINE_MOST)
         with Echo() as echo, context.dom0(kernel_args=kernel_args + " services=no", memory="1G", dom0_memory="512M",
-                                          devices=_devices(context, size)) as dom0:
-            disks = _find_disks(dom0, size)
+                                          devices=_devices(context, sizes)) as dom0:
+            disks = _find_disks(dom0, sizes)
             context.require(set(disks) == set(DISKS), f"disks found: {disks}")
             dom0.run("mkfifo /tmp/fifo; head -c $((1048576-16)) /dev/urandom >/tmp/block")
             if "nomsi" in kernel_args:
                 _keep_nvme_busy(dom0, disks["nvme"])
             for kind, device in disks.items():
-                _try_disk(context, dom0, kind, device, size)
+                _try_disk(context, dom0, kind, device, sizes[kind])
             for mac, net in (("52:54:00:00:00:01", "10.0.2"), ("52:54:00:00:00:02", "10.0.3")):
                 _try_card(context, dom0, mac, net, echo.port, 32 if context.long else 4)
             interrupts = dom0.run("grep -e xen-pirq /proc/interrupts")
             context.require(re.search(wanted_interrupt, interrupts), f"no {wanted_interrupt} among the interrupts")
             check_dom0_log(context, dom0)
-            return f"{size} MB on each of {', '.join(sorted(disks))}"
+            return "MB: " + ", ".join(f"{kind} {size}" for kind, size in sorted(sizes.items()))
 
     run.__doc__ = ("Disks and cards work with MSI and MSI-X." if not kernel_args else
                    "Disks and cards work with the IO-APIC's lines alone (pci=nomsi).")

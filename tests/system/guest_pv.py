@@ -9,15 +9,15 @@ from lab import paths
 from run.context import Failure, Skip
 from run.kernel_log import check_dom0_log, check_kernel_log
 
-# Each 16 MB of the disk begin with a number. They are written in large pieces: busybox's tee writes 1 KB at a time, for which the kernel first reads each page of the disk.
+# Each 16 MB of the disk begin with a number. They are written in large pieces: busybox's tee writes 1 KB at a time, for which the
+# kernel first reads each page of the disk. A task has to be short: a guest's kernel takes 1023 characters, and this is in base64.
 DISK_TASK = """
 n={megabytes}
-head -c $((16777216-16)) /dev/urandom >/tmp/block
-mkfifo /tmp/data; sha256sum </tmp/data >/tmp/wrote & sum=$!
-i=0; while [ $i -lt $n ]; do printf %16d $i; cat /tmp/block; i=$((i+16)); done | tee /tmp/data | dd of=/dev/xvda bs=1M iflag=fullblock 2>/dev/null
-wait $sum; rm /tmp/data
-sync; echo 3 >/proc/sys/vm/drop_caches
-dd if=/dev/xvda bs=1M count=$n 2>/dev/null | sha256sum >/tmp/read
+head -c $((16777216-16)) /dev/urandom >/tmp/b
+mkfifo /tmp/s;sha256sum </tmp/s >/tmp/wrote&
+i=0;while [ $i -lt $n ];do printf %16d $i;cat /tmp/b;i=$((i+16));done|tee /tmp/s|dd of=/dev/xvda bs=1M iflag=fullblock
+wait $!;sync;echo 3 >/proc/sys/vm/drop_caches
+dd if=/dev/xvda bs=1M count=$n|sha256sum >/tmp/read
 cmp /tmp/wrote /tmp/read && echo "disk: good $(cut -c1-64 /tmp/read)"
 """
 
