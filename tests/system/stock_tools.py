@@ -70,7 +70,7 @@ def _devices(context, dom0, xl, log):
 def _pause(context, dom0, xl):
     lines = f"wc -l <{GUEST_LOG.format('stock')}"
     xl("pause stock")
-    xl("list stock", r"^stock +1 +96 +2 +--p--- ")
+    xl("list stock", r"^stock +1 +128 +2 +--p--- ")
     before = dom0.run(f"sleep 1; {lines}; sleep 2; {lines}").split()
     context.require(before[0] == before[1], f"a paused guest went on: {before}")
     xl("unpause stock")
@@ -86,13 +86,13 @@ def stock_tools(context):
         disk = context.make_disk(dom0, "/tmp/disk.img", 2)
         dom0.run("dd if=/dev/urandom of=/tmp/disk.img bs=1M count=1 conv=notrunc 2>/dev/null")
         free = xl("info free_memory")
-        config = context.guest("stock", task=TASK, addr="10.77.0.2", memory=96, vcpus=2, disks=[disk])
+        config = context.guest("stock", task=TASK, addr="10.77.0.2", memory=128, vcpus=2, disks=[disk])
         dom0.put("/etc/xen/stock.cfg", config)
         xl("create /etc/xen/stock.cfg", timeout=120)
         context.guest_says(dom0, "stock", "guest: up with 2 vCPUs")
         context.guest_says(dom0, "stock", "count 3")
         _devices(context, dom0, xl, context.guest_log(dom0, "stock"))
-        xl("list stock", r"^stock +1 +96 +2 +[-r][-b]---- +\d+\.\d$")
+        xl("list stock", r"^stock +1 +128 +2 +[-r][-b]---- +\d+\.\d$")
         listed = xl("list -l stock")
         context.require(json.loads(listed[listed.index("["):])[0]["domid"] == 1, f"unexpected list -l: {listed!r}")
         xl("vcpu-list stock", r"^stock +1 +0 +\d .* all / all$", r"^stock +1 +1 +\S+ .* all / all$")
@@ -103,9 +103,10 @@ def stock_tools(context):
         xl("create -p /etc/xen/other.cfg", timeout=120)
         xl("list other", r"^other +2 +96 +1 +--p--- ")
         xl("destroy other")
-        dom0.wait_for(f"[ \"$(xl info free_memory)\" = {free.strip()} ]", 30)
+        # To the page it is leak's business: dom0's backends keep a few of their first guest, and xl tells megabytes.
+        dom0.wait_for(f"[ $(xl info free_memory) -ge {int(free) - 1} ]", 30)
         context.require(dom0.run("xl list | wc -l").strip() == "2", "a guest that is gone is still listed")
-        return f"free memory again {free.strip()} MB"
+        return f"free memory {free.strip()} MB, then {xl('info free_memory').strip()} MB"
 
 
 TESTS = {"stock-tools": stock_tools}

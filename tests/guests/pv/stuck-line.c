@@ -41,7 +41,11 @@ void test_main(void)
 {
     struct evtchn_bind_pirq bind = {.pirq = SCI};
     struct physdev_set_iopl iopl = {.iopl = 1};
+    static xen_extraversion_t extra;
 
+    hc_xen_version(XENVER_extraversion, &extra);
+    if (extra[1] != 'o')
+        test_skip("real Xen comes to nothing else: it tells of the line again before dom0 executes an instruction");
     events_off();
     check_eq(hc_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
     outw(PM1_EN, 0);
