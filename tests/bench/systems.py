@@ -17,6 +17,7 @@ from lab.emulator import Emulator, Ended, Machine, Timeout
 from . import events
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
+GUESTS = os.path.join(paths.TOP, "tests", "guests")
 KINDS = ("pv", "pvh")
 WORK = ("process", "pipe", "file", "pages")
 WORK_COUNT = 64
@@ -51,12 +52,13 @@ def programs(folder):
     """{path in dom0: path here} of what dom0 runs, built."""
     made = {name: os.path.join(folder, name) for name in ("macro", "idle", "census")}
     strict = ["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
-    script = os.path.join(paths.TOP, "tests", "guests", "lib", "guest.lds")
+    script = os.path.join(GUESTS, "lib", "guest.lds")
     census = os.path.join(paths.TOP, "tests", "system", "census", "census.c")
     for command in ([*strict, "-static", "-o", made["macro"], os.path.join(HERE, "macro.c")],
                     [*strict, "-o", made["census"], census, "-lxenctrl"],
                     ["gcc", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096",
-                     "-Wl,--no-warn-rwx-segments", "-T", script, "-o", made["idle"], os.path.join(HERE, "idle.S")]):
+                     "-Wl,--no-warn-rwx-segments", "-I", GUESTS, "-T", script, "-o", made["idle"],
+                     os.path.join(HERE, "idle.S")]):
         subprocess.run(command, check=True)
     return {"/usr/bin/macro": made["macro"], "/usr/bin/census": made["census"], "/boot/idle": made["idle"],
             "/usr/bin/scenario": os.path.join(HERE, "scenario")}

@@ -250,11 +250,7 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 {
     (void)info;
     for (int i = 0; i < argc; i++) {
-        if (!strncmp(argv[i], "out=", 4))
-            out = fopen(argv[i] + 4, "w");
-        else if (!strncmp(argv[i], "apart=", 6))
-            apart.entry = strtoul(argv[i] + 6, NULL, 16);
-        else if (strncmp(argv[i], "symbols=", 8) || !read_symbols(argv[i] + 8))
+        if (!common_argument(argv[i], &out) && (strncmp(argv[i], "symbols=", 8) || !read_symbols(argv[i] + 8)))
             return -1;
     }
     if (!out)

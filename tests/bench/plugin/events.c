@@ -152,11 +152,9 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 {
     (void)info;
     for (int i = 0; i < argc; i++) {
-        if (!strncmp(argv[i], "out=", 4))
-            out = fopen(argv[i] + 4, "w");
-        else if (!strncmp(argv[i], "apart=", 6))
-            apart.entry = strtoul(argv[i] + 6, NULL, 16);
-        else if (!strncmp(argv[i], "entry=", 6) && nr_entries < ENTRIES)
+        if (common_argument(argv[i], &out))
+            continue;
+        if (!strncmp(argv[i], "entry=", 6) && nr_entries < ENTRIES)
             entries[nr_entries++] = strtoul(argv[i] + 6, NULL, 16);
         else if (!strcmp(argv[i], "exact=1"))
             exact = true;

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FIRST  0xffff800000000000ull /* addresses that the ABI leaves to the hypervisor */
@@ -94,6 +96,18 @@ static inline void apart_watch_block(struct qemu_plugin_tb *tb)
 
     if (apart.entry && hypervisors(start))
         qemu_plugin_register_vcpu_tb_exec_cb(tb, apart_on_block, FLAGS_NONE, (void *)(uintptr_t)start);
+}
+
+/* The arguments of both: out=FILE, which is opened, and apart=ADDRESS; false: another one. */
+static inline bool common_argument(const char *argument, FILE **out)
+{
+    if (!strncmp(argument, "out=", 4))
+        *out = fopen(argument + 4, "w");
+    else if (!strncmp(argument, "apart=", 6))
+        apart.entry = strtoul(argument + 6, NULL, 16);
+    else
+        return false;
+    return true;
 }
 
 /* An instruction of the hypervisor. */

@@ -3,21 +3,11 @@
  * The smallest guest there is: it tells that it runs by a mark (tests/bench/plugin/events.c) and blocks for ever. PV64; it needs a
  * few pages above 1 MB. It polls for no port at all: to block would be to let events in, for which it has no handler.
  */
-#include <xen/elfnote.h>
+#include <lib/elfnote.h>
 
 #define VIRT_BASE            0xffffffff80000000
 #define HYPERVISOR_sched_op  29
 #define SCHEDOP_poll         3
-
-.macro elfnote type:req, desc:vararg
-    .pushsection .note.Xen, "a", @note
-    .balign 4
-    .long 4, 2f - 1f, \type
-    .asciz "Xen"
-1:  \desc
-2:  .balign 4
-    .popsection
-.endm
 
 elfnote XEN_ELFNOTE_GUEST_OS, .asciz "orlop-bench"
 elfnote XEN_ELFNOTE_GUEST_VERSION, .asciz "1"

@@ -5,8 +5,8 @@
  * pushing of registers is in trap.c.  Frame layouts: <xen/arch-x86/xen-x86_64.h>; the order in which
  * the hypervisor pushes (rcx, r11, [error code], rip, cs, rflags, rsp, ss) is the PV ABI's.
  */
+#include <lib/elfnote.h>
 #include <lib/frame64.h>
-#include <xen/elfnote.h>
 #include <xen/features.h>
 
 #define VIRT_BASE   0xffffffff80000000
@@ -19,16 +19,6 @@
 #define VEC_SYSCALL  258
 #define VEC_SYSENTER 259
 #define VEC_FAILSAFE 260
-
-.macro elfnote type:req, desc:vararg
-    .pushsection .note.Xen, "a", @note
-    .balign 4
-    .long 4, 2f - 1f, \type
-    .asciz "Xen"
-1:  \desc
-2:  .balign 4
-    .popsection
-.endm
 
 elfnote XEN_ELFNOTE_GUEST_OS, .asciz "orlop-test"
 elfnote XEN_ELFNOTE_GUEST_VERSION, .asciz "1"
